@@ -1,1 +1,39 @@
-//! x
+//! LiveKit's standard token endpoint for any OpenID Connect provider, as one AWS Lambda function.
+//!
+//! A request is a bearer JWT of the app's identity provider and, perhaps, a room; the answer is a
+//! participant token for LiveKit. The rooms of this house, from the door inwards:
+//!
+//! | module | lives here |
+//! |---|---|
+//! | [`lambda`] | events of API Gateway, Function URLs and ALB to HTTP requests and back |
+//! | [`endpoint`] | one HTTP request to one HTTP response: route, method, CORS, errors, log line |
+//! | [`problem`] | which error a caller sees, and how |
+//! | [`exchange`] | the use case: verify, profile, policy, colour, sign |
+//! | [`oidc`] | the caller's token: key set, verifier, profile |
+//! | [`livekit`] | the participant's token: request, grants, signing |
+//! | [`policy`], [`presence`], [`secrets`] | what they may do, their colour, what we sign with |
+//! | [`upstream`] | one HTTP client, and values that survive an upstream's outage |
+//! | [`config`] | the environment, read once |
+//!
+//! A module uses only modules further down this list, and its own parts.
+
+pub mod app;
+pub mod bearer;
+pub mod config;
+pub mod cors;
+pub mod endpoint;
+pub mod exchange;
+pub mod json;
+pub mod lambda;
+pub mod livekit;
+pub mod logging;
+pub mod oidc;
+pub mod policy;
+pub mod presence;
+pub mod problem;
+pub mod secrets;
+pub mod text;
+pub mod upstream;
+
+pub use app::App;
+pub use config::{Config, ConfigError};

@@ -1,0 +1,111 @@
+//! The caller's token, from the `Authorization` header.
+
+use std::fmt;
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+/// Longest token that is looked at, in bytes: API Gateway lets no more headers through.
+pub const TOKEN_BYTES: usize = 10_240;
+
+/// A token that somebody sent. `Debug` does not show it.
+#[derive(Clone, Copy)]
+pub struct UnverifiedBearer<'a>(&'a str);
+
+/// Why there is no token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BearerError {
+    /// No header, another scheme, or no token behind it.
+    #[error("no bearer token in the request")]
+    Missing,
+    /// Several headers, or what cannot be a token.
+    #[error("the Authorization header holds no single bearer token")]
+    Malformed,
+}
+
+impl<'a> UnverifiedBearer<'a> {
+    /// Reads the one `Authorization` header
+    /// ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)); the scheme's case does
+    /// not count. Gateways join several headers with commas, which no token holds.
+    ///
+    /// # Errors
+    ///
+    /// [`BearerError`].
+    pub fn from_headers(headers: &'a HeaderMap) -> Result<Self, BearerError> {
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let value = values.next().ok_or(BearerError::Missing)?;
+        if values.next().is_some() {
+            return Err(BearerError::Malformed);
+        }
+        let value = value.to_str().map_err(|_| BearerError::Malformed)?;
+        let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+        let token = token.trim_matches(' ');
+        if !scheme.eq_ignore_ascii_case("Bearer") || token.is_empty() {
+            return Err(BearerError::Missing);
+        }
+        if token.len() <= TOKEN_BYTES && token.bytes().all(is_token_byte) {
+            Ok(Self(token))
+        } else {
+            Err(BearerError::Malformed)
+        }
+    }
+
+    /// The token, of which nothing is known.
+    #[must_use]
+    pub fn as_str(&self) -> &'a str {
+        self.0
+    }
+}
+
+/// What a compact JWS is made of ([RFC 7515 §3.1](https://www.rfc-editor.org/rfc/rfc7515#section-3.1)).
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)
+}
+
+impl fmt::Debug for UnverifiedBearer<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("UnverifiedBearer(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn reads_exactly_one_header() {
+        let long = |bytes: usize| format!("Bearer {}", "a".repeat(bytes));
+        let rows: &[(&[&str], Result<&str, BearerError>)] = &[
+            (&["Bearer a.b.c"], Ok("a.b.c")),
+            (&["bearer a.b.c"], Ok("a.b.c")),
+            (&["BEARER  a.b.c "], Ok("a.b.c")),
+            (&[&long(TOKEN_BYTES)], Ok(&"a".repeat(TOKEN_BYTES))),
+            (&[&long(TOKEN_BYTES + 1)], Err(BearerError::Malformed)),
+            (&[], Err(BearerError::Missing)),
+            (&[""], Err(BearerError::Missing)),
+            (&["Bearer"], Err(BearerError::Missing)),
+            (&["Bearer "], Err(BearerError::Missing)),
+            (&["Bearera.b.c"], Err(BearerError::Missing)),
+            (&["Basic YTpi"], Err(BearerError::Missing)),
+            (&["a.b.c"], Err(BearerError::Missing)),
+            (&["Bearer a.b.c", "Bearer a.b.c"], Err(BearerError::Malformed)),
+            (&["Bearer a.b.c,Bearer a.b.c"], Err(BearerError::Malformed)),
+            (&["Bearer a.b.c d"], Err(BearerError::Malformed)),
+            (&["Bearer a.b.c="], Err(BearerError::Malformed)),
+            (&["Bearer a\tb"], Err(BearerError::Malformed)),
+        ];
+        for (values, expected) in rows {
+            let headers: HeaderMap = values
+                .iter()
+                .map(|value| (AUTHORIZATION, HeaderValue::from_str(value).unwrap()))
+                .collect();
+            let read = UnverifiedBearer::from_headers(&headers).map(|bearer| bearer.as_str());
+            assert_eq!(read, *expected, "{values:?}");
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_bytes(b"Bearer \xff").unwrap());
+        assert_eq!(UnverifiedBearer::from_headers(&headers).err(), Some(BearerError::Malformed));
+    }
+}

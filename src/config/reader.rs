@@ -1,0 +1,110 @@
+//! Reads variables one by one and keeps every fault, so that reading never stops early.
+
+use std::fmt;
+
+use super::variables::VARIABLES;
+
+/// Why the function did not start: one line per variable, and never a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    faults: Vec<Fault>,
+}
+
+/// A fault of one variable. The reason is fixed text, so that a secret pasted into the wrong
+/// variable cannot reach the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Fault {
+    variable: &'static str,
+    /// Completes the sentence "`variable` …".
+    reason: &'static str,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("invalid configuration:")?;
+        for Fault { variable, reason } in &self.faults {
+            write!(formatter, "\n  {variable} {reason}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// The environment, and the faults found in it so far.
+pub(super) struct Reader<L> {
+    lookup: L,
+    faults: Vec<Fault>,
+}
+
+impl<L: Fn(&str) -> Option<String>> Reader<L> {
+    pub(super) fn new(lookup: L) -> Self {
+        Self { lookup, faults: Vec::new() }
+    }
+
+    /// The variable's value. An empty one counts as not set: `sam local` passes every variable that
+    /// the template declares.
+    pub(super) fn text(&self, variable: &'static str) -> Option<String> {
+        (self.lookup)(variable).filter(|value| !value.is_empty())
+    }
+
+    /// The parsed variable, or its default from [`VARIABLES`], which must parse.
+    pub(super) fn parsed<T>(
+        &mut self,
+        variable: &'static str,
+        parse: impl Fn(&str) -> Result<T, &'static str>,
+    ) -> Option<T> {
+        match self.text(variable) {
+            Some(value) => self.keep(variable, parse(&value)),
+            None => parse(default_of(variable)).ok(),
+        }
+    }
+
+    /// The parsed variable, if it is set.
+    pub(super) fn optional<T>(
+        &mut self,
+        variable: &'static str,
+        parse: impl Fn(&str) -> Result<T, &'static str>,
+    ) -> Option<T> {
+        let value = self.text(variable)?;
+        self.keep(variable, parse(&value))
+    }
+
+    /// The parsed variable, which must be set.
+    pub(super) fn required<T>(
+        &mut self,
+        variable: &'static str,
+        parse: impl Fn(&str) -> Result<T, &'static str>,
+    ) -> Option<T> {
+        let read = self.text(variable).ok_or("is not set").and_then(|value| parse(&value));
+        self.keep(variable, read)
+    }
+
+    pub(super) fn fault(&mut self, variable: &'static str, reason: &'static str) {
+        self.faults.push(Fault { variable, reason });
+    }
+
+    /// Whether a fault of `variable` is known: one is enough for it.
+    pub(super) fn is_faulty(&self, variable: &str) -> bool {
+        self.faults.iter().any(|fault| fault.variable == variable)
+    }
+
+    fn keep<T>(&mut self, variable: &'static str, read: Result<T, &'static str>) -> Option<T> {
+        read.map_err(|reason| self.fault(variable, reason)).ok()
+    }
+
+    /// Every fault at once, or `value`, which is there whenever no fault was found.
+    pub(super) fn finish<T>(mut self, value: Option<T>) -> Result<T, ConfigError> {
+        match value {
+            Some(value) if self.faults.is_empty() => Ok(value),
+            _ => {
+                self.faults.dedup();
+                Err(ConfigError { faults: self.faults })
+            }
+        }
+    }
+}
+
+fn default_of(variable: &str) -> &'static str {
+    VARIABLES.iter().find(|known| known.name == variable).map_or("", |known| known.default)
+}

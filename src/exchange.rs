@@ -1,0 +1,348 @@
+//! The use case: an identity provider's token in, a participant's token out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_lc_rs::rand;
+
+use crate::bearer::{BearerError, UnverifiedBearer};
+use crate::livekit::access_token::{AccessToken, ParticipantToken, SignError};
+use crate::livekit::grants::VideoGrant;
+use crate::livekit::room_config::RoomConfiguration;
+use crate::livekit::token_source::{Malformed, TokenSourceRequest};
+use crate::oidc::claims::{Subject, VerifiedClaims};
+use crate::oidc::issuer::{AuthenticateError, Issuer};
+use crate::oidc::profile::{Profile, Profiles};
+use crate::oidc::userinfo::UserInfoError;
+use crate::oidc::verifier::VerifyError;
+use crate::policy::{Policy, Refusal};
+use crate::presence::Presence;
+use crate::secrets::{SecretStore, Secrets};
+use crate::text;
+use crate::upstream::last_good::Unavailable;
+
+/// Longest suffix of an identity that names one of its devices, in bytes.
+const DEVICE_BYTES: usize = 64;
+
+/// Attributes that only we set, in lower case: others trust them.
+const RESERVED_ATTRIBUTES: &[&str] =
+    &["color", "imageurl", "email", "name", "sub", "user_id", "identity", "role"];
+
+/// Attributes that LiveKit sets, by what they start with, in lower case.
+const RESERVED_PREFIXES: &[&str] = &["lk.", "sip.", "ingress."];
+
+/// What a caller becomes in LiveKit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// What a participant's identity is.
+    pub identity: Identity,
+    /// Whether clients may add `:device` to their identity.
+    pub devices: bool,
+    /// Optional fields of a request that clients may set.
+    pub client_fields: Vec<ClientField>,
+    /// How long a token may be used to join.
+    pub token_ttl: Duration,
+    /// Longest participant's token, in bytes: browsers put it into an address.
+    pub max_token_bytes: usize,
+    /// Whether an address that is an identity must be verified.
+    pub require_verified_email: bool,
+}
+
+/// What a participant's identity is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// The caller's email address.
+    Email,
+    /// The `sub` of the caller's token.
+    Subject,
+}
+
+/// An optional field of a request. The identity is not among them: it is never the client's choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientField {
+    /// `room_name`
+    RoomName,
+    /// `participant_name`
+    ParticipantName,
+    /// `participant_metadata`
+    ParticipantMetadata,
+    /// `participant_attributes`
+    ParticipantAttributes,
+    /// `room_config`
+    RoomConfig,
+}
+
+/// Exchanges tokens.
+pub struct Exchange {
+    /// Whose tokens are taken.
+    pub issuer: Issuer,
+    /// Who the callers are to others.
+    pub profiles: Profiles,
+    /// Who may do what.
+    pub policy: Policy,
+    /// Their colours.
+    pub presence: Presence,
+    /// What we sign with.
+    pub secrets: SecretStore,
+    /// What they become.
+    pub rules: Rules,
+}
+
+/// What a caller is given.
+#[derive(Debug)]
+pub struct Issued {
+    /// What it was signed with, and the address of the server that accepts it.
+    pub secrets: Arc<Secrets>,
+    /// The participant's token.
+    pub token: ParticipantToken,
+    /// The room that it opens.
+    pub room: String,
+    /// The name in it.
+    pub name: String,
+    /// The name of the role in it.
+    pub role: String,
+}
+
+/// Why no participant's token was issued. Knows nothing of HTTP; `Display` is for the operator's
+/// log and holds nothing that a caller or an upstream sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExchangeError {
+    /// No token to look at.
+    #[error(transparent)]
+    Bearer(#[from] BearerError),
+    /// The token is not believed.
+    #[error(transparent)]
+    Rejected(#[from] VerifyError),
+    /// The body is not a request.
+    #[error("malformed request: {0}")]
+    Malformed(Malformed),
+    /// The request holds a field that this caller may not set, or not to this value.
+    #[error("field not allowed: {0}")]
+    FieldNotAllowed(&'static str),
+    /// The policy says no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The issuer knows no such user.
+    #[error("the issuer knows no such user")]
+    UserNotFound,
+    /// The user has no email address, and it is to be the identity.
+    #[error("the user has no email address")]
+    EmailNotSet,
+    /// The address, which is to be the identity, is not verified.
+    #[error("the user's email address is not verified")]
+    EmailNotVerified,
+    /// The token would be longer than it may be.
+    #[error("the participant's token would be longer than MAX_TOKEN_BYTES")]
+    TokenTooLarge,
+    /// Somebody we have to ask cannot be asked.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// A mistake of ours.
+    #[error("{0}")]
+    Bug(&'static str),
+}
+
+impl Exchange {
+    /// Fetches the key set and the secret side by side, so that the first request need not. Failures
+    /// are logged, not fatal: the next request tries again.
+    pub async fn hydrate(&self, now: SystemTime) {
+        tokio::join!(self.issuer.hydrate(now), self.secrets.hydrate(now));
+    }
+
+    /// Who calls, by a token that was verified as of `now`.
+    ///
+    /// # Errors
+    ///
+    /// [`ExchangeError::Rejected`] and [`ExchangeError::Unavailable`].
+    pub async fn authenticate(
+        &self,
+        bearer: UnverifiedBearer<'_>,
+        now: SystemTime,
+    ) -> Result<VerifiedClaims, ExchangeError> {
+        Ok(self.issuer.authenticate(bearer.as_str(), now).await?)
+    }
+
+    /// Issues what `request` asks for to the caller with `claims`, who showed `bearer`.
+    ///
+    /// # Errors
+    ///
+    /// All of [`ExchangeError`] but those of [`authenticate`](Self::authenticate).
+    pub async fn issue(
+        &self,
+        claims: &VerifiedClaims,
+        bearer: UnverifiedBearer<'_>,
+        request: &TokenSourceRequest,
+        now: SystemTime,
+    ) -> Result<Issued, ExchangeError> {
+        self.rules.check_fields(request)?;
+        let profile = self.profiles.find(claims, bearer.as_str(), now).await?;
+        let person = self.rules.identity_of(claims.subject(), &profile)?;
+        let identity = self.rules.with_device(person, request.participant_identity.as_deref())?;
+        let name = self.rules.name_of(&profile, request.participant_name.as_deref())?;
+
+        let agents = &request.room_config.agents;
+        let decision = self.policy.decide(claims, request.room_name.as_deref(), agents)?;
+        let room = match &request.room_name {
+            Some(room) => room.clone(),
+            None => format!("{}room-{}", decision.fresh_room_prefix, unguessable()?),
+        };
+
+        let mut attributes: BTreeMap<&str, &str> = request
+            .participant_attributes
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
+        attributes.insert("color", self.presence.color(person));
+        attributes.insert("role", &decision.role.name);
+        if let Some(picture) = profile.picture() {
+            attributes.insert("imageUrl", picture);
+        }
+
+        let secrets = self.secrets.get(now).await?;
+        let token = AccessToken {
+            identity: &identity,
+            name,
+            video: VideoGrant::join(&room, decision.role.grants),
+            metadata: request.participant_metadata.as_deref(),
+            attributes,
+            room_config: RoomConfiguration { agents: agents.clone() },
+        };
+        let token = token.sign(&secrets.api_key, now, self.rules.token_ttl)?;
+        if token.token.len() > self.rules.max_token_bytes {
+            return Err(ExchangeError::TokenTooLarge);
+        }
+        let (name, role) = (name.to_owned(), decision.role.name.clone());
+        Ok(Issued { secrets, token, room, name, role })
+    }
+}
+
+impl Rules {
+    /// Refuses what clients may not set. A field is refused, never overridden: SDKs take what they
+    /// asked for for what they got.
+    fn check_fields(&self, request: &TokenSourceRequest) -> Result<(), ExchangeError> {
+        let asked = [
+            (
+                ClientField::RoomName,
+                request.room_name.is_some(),
+                "room_name is not a client's to set",
+            ),
+            (
+                ClientField::ParticipantMetadata,
+                request.participant_metadata.is_some(),
+                "participant_metadata is not a client's to set",
+            ),
+            (
+                ClientField::ParticipantAttributes,
+                !request.participant_attributes.is_empty(),
+                "participant_attributes are not a client's to set",
+            ),
+            (
+                ClientField::RoomConfig,
+                !request.room_config.is_empty(),
+                "room_config is not a client's to set",
+            ),
+        ];
+        for (field, is_asked, detail) in asked {
+            if is_asked && !self.client_fields.contains(&field) {
+                return Err(ExchangeError::FieldNotAllowed(detail));
+            }
+        }
+        if request.participant_attributes.keys().any(|key| is_reserved(key)) {
+            return Err(ExchangeError::FieldNotAllowed("an attribute's key is reserved"));
+        }
+        if request.room_config.has_forbidden_field {
+            return Err(ExchangeError::FieldNotAllowed("room_config may hold agents only"));
+        }
+        Ok(())
+    }
+
+    fn identity_of<'a>(
+        &self,
+        subject: &'a Subject,
+        profile: &'a Profile,
+    ) -> Result<&'a str, ExchangeError> {
+        match self.identity {
+            Identity::Subject => Ok(subject.as_str()),
+            Identity::Email => {
+                let email = profile.email().ok_or(ExchangeError::EmailNotSet)?;
+                // Anybody could sign up at the issuer with somebody else's address.
+                if self.require_verified_email && !email.is_verified {
+                    return Err(ExchangeError::EmailNotVerified);
+                }
+                Ok(&email.address)
+            }
+        }
+    }
+
+    /// The person's identity, or the one of their device that a client asks for.
+    fn with_device(&self, person: &str, asked: Option<&str>) -> Result<String, ExchangeError> {
+        let Some(asked) = asked else { return Ok(person.to_owned()) };
+        let is_device = |rest: &str| {
+            rest.strip_prefix(':').is_some_and(|device| {
+                (1..=DEVICE_BYTES).contains(&device.len())
+                    && device
+                        .bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+            })
+        };
+        match asked.strip_prefix(person) {
+            Some("") => Ok(person.to_owned()),
+            Some(rest) if self.devices && is_device(rest) && text::is_name(asked) => {
+                Ok(asked.to_owned())
+            }
+            _ => Err(ExchangeError::FieldNotAllowed("participant_identity is not yours")),
+        }
+    }
+
+    fn name_of<'a>(
+        &self,
+        profile: &'a Profile,
+        asked: Option<&'a str>,
+    ) -> Result<&'a str, ExchangeError> {
+        match asked {
+            None => Ok(profile.name()),
+            Some(asked) if asked == profile.name() => Ok(asked),
+            Some(asked) if self.client_fields.contains(&ClientField::ParticipantName) => Ok(asked),
+            Some(_) => Err(ExchangeError::FieldNotAllowed("participant_name is not yours")),
+        }
+    }
+}
+
+fn is_reserved(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    RESERVED_ATTRIBUTES.contains(&key.as_str())
+        || RESERVED_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
+}
+
+/// 128 random bits in 32 hex digits.
+fn unguessable() -> Result<String, ExchangeError> {
+    let mut bytes = [0; 16];
+    rand::fill(&mut bytes).map_err(|_| ExchangeError::Bug("no randomness"))?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
+impl From<AuthenticateError> for ExchangeError {
+    fn from(error: AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::Rejected(error) => error.into(),
+            AuthenticateError::Unavailable(error) => error.into(),
+        }
+    }
+}
+
+impl From<UserInfoError> for ExchangeError {
+    fn from(error: UserInfoError) -> Self {
+        match error {
+            UserInfoError::Rejected(error) => error.into(),
+            UserInfoError::UserNotFound => Self::UserNotFound,
+            UserInfoError::Unavailable(error) => error.into(),
+        }
+    }
+}
+
+impl From<SignError> for ExchangeError {
+    fn from(_: SignError) -> Self {
+        Self::Bug("the participant's token could not be signed")
+    }
+}

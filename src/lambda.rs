@@ -1,0 +1,113 @@
+//! AWS Lambda: events in, responses out, whatever the event.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::Response;
+use lambda_http::request::{LambdaRequest, RequestOrigin};
+use lambda_http::{Body, LambdaEvent, service_fn};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use crate::app::App;
+
+/// How long before the invocation's deadline we answer, so that nothing is cut off.
+const MARGIN: Duration = Duration::from_millis(300);
+
+/// An event, readable or not: the runtime would make a failed invocation of one that is not.
+pub enum Incoming {
+    /// A request through API Gateway (payloads 1.0 and 2.0), a Function URL or ALB.
+    Http(Box<LambdaRequest>),
+    /// Anything else.
+    Unreadable,
+}
+
+/// A response in the form that all gateways take.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outgoing {
+    status_code: u16,
+    /// What ALB shows beside the status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_description: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    headers: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    multi_value_headers: BTreeMap<String, Vec<String>>,
+    body: String,
+    is_base64_encoded: bool,
+}
+
+/// Serves events until the environment is shut down; several at once where
+/// `AWS_LAMBDA_MAX_CONCURRENCY` says so.
+///
+/// # Errors
+///
+/// Those of the Runtime API, after which the process must end.
+pub async fn run(app: Arc<App>, clock: fn() -> SystemTime) -> Result<(), lambda_runtime::Error> {
+    let service = service_fn(move |event: LambdaEvent<Incoming>| {
+        let app = Arc::clone(&app);
+        async move { Ok::<_, Infallible>(invoke(&app, event, clock()).await) }
+    });
+    // Not `lambda_http::run`: it panics on events that have to be answered with a 400.
+    lambda_runtime::Runtime::new(service).run_concurrent().await
+}
+
+async fn invoke(app: &App, event: LambdaEvent<Incoming>, now: SystemTime) -> Outgoing {
+    let LambdaEvent { payload, context } = event;
+    let Incoming::Http(event) = payload else {
+        return Outgoing::new(app.endpoint().refuse_unreadable(), &RequestOrigin::ApiGatewayV2);
+    };
+    let origin = event.request_origin();
+    // The conversion panics on a body that is not the base64 it is said to be, among others.
+    let request = catch_unwind(AssertUnwindSafe(|| http::Request::<Body>::from(*event)));
+    let response = match request {
+        Ok(request) => {
+            let left = context.deadline().duration_since(now).unwrap_or_default();
+            app.endpoint().handle(request, now, left.saturating_sub(MARGIN)).await
+        }
+        Err(_) => app.endpoint().refuse_unreadable(),
+    };
+    Outgoing::new(response, &origin)
+}
+
+impl<'de> Deserialize<'de> for Incoming {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let event = Box::<RawValue>::deserialize(deserializer)?;
+        let request = serde_json::from_str::<LambdaRequest>(event.get());
+        Ok(request.map_or(Self::Unreadable, |request| Self::Http(Box::new(request))))
+    }
+}
+
+impl Outgoing {
+    /// Headers stand where `origin` looks for them: payload 1.0 would send twice what stands in both
+    /// places, ALB reads the one or the other as its target group is set.
+    fn new(response: Response<Vec<u8>>, origin: &RequestOrigin) -> Self {
+        let (parts, body) = response.into_parts();
+        let is_alb = matches!(origin, RequestOrigin::Alb);
+        let mut headers = BTreeMap::new();
+        let mut multi_value_headers = BTreeMap::new();
+        for (name, value) in &parts.headers {
+            // We set none that is not text, and none twice.
+            let value = value.to_str().unwrap_or_default().to_owned();
+            if is_alb || matches!(origin, RequestOrigin::ApiGatewayV1) {
+                multi_value_headers.insert(name.to_string(), vec![value.clone()]);
+            }
+            if !matches!(origin, RequestOrigin::ApiGatewayV1) {
+                headers.insert(name.to_string(), value);
+            }
+        }
+        Self {
+            status_code: parts.status.as_u16(),
+            status_description: is_alb.then(|| parts.status.to_string()),
+            headers,
+            multi_value_headers,
+            // Our bodies are JSON.
+            body: String::from_utf8(body).unwrap_or_default(),
+            is_base64_encoded: false,
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The participant's token: what a client may ask for, what is granted, and how it is signed.
+
+pub mod access_token;
+pub mod grants;
+pub mod room_config;
+pub mod token_source;

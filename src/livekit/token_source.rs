@@ -1,0 +1,233 @@
+//! LiveKit's standard token endpoint: what clients send and what they are answered.
+//!
+//! Names are those of `TokenSourceRequest` and `TokenSourceResponse`
+//! (livekit/protocol, `livekit_token_source.proto`).
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::room_config::RequestedRoomConfig;
+use crate::json;
+use crate::text;
+
+/// Longest `participant_metadata`, in bytes.
+pub const METADATA_BYTES: usize = 4096;
+
+/// Longest keys and values of `participant_attributes` together, in bytes.
+pub const ATTRIBUTES_BYTES: usize = 4096;
+
+/// Most `participant_attributes`.
+pub const ATTRIBUTES: usize = 64;
+
+/// Longest key of `participant_attributes`, in bytes.
+pub const ATTRIBUTE_KEY_BYTES: usize = 64;
+
+/// What a client asks for. `None` and empty where it asks for nothing: absent, `null` and `""` are
+/// one, as SDKs send all three.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenSourceRequest {
+    /// The room to join.
+    pub room_name: Option<String>,
+    /// The identity that the client expects.
+    pub participant_identity: Option<String>,
+    /// The name to show.
+    pub participant_name: Option<String>,
+    /// The app's own payload.
+    pub participant_metadata: Option<String>,
+    /// The app's own payload, by key.
+    pub participant_attributes: BTreeMap<String, String>,
+    /// Agents to dispatch, and how to set up the room.
+    pub room_config: RequestedRoomConfig,
+}
+
+/// Why a body is not a request: the sentence that the client is told.
+pub type Malformed = &'static str;
+
+impl TokenSourceRequest {
+    /// Reads a body: nothing, or a JSON object with fields in `snake_case` or, as proto3 JSON has it,
+    /// `camelCase`. Unknown fields are ignored.
+    ///
+    /// # Errors
+    ///
+    /// No JSON object, the same field twice (also once in each spelling), wrong types, and texts
+    /// that are too long or hold forbidden characters.
+    pub fn from_body(body: &[u8]) -> Result<Self, Malformed> {
+        if body.is_empty() {
+            return Ok(Self::default());
+        }
+        let fields = json::parse_object(body)
+            .map_err(|_| "the body must be one JSON object without duplicate members")?;
+        Ok(Self {
+            room_name: name(
+                &fields,
+                "room_name",
+                "room_name must be 1 to 256 bytes of text without control characters",
+            )?,
+            participant_identity: name(
+                &fields,
+                "participant_identity",
+                "participant_identity must be 1 to 256 bytes of text without control characters",
+            )?,
+            participant_name: name(
+                &fields,
+                "participant_name",
+                "participant_name must be 1 to 256 bytes of text without control characters",
+            )?,
+            participant_metadata: metadata(&fields)?,
+            participant_attributes: attributes(&fields)?,
+            room_config: RequestedRoomConfig::read(field(&fields, "room_config")?)?,
+        })
+    }
+}
+
+/// The answer. `snake_case` only: some SDKs read nothing else.
+#[derive(Clone, Debug, Serialize)]
+pub struct TokenSourceResponse<'a> {
+    /// Where LiveKit is.
+    pub server_url: &'a str,
+    /// The participant's token.
+    pub participant_token: &'a str,
+    /// The room that the token opens.
+    pub room_name: &'a str,
+    /// The name in the token.
+    pub participant_name: &'a str,
+}
+
+/// The field `snake`, in either spelling; `None` for `null`.
+pub(super) fn field<'a>(
+    object: &'a Map<String, Value>,
+    snake: &str,
+) -> Result<Option<&'a Value>, Malformed> {
+    let camel = camel_case(snake);
+    match (object.get(snake), (camel != snake).then(|| object.get(&camel)).flatten()) {
+        (Some(_), Some(_)) => Err("a field stands twice, once in each spelling"),
+        (one, other) => Ok(one.or(other).filter(|value| !value.is_null())),
+    }
+}
+
+/// The JSON name that proto3 gives a field: each underscore goes and the next letter is upper case.
+fn camel_case(snake: &str) -> String {
+    let mut camel = String::with_capacity(snake.len());
+    let mut parts = snake.split('_');
+    camel.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let (first, rest) = part.split_at(1);
+        camel.push_str(&first.to_ascii_uppercase());
+        camel.push_str(rest);
+    }
+    camel
+}
+
+/// Text that is not empty, if the field has any.
+pub(super) fn text_field(
+    object: &Map<String, Value>,
+    snake: &str,
+    wrong: Malformed,
+) -> Result<Option<String>, Malformed> {
+    match field(object, snake)? {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok((!text.is_empty()).then(|| text.clone())),
+        Some(_) => Err(wrong),
+    }
+}
+
+/// A text that may stand in a name.
+pub(super) fn name(
+    object: &Map<String, Value>,
+    snake: &str,
+    wrong: Malformed,
+) -> Result<Option<String>, Malformed> {
+    let name = text_field(object, snake, wrong)?;
+    if name.as_deref().is_none_or(text::is_name) { Ok(name) } else { Err(wrong) }
+}
+
+fn metadata(fields: &Map<String, Value>) -> Result<Option<String>, Malformed> {
+    const WRONG: Malformed = "participant_metadata must be text of at most 4096 bytes";
+    let metadata = text_field(fields, "participant_metadata", WRONG)?;
+    let fits = metadata.as_ref().is_none_or(|metadata| metadata.len() <= METADATA_BYTES);
+    if fits { Ok(metadata) } else { Err(WRONG) }
+}
+
+fn attributes(fields: &Map<String, Value>) -> Result<BTreeMap<String, String>, Malformed> {
+    let attributes = match field(fields, "participant_attributes")? {
+        None => return Ok(BTreeMap::new()),
+        Some(Value::Object(attributes)) => attributes,
+        Some(_) => return Err("participant_attributes must be an object of texts"),
+    };
+    if attributes.len() > ATTRIBUTES {
+        return Err("participant_attributes must be at most 64");
+    }
+    let mut bytes = 0;
+    let mut read = BTreeMap::new();
+    for (key, value) in attributes {
+        let Value::String(value) = value else {
+            return Err("participant_attributes must be an object of texts");
+        };
+        if !is_attribute_key(key) {
+            return Err("keys of participant_attributes must be 1 to 64 of A-Z a-z 0-9 _ . -");
+        }
+        bytes += key.len() + value.len();
+        read.insert(key.clone(), value.clone());
+    }
+    if bytes > ATTRIBUTES_BYTES {
+        return Err("participant_attributes must be at most 4096 bytes together");
+    }
+    Ok(read)
+}
+
+fn is_attribute_key(key: &str) -> bool {
+    (1..=ATTRIBUTE_KEY_BYTES).contains(&key.len())
+        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spells_fields_as_proto3_does() {
+        for (snake, camel) in [
+            ("room_name", "roomName"),
+            ("min_playout_delay", "minPlayoutDelay"),
+            ("agents", "agents"),
+        ] {
+            assert_eq!(camel_case(snake), camel);
+        }
+    }
+
+    #[test]
+    fn nothing_asked_has_many_spellings() {
+        let rows: &[&str] = &[
+            "",
+            "{}",
+            r#"{"room_name":null}"#,
+            r#"{"roomName":""}"#,
+            r#"{"participant_attributes":{}}"#,
+            r#"{"participant_attributes":null,"room_config":null}"#,
+            r#"{"room_config":{}}"#,
+            r#"{"roomConfig":{"agents":[{}]}}"#,
+            r#"{"unknown":[1,{"a":2}]}"#,
+        ];
+        for body in rows {
+            let read = TokenSourceRequest::from_body(body.as_bytes());
+            assert_eq!(read, Ok(TokenSourceRequest::default()), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_field_stands_once() {
+        let rows: &[&str] = &[
+            r#"{"room_name":"a","room_name":"a"}"#,
+            r#"{"room_name":"a","roomName":"a"}"#,
+            r#"{"room_name":null,"roomName":"a"}"#,
+            r#"{"participant_attributes":{"a":"b","a":"b"}}"#,
+            r#"{"room_config":{"max_participants":0,"maxParticipants":0}}"#,
+            r#"{"room_config":{"agents":[{"agent_name":"","agentName":""}]}}"#,
+        ];
+        for body in rows {
+            assert!(TokenSourceRequest::from_body(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+}

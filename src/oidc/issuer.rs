@@ -1,0 +1,149 @@
+//! One issuer: its keys, and the verifier for its tokens.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::claims::VerifiedClaims;
+use super::discovery::Discovery;
+use super::jwks::{KeySet, Lookup};
+use super::jwt::UnverifiedJwt;
+use super::verifier::{Verifier, VerifyError};
+use crate::upstream::client::{Client, FetchError};
+use crate::upstream::last_good::{LastGood, Limits, Unavailable};
+
+/// How long issuer metadata serves before it is fetched again: addresses move rarely.
+const DISCOVERY_TTL: Duration = Duration::from_hours(1);
+
+/// Where an issuer's keys come from.
+#[derive(Clone)]
+pub enum KeySource {
+    /// Given with the configuration: no network.
+    Given(Box<KeySet>),
+    /// At this address.
+    At(String),
+    /// Where the issuer's discovery document says.
+    Discovered,
+}
+
+/// An issuer whose tokens are accepted.
+pub struct Issuer {
+    verifier: Verifier,
+    keys: Keys,
+    discovery: LastGood<Discovery>,
+}
+
+enum Keys {
+    Given(Arc<KeySet>),
+    Fetched(LastGood<KeySet>),
+}
+
+/// Why a token's caller is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthenticateError {
+    /// The token is not good.
+    #[error(transparent)]
+    Rejected(#[from] VerifyError),
+    /// The token could not be checked.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl Issuer {
+    /// An issuer whose tokens `verifier` checks with keys from `source`; `limits` are the key set's.
+    /// No I/O.
+    #[must_use]
+    pub fn new(
+        client: &Arc<Client>,
+        verifier: Verifier,
+        source: KeySource,
+        limits: Limits,
+    ) -> Self {
+        let discovery = LastGood::new("discovery", Limits { ttl: DISCOVERY_TTL, ..limits }, {
+            let (client, issuer) = (Arc::clone(client), verifier.issuer().to_owned());
+            move |_| Discovery::fetch(Arc::clone(&client), issuer.clone())
+        });
+        let keys = match source {
+            KeySource::Given(keys) => Keys::Given(Arc::from(keys)),
+            KeySource::At(address) => {
+                let client = Arc::clone(client);
+                Keys::Fetched(LastGood::new("jwks", limits, move |_| {
+                    let (client, address) = (Arc::clone(&client), address.clone());
+                    async move { fetch_keys(&client, &address).await }
+                }))
+            }
+            KeySource::Discovered => {
+                let (client, discovery) = (Arc::clone(client), discovery.clone());
+                Keys::Fetched(LastGood::new("jwks", limits, move |now| {
+                    let (client, discovery) = (Arc::clone(&client), discovery.clone());
+                    async move {
+                        let unavailable = |error: Unavailable| FetchError::Upstream(error.upstream);
+                        let found = discovery.get(now).await.map_err(unavailable)?;
+                        fetch_keys(&client, &found.jwks_uri).await
+                    }
+                }))
+            }
+        };
+        Self { verifier, keys, discovery }
+    }
+
+    /// The issuer's metadata, fetched when first asked for.
+    #[must_use]
+    pub fn discovery(&self) -> &LastGood<Discovery> {
+        &self.discovery
+    }
+
+    /// Fetches the key set, if there is one to fetch, so that the first request need not.
+    pub async fn hydrate(&self, now: SystemTime) {
+        if let Keys::Fetched(keys) = &self.keys {
+            // A failure is logged where it happens; the next request tries again.
+            let _ = keys.get(now).await;
+        }
+    }
+
+    /// Verifies `token` as of `now`, as [`Verifier::verify`] does, with the key that its header
+    /// names.
+    ///
+    /// Costs no I/O while the key set is young and holds the key. An unknown key causes one fetch,
+    /// unless there was one within the cool-down.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthenticateError::Unavailable`] where there is no key set, or none new enough to say that
+    /// a key is unknown: then the token was not checked.
+    pub async fn authenticate(
+        &self,
+        token: &str,
+        now: SystemTime,
+    ) -> Result<VerifiedClaims, AuthenticateError> {
+        let jwt = UnverifiedJwt::read(token, self.verifier.algorithms())?;
+        let keys = match &self.keys {
+            Keys::Given(keys) => return self.verify(&jwt, keys, now)?.ok_or(UNKNOWN_KEY),
+            Keys::Fetched(keys) => keys,
+        };
+        if let Some(claims) = self.verify(&jwt, &*keys.get(now).await?, now)? {
+            return Ok(claims);
+        }
+        self.verify(&jwt, &*keys.newer(now).await?, now)?.ok_or(UNKNOWN_KEY)
+    }
+
+    /// `None` where `keys` do not know the token's key.
+    fn verify(
+        &self,
+        jwt: &UnverifiedJwt<'_>,
+        keys: &KeySet,
+        now: SystemTime,
+    ) -> Result<Option<VerifiedClaims>, VerifyError> {
+        match keys.find(jwt) {
+            Lookup::Found(key) => self.verifier.verify(jwt, key, now).map(Some),
+            Lookup::Unfit => Err(VerifyError::UnfitKey),
+            Lookup::Unknown => Ok(None),
+        }
+    }
+}
+
+const UNKNOWN_KEY: AuthenticateError = AuthenticateError::Rejected(VerifyError::UnknownKey);
+
+async fn fetch_keys(client: &Client, address: &str) -> Result<KeySet, FetchError> {
+    let text = client.get(address, None).await?;
+    KeySet::read(&text).ok_or(FetchError::Malformed("a key set with a usable key"))
+}

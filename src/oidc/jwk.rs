@@ -1,0 +1,165 @@
+//! One key of a key set, usable or not.
+
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ParsedPublicKey};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::DecodingKey;
+use serde_json::{Map, Value};
+
+use super::algorithm::{self, Algorithm};
+
+/// Bits of an RSA modulus: at least what [RFC 7518 §3.3] demands, at most what aws-lc verifies.
+///
+/// [RFC 7518 §3.3]: https://www.rfc-editor.org/rfc/rfc7518#section-3.3
+const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+
+/// Longest RSA exponent, in bytes: verification takes time with each bit of it.
+const RSA_EXPONENT_BYTES: usize = 5;
+
+/// A public key that may verify signatures.
+#[derive(Clone)]
+pub struct Jwk {
+    kid: Option<String>,
+    /// What the issuer restricts the key to, if it does.
+    alg: Option<Algorithm>,
+    kind: Kind,
+    public: DecodingKey,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Rsa,
+    P256,
+    P384,
+    Ed25519,
+}
+
+impl Jwk {
+    /// Reads a key as [RFC 7517] writes it; `None` where it cannot or must not verify signatures.
+    ///
+    /// It must say what it is (`kty`, `crv`), be meant for signatures (`use`, `key_ops`, `alg`),
+    /// hold no private or symmetric part, be strong enough and, for curves, be a point of its curve.
+    /// Members that we do not know, certificates among them, are ignored.
+    ///
+    /// [RFC 7517]: https://www.rfc-editor.org/rfc/rfc7517
+    #[must_use]
+    pub fn read(jwk: &Map<String, Value>) -> Option<Self> {
+        let kid = optional_text(jwk, "kid").ok()?;
+        let alg = match optional_text(jwk, "alg").ok()? {
+            Some(name) => Some(algorithm::by_name(name)?),
+            None => None,
+        };
+        let is_for_signatures =
+            optional_text(jwk, "use").ok()?.is_none_or(|purpose| purpose == "sig")
+                && may_verify(jwk.get("key_ops"));
+        let is_public = !["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
+            .iter()
+            .any(|private| jwk.contains_key(*private));
+        if !is_for_signatures || !is_public {
+            return None;
+        }
+        let (kind, public) = match jwk.get("kty")?.as_str()? {
+            "RSA" => (Kind::Rsa, rsa(jwk)?),
+            "EC" => ec(jwk)?,
+            "OKP" => (Kind::Ed25519, ed25519(jwk)?),
+            _ => return None,
+        };
+        let key = Self { kid: kid.map(str::to_owned), alg, kind, public };
+        // A key restricted to an algorithm of another kind can verify nothing.
+        alg.is_none_or(|alg| key.kind.fits(alg)).then_some(key)
+    }
+
+    /// The key's name in its set.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// Whether the key may verify signatures of `algorithm`.
+    #[must_use]
+    pub fn fits(&self, algorithm: Algorithm) -> bool {
+        self.kind.fits(algorithm) && self.alg.is_none_or(|own| own == algorithm)
+    }
+
+    /// The key as `jsonwebtoken` takes it.
+    #[must_use]
+    pub fn decoding_key(&self) -> &DecodingKey {
+        &self.public
+    }
+}
+
+impl Kind {
+    fn fits(self, algorithm: Algorithm) -> bool {
+        match self {
+            Self::Rsa => algorithm::is_rsa(algorithm),
+            Self::P256 => algorithm == Algorithm::ES256,
+            Self::P384 => algorithm == Algorithm::ES384,
+            Self::Ed25519 => algorithm == Algorithm::EdDSA,
+        }
+    }
+}
+
+/// A member that is text or absent; an error where it is anything else.
+fn optional_text<'a>(jwk: &'a Map<String, Value>, member: &str) -> Result<Option<&'a str>, ()> {
+    jwk.get(member).map(|value| value.as_str().ok_or(())).transpose()
+}
+
+/// Whether `key_ops` ([RFC 7517 §4.3](https://www.rfc-editor.org/rfc/rfc7517#section-4.3)), where
+/// present, lists `verify`.
+fn may_verify(key_ops: Option<&Value>) -> bool {
+    match key_ops {
+        None => true,
+        Some(Value::Array(operations)) => operations.iter().any(|operation| operation == "verify"),
+        Some(_) => false,
+    }
+}
+
+fn bytes(jwk: &Map<String, Value>, member: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(jwk.get(member)?.as_str()?).ok()
+}
+
+fn rsa(jwk: &Map<String, Value>) -> Option<DecodingKey> {
+    let modulus = bytes(jwk, "n")?;
+    let exponent = bytes(jwk, "e")?;
+    // Some issuers keep the sign byte of their big-number library.
+    let modulus = without_leading_zeros(&modulus);
+    let exponent = without_leading_zeros(&exponent);
+    let bits = modulus.len() * 8 - modulus.first()?.leading_zeros() as usize;
+    let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
+    let is_sound = RSA_BITS.contains(&bits)
+        && is_odd(modulus)
+        && is_odd(exponent)
+        && exponent != [1]
+        && exponent.len() <= RSA_EXPONENT_BYTES;
+    is_sound.then(|| DecodingKey::from_rsa_raw_components(modulus, exponent))
+}
+
+fn without_leading_zeros(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    &number[zeros..]
+}
+
+fn ec(jwk: &Map<String, Value>) -> Option<(Kind, DecodingKey)> {
+    let (kind, size, curve) = match jwk.get("crv")?.as_str()? {
+        "P-256" => (Kind::P256, 32, &ECDSA_P256_SHA256_FIXED),
+        "P-384" => (Kind::P384, 48, &ECDSA_P384_SHA384_FIXED),
+        _ => return None,
+    };
+    let (x, y) = (bytes(jwk, "x")?, bytes(jwk, "y")?);
+    if x.len() != size || y.len() != size {
+        return None;
+    }
+    let mut point = Vec::with_capacity(1 + 2 * size);
+    point.push(4); // uncompressed, SEC 1 §2.3.3
+    point.extend_from_slice(&x);
+    point.extend_from_slice(&y);
+    // Refuses what is not a point of the curve.
+    ParsedPublicKey::new(curve, &point).ok()?;
+    Some((kind, DecodingKey::from_ec_der(&point)))
+}
+
+fn ed25519(jwk: &Map<String, Value>) -> Option<DecodingKey> {
+    let x = bytes(jwk, "x")?;
+    let is_sound = jwk.get("crv")?.as_str()? == "Ed25519" && x.len() == 32;
+    is_sound.then(|| DecodingKey::from_ed_der(&x))
+}

@@ -1,0 +1,367 @@
+//! Who the caller is to other people: email, name, picture.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde_json::{Map, Value};
+
+use super::claims::VerifiedClaims;
+use super::userinfo::{UserInfo, UserInfoError};
+use crate::json;
+use crate::text;
+
+/// The name of somebody without one.
+pub const UNNAMED: &str = "Unnamed User";
+
+/// Longest picture address, in bytes: it goes into the participant's token.
+const PICTURE_BYTES: usize = 1024;
+
+/// Longest email address, in bytes
+/// ([RFC 5321 §4.5.3.1](https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1), erratum 1690).
+const EMAIL_BYTES: usize = 254;
+
+/// What is known of a caller. Shows nothing in `Debug`: it is personal data.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Profile {
+    email: Claimed<Email>,
+    name: Claimed<String>,
+    picture: Option<String>,
+}
+
+/// An email address, and whether its source vouches for it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Email {
+    /// As the source spells it.
+    pub address: String,
+    /// Whether the source says that the address is the person's.
+    pub is_verified: bool,
+}
+
+/// What a source says of one claim.
+#[derive(Clone, Default, PartialEq, Eq)]
+enum Claimed<T> {
+    /// Nothing: the next source may know.
+    #[default]
+    Unsaid,
+    /// That there is none.
+    Without,
+    /// This.
+    With(T),
+}
+
+/// A source of profiles, as `PROFILE_SOURCE` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The claims of the caller's token.
+    Claims,
+    /// The issuer's UserInfo endpoint
+    /// ([OIDC Core §5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)).
+    UserInfo,
+}
+
+/// Where in a source's claims the profile stands, as dotted paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// The email address. Whether it is verified stands at the same path with `_verified` behind it,
+    /// so that one claim's verification is never taken for another's.
+    pub email: String,
+    /// The name.
+    pub name: String,
+    /// The picture's address.
+    pub picture: String,
+}
+
+/// What a profile must say before no further source is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// An email address.
+    pub email: bool,
+    /// That the address is verified.
+    pub verified_email: bool,
+}
+
+/// Finds profiles: sources in order, until one has said what is needed.
+#[derive(Debug)]
+pub struct Profiles {
+    sources: Vec<Source>,
+    paths: Paths,
+    needs: Needs,
+    userinfo: UserInfo,
+}
+
+impl Profiles {
+    /// Profiles from `sources`, with claims at `paths`.
+    #[must_use]
+    pub fn new(sources: Vec<Source>, paths: Paths, needs: Needs, userinfo: UserInfo) -> Self {
+        Self { sources, paths, needs, userinfo }
+    }
+
+    /// The profile of the caller with `claims`, whose `token` is shown to the issuer where UserInfo
+    /// is asked.
+    ///
+    /// Costs no I/O where the claims hold what is needed, else at most one request; UserInfo's
+    /// answer is kept per subject.
+    ///
+    /// # Errors
+    ///
+    /// [`UserInfoError`]: a source that should be asked and cannot be is never passed over, or a
+    /// guess would stand in for its answer.
+    pub async fn find(
+        &self,
+        claims: &VerifiedClaims,
+        token: &str,
+        now: SystemTime,
+    ) -> Result<Profile, UserInfoError> {
+        let mut profile = Profile::default();
+        for source in &self.sources {
+            if profile.says(self.needs) {
+                break;
+            }
+            match source {
+                Source::Claims => profile.complete(&Profile::read(claims.as_object(), &self.paths)),
+                Source::UserInfo => {
+                    let read = |answer: &Map<String, Value>| self.read_userinfo(answer);
+                    let found = self.userinfo.find(claims.subject(), token, now, read).await?;
+                    profile.complete(&found.unwrap_or_else(|| Arc::new(Profile::default())));
+                }
+            }
+        }
+        Ok(profile)
+    }
+
+    /// UserInfo speaks standard claims; a path of one's own comes first there too.
+    fn read_userinfo(&self, answer: &Map<String, Value>) -> Profile {
+        let mut profile = Profile::read(answer, &self.paths);
+        profile.complete(&Profile::read(answer, &Paths::default()));
+        profile
+    }
+}
+
+impl Default for Paths {
+    /// The standard claims
+    /// ([OIDC Core §5.1](https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims)).
+    fn default() -> Self {
+        Self { email: "email".into(), name: "name".into(), picture: "picture".into() }
+    }
+}
+
+impl Profile {
+    /// The email address, if a source has one.
+    #[must_use]
+    pub fn email(&self) -> Option<&Email> {
+        match &self.email {
+            Claimed::With(email) => Some(email),
+            Claimed::Unsaid | Claimed::Without => None,
+        }
+    }
+
+    /// The name, or [`UNNAMED`]. Fit for a participant's name: forbidden characters are left out and
+    /// what is too long is cut.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match &self.name {
+            Claimed::With(name) => name,
+            Claimed::Unsaid | Claimed::Without => UNNAMED,
+        }
+    }
+
+    /// The address of a picture: `https`, or `http` on loopback.
+    #[must_use]
+    pub fn picture(&self) -> Option<&str> {
+        self.picture.as_deref()
+    }
+
+    fn read(claims: &Map<String, Value>, paths: &Paths) -> Self {
+        let email = text_at(claims, &paths.email).and_then(|address| {
+            let is_address = address.len() <= EMAIL_BYTES && text::is_plain(address);
+            let verified = json::find(claims, &format!("{}_verified", paths.email));
+            is_address.then(|| Email {
+                address: address.to_owned(),
+                is_verified: verified.is_some_and(is_true),
+            })
+        });
+        let name = text_at(claims, &paths.name).and_then(|name| {
+            let name = text::sanitize(name);
+            (!name.is_empty()).then_some(name)
+        });
+        let picture =
+            json::find(claims, &paths.picture).and_then(Value::as_str).filter(|address| {
+                address.len() <= PICTURE_BYTES
+                    && crate::upstream::client::is_https_or_loopback(address)
+            });
+        Self { email, name, picture: picture.map(str::to_owned) }
+    }
+
+    fn says(&self, needs: Needs) -> bool {
+        let email = match &self.email {
+            Claimed::Unsaid => !needs.email,
+            Claimed::Without => true,
+            Claimed::With(email) => email.is_verified || !needs.verified_email || !needs.email,
+        };
+        email && self.name != Claimed::Unsaid
+    }
+
+    /// Fills what is unsaid from `other`. An address comes with its own verification: an unverified
+    /// one gives way to a verified one, and never borrows from it.
+    fn complete(&mut self, other: &Self) {
+        match (&self.email, &other.email) {
+            (Claimed::Unsaid, _) => self.email = other.email.clone(),
+            (Claimed::With(ours), Claimed::With(theirs))
+                if !ours.is_verified && theirs.is_verified =>
+            {
+                self.email = other.email.clone();
+            }
+            _ => {}
+        }
+        if self.name == Claimed::Unsaid {
+            self.name = other.name.clone();
+        }
+        if self.picture.is_none() {
+            self.picture.clone_from(&other.picture);
+        }
+    }
+}
+
+impl<T> Claimed<T> {
+    fn and_then<U>(self, map: impl FnOnce(T) -> Option<U>) -> Claimed<U> {
+        match self {
+            Self::With(value) => map(value).map_or(Claimed::Without, Claimed::With),
+            Self::Without => Claimed::Without,
+            Self::Unsaid => Claimed::Unsaid,
+        }
+    }
+}
+
+/// Absent, `null` or of another type says nothing; empty text says that there is none.
+fn text_at<'a>(claims: &'a Map<String, Value>, path: &str) -> Claimed<&'a str> {
+    match json::find(claims, path).and_then(Value::as_str) {
+        None => Claimed::Unsaid,
+        Some("") => Claimed::Without,
+        Some(text) => Claimed::With(text),
+    }
+}
+
+/// A boolean, or the text `true` (some UserInfo endpoints answer texts).
+fn is_true(value: &Value) -> bool {
+    *value == Value::Bool(true) || value.as_str() == Some("true")
+}
+
+impl fmt::Debug for Profile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Profile(…)")
+    }
+}
+
+impl fmt::Debug for Email {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Email(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(claims: &Value, paths: &Paths) -> Profile {
+        Profile::read(claims.as_object().unwrap(), paths)
+    }
+
+    fn standard(claims: &Value) -> Profile {
+        read(claims, &Paths::default())
+    }
+
+    #[test]
+    fn reads_verification_in_every_spelling_and_only_its_own() {
+        let rows = [
+            (json!({ "email": "a@b", "email_verified": true }), Some(true)),
+            (json!({ "email": "a@b", "email_verified": "true" }), Some(true)),
+            (json!({ "email": "a@b", "email_verified": false }), Some(false)),
+            (json!({ "email": "a@b", "email_verified": "false" }), Some(false)),
+            (json!({ "email": "a@b", "email_verified": 1 }), Some(false)),
+            (json!({ "email": "a@b", "email_verified": "TRUE" }), Some(false)),
+            (json!({ "email": "a@b" }), Some(false)),
+            (json!({ "email": "a\u{0}@b", "email_verified": true }), None),
+            (json!({ "email": format!("{}@b", "a".repeat(253)), "email_verified": true }), None),
+            (
+                json!({ "email": format!("{}@b", "a".repeat(252)), "email_verified": true }),
+                Some(true),
+            ),
+            (json!({ "email": ["a@b"], "email_verified": true }), None),
+        ];
+        for (claims, expected) in rows {
+            let profile = standard(&claims);
+            assert_eq!(profile.email().map(|email| email.is_verified), expected, "{claims}");
+        }
+        let own = Paths { email: "login".into(), ..Paths::default() };
+        let claims = json!({ "login": "a@b", "email": "c@d", "email_verified": true });
+        assert!(read(&claims, &own).email().is_some_and(|email| !email.is_verified));
+    }
+
+    #[test]
+    fn names_and_pictures_are_fit_for_a_token() {
+        let rows = [
+            (json!({}), UNNAMED, None),
+            (json!({ "name": "" }), UNNAMED, None),
+            (json!({ "name": "\u{202e}" }), UNNAMED, None),
+            (json!({ "name": 7 }), UNNAMED, None),
+            (
+                json!({ "name": "Ada\u{0} L", "picture": "https://a/b" }),
+                "Ada L",
+                Some("https://a/b"),
+            ),
+            (json!({ "name": "A", "picture": "javascript:alert(1)" }), "A", None),
+            (json!({ "name": "A", "picture": "http://a/b" }), "A", None),
+            (
+                json!({ "name": "A", "picture": "http://127.0.0.1/b" }),
+                "A",
+                Some("http://127.0.0.1/b"),
+            ),
+            (
+                json!({ "name": "A", "picture": format!("https://a/{}", "b".repeat(1014)) }),
+                "A",
+                None,
+            ),
+        ];
+        for (claims, name, picture) in rows {
+            let profile = standard(&claims);
+            assert_eq!((profile.name(), profile.picture()), (name, picture), "{claims}");
+        }
+    }
+
+    #[test]
+    fn asks_on_only_while_something_is_unsaid() {
+        let needs = Needs { email: true, verified_email: true };
+        let nothing = Needs { email: false, verified_email: true };
+        let verified = json!({ "email": "a@b", "email_verified": true, "name": "A" });
+        let rows = [
+            (verified.clone(), needs, true),
+            (json!({ "email": "a@b", "email_verified": true }), needs, false),
+            (json!({ "email": "a@b", "name": "A" }), needs, false),
+            (
+                json!({ "email": "a@b", "name": "A" }),
+                Needs { verified_email: false, ..needs },
+                true,
+            ),
+            (json!({ "name": "A" }), needs, false),
+            (json!({ "name": "A" }), nothing, true),
+            (json!({ "email": "", "name": "A" }), needs, true),
+            (json!({ "email": "", "name": "" }), needs, true),
+            (json!({}), nothing, false),
+        ];
+        for (claims, needs, expected) in rows {
+            assert_eq!(standard(&claims).says(needs), expected, "{claims} {needs:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_never_borrows_verification() {
+        let mut profile = standard(&json!({ "email": "a@b", "name": "A" }));
+        profile
+            .complete(&standard(&json!({ "email": "c@d", "email_verified": true, "name": "C" })));
+        let email = profile.email().unwrap();
+        assert_eq!((email.address.as_str(), email.is_verified, profile.name()), ("c@d", true, "A"));
+    }
+}

@@ -1,0 +1,228 @@
+//! Problem documents ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)): which error a caller sees.
+
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
+
+use crate::exchange::ExchangeError;
+use crate::oidc::verifier::VerifyError;
+use crate::policy::Refusal;
+
+/// The page that explains each `code`, at its anchor.
+const PAGE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/problems.md#");
+
+/// Bounds of `Retry-After`, in seconds.
+const RETRY_AFTER_SECONDS: std::ops::RangeInclusive<u64> = 1..=30;
+
+/// An error as a caller sees it.
+///
+/// All text is fixed: what a caller sent or an upstream said cannot end up in an answer because the
+/// type has no room for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The anchor in `docs/problems.md`.
+    pub code: &'static str,
+    /// The HTTP status.
+    pub status: StatusCode,
+    title: &'static str,
+    detail: Option<&'static str>,
+    /// A header that belongs to the status.
+    extra: Extra,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extra {
+    None,
+    /// `WWW-Authenticate` of a 401
+    /// ([RFC 6750 §3](https://www.rfc-editor.org/rfc/rfc6750#section-3)).
+    Challenge(&'static str),
+    /// `Allow` of a 405.
+    Allow(&'static str),
+    /// `Retry-After` of a 503, in seconds.
+    RetryAfter(u64),
+}
+
+#[derive(Serialize)]
+struct Document {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'static str>,
+}
+
+impl Problem {
+    /// The event or the body cannot be read.
+    #[must_use]
+    pub fn invalid_request(detail: &'static str) -> Self {
+        Self::new("invalid_request", StatusCode::BAD_REQUEST, "The request is malformed")
+            .with_detail(detail)
+    }
+
+    /// There is no such route.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new("not_found", StatusCode::NOT_FOUND, "Not found")
+    }
+
+    /// The route has other methods: `allow` lists them.
+    #[must_use]
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        let title = "The method is not allowed";
+        Self {
+            extra: Extra::Allow(allow),
+            ..Self::new("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, title)
+        }
+    }
+
+    /// The body is not JSON by its own account.
+    #[must_use]
+    pub fn unsupported_media_type() -> Self {
+        let title = "The body must be application/json";
+        Self::new("unsupported_media_type", StatusCode::UNSUPPORTED_MEDIA_TYPE, title)
+    }
+
+    /// The request, or the answer to it, is too large.
+    #[must_use]
+    pub fn content_too_large(detail: &'static str) -> Self {
+        Self::new("content_too_large", StatusCode::PAYLOAD_TOO_LARGE, "The content is too large")
+            .with_detail(detail)
+    }
+
+    /// The request cannot be served just now; `retry_after` is brought into 1 to 30 seconds.
+    #[must_use]
+    pub fn unavailable(retry_after: u64) -> Self {
+        let title = "Temporarily unavailable, try again shortly";
+        Self {
+            extra: Extra::RetryAfter(
+                retry_after.clamp(*RETRY_AFTER_SECONDS.start(), *RETRY_AFTER_SECONDS.end()),
+            ),
+            ..Self::new("unavailable", StatusCode::SERVICE_UNAVAILABLE, title)
+        }
+    }
+
+    /// A mistake of ours.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::new("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal error")
+    }
+
+    /// The document as a response.
+    #[must_use]
+    pub fn response(&self) -> Response<Vec<u8>> {
+        let document = Document {
+            kind: format!("{PAGE}{}", self.code),
+            title: self.title,
+            status: self.status.as_u16(),
+            code: self.code,
+            detail: self.detail,
+        };
+        // Fixed text is always JSON.
+        let body = serde_json::to_vec(&document).unwrap_or_default();
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        match self.extra {
+            Extra::None => {}
+            Extra::Challenge(challenge) => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+            }
+            Extra::Allow(allow) => {
+                headers.insert(ALLOW, HeaderValue::from_static(allow));
+            }
+            Extra::RetryAfter(seconds) => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+            }
+        }
+        response
+    }
+
+    fn new(code: &'static str, status: StatusCode, title: &'static str) -> Self {
+        Self { code, status, title, detail: None, extra: Extra::None }
+    }
+
+    fn unauthorized(code: &'static str, title: &'static str, challenge: &'static str) -> Self {
+        Self {
+            extra: Extra::Challenge(challenge),
+            ..Self::new(code, StatusCode::UNAUTHORIZED, title)
+        }
+    }
+
+    fn forbidden(code: &'static str, title: &'static str) -> Self {
+        Self::new(code, StatusCode::FORBIDDEN, title)
+    }
+
+    fn invalid_token() -> Self {
+        let challenge = r#"Bearer realm="roomkey", error="invalid_token""#;
+        Self::unauthorized("invalid_token", "The bearer token is not valid", challenge)
+    }
+
+    fn with_detail(self, detail: &'static str) -> Self {
+        Self { detail: Some(detail), ..self }
+    }
+}
+
+/// The one place where an error becomes a status. No `_` arm: a new error does not compile until
+/// someone decides what the caller should see.
+impl From<&ExchangeError> for Problem {
+    fn from(error: &ExchangeError) -> Self {
+        use crate::bearer::BearerError;
+        match error {
+            ExchangeError::Bearer(BearerError::Missing) => Self::unauthorized(
+                "missing_token",
+                "A bearer token is required",
+                r#"Bearer realm="roomkey""#,
+            ),
+            // Told apart because only here can a client act: refresh, and ask again.
+            ExchangeError::Rejected(VerifyError::Expired) => Self::unauthorized(
+                "token_expired",
+                "The bearer token expired",
+                r#"Bearer realm="roomkey", error="invalid_token", error_description="The access token expired""#,
+            ),
+            ExchangeError::Bearer(BearerError::Malformed)
+            | ExchangeError::Rejected(
+                VerifyError::NotAJwt
+                | VerifyError::Algorithm
+                | VerifyError::Header(_)
+                | VerifyError::UnknownKey
+                | VerifyError::UnfitKey
+                | VerifyError::Signature
+                | VerifyError::Issuer
+                | VerifyError::Audience
+                | VerifyError::AuthorizedParty
+                | VerifyError::NotYetValid(_)
+                | VerifyError::Claim(_)
+                | VerifyError::RefusedByIssuer
+                | VerifyError::SubjectMismatch,
+            ) => Self::invalid_token(),
+            ExchangeError::Malformed(detail) => Self::invalid_request(detail),
+            ExchangeError::FieldNotAllowed(detail) => {
+                Self::forbidden("field_not_allowed", "A field is not allowed").with_detail(detail)
+            }
+            ExchangeError::Refused(Refusal::Room) => {
+                Self::forbidden("room_not_allowed", "The room is not allowed")
+            }
+            ExchangeError::Refused(Refusal::Agent) => {
+                Self::forbidden("agent_not_allowed", "The agent is not allowed")
+            }
+            ExchangeError::EmailNotVerified => {
+                Self::forbidden("email_not_verified", "The email address is not verified")
+            }
+            ExchangeError::UserNotFound => {
+                Self::new("user_not_found", StatusCode::NOT_FOUND, "User not found")
+            }
+            ExchangeError::EmailNotSet => {
+                Self::new("email_not_set", StatusCode::NOT_FOUND, "Email address not set")
+            }
+            ExchangeError::TokenTooLarge => Self::content_too_large(
+                "the participant's token would be too long: send less metadata and fewer attributes",
+            ),
+            ExchangeError::Unavailable(unavailable) => Self::unavailable(unavailable.retry_after),
+            ExchangeError::Bug(_) => Self::internal(),
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! What we sign with: from Secrets Manager, or from the environment for local runs.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_sdk_secretsmanager::config::retry::RetryConfig;
+use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
+use aws_sdk_secretsmanager::error::SdkError;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use crate::livekit::access_token::ApiKey;
+use crate::upstream::client::{self, CONNECT_TIMEOUT, Client, FetchError, TOTAL_TIMEOUT};
+use crate::upstream::last_good::{LastGood, Limits, Unavailable};
+
+/// Shortest API secret, in bytes: the output of the hash that HS256 signs with
+/// ([RFC 7518 §3.2](https://www.rfc-editor.org/rfc/rfc7518#section-3.2)).
+pub const SECRET_BYTES: usize = 32;
+
+/// How long one try at Secrets Manager may take; there are two within [`TOTAL_TIMEOUT`].
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1400);
+
+/// Where LiveKit is and the key it knows us by. `Debug` shows nothing.
+#[derive(Clone)]
+pub struct Secrets {
+    /// What clients are told as `server_url`.
+    pub livekit_url: String,
+    /// What signs participants' tokens.
+    pub api_key: ApiKey,
+}
+
+/// Where the secrets come from.
+pub enum SecretStore {
+    /// The environment, once.
+    Given(Arc<Secrets>),
+    /// Secrets Manager, again and again.
+    Managed(LastGood<Secrets>),
+}
+
+/// How Secrets Manager is reached: what Lambda's environment says.
+#[derive(Clone)]
+pub struct SecretsManager {
+    /// Name or ARN of the secret.
+    pub secret_id: String,
+    /// `LIVEKIT_URL` of the environment, which comes before the secret's.
+    pub livekit_url: Option<String>,
+    /// `AWS_REGION`.
+    pub region: String,
+    /// `AWS_ENDPOINT_URL_SECRETS_MANAGER` or `AWS_ENDPOINT_URL`, where it is not AWS itself.
+    pub endpoint: Option<String>,
+    /// The function's own credentials.
+    pub credentials: Credentials,
+}
+
+/// The secret's JSON: the names that a LiveKit `.env` has. Others are ignored.
+#[derive(Deserialize)]
+struct SecretString {
+    #[serde(rename = "LIVEKIT_URL")]
+    livekit_url: Option<String>,
+    #[serde(rename = "LIVEKIT_API_KEY")]
+    api_key: String,
+    #[serde(rename = "LIVEKIT_API_SECRET")]
+    api_secret: Zeroizing<String>,
+}
+
+impl SecretStore {
+    /// The secret that `manager` names, kept for as long as `limits` say. No I/O.
+    #[must_use]
+    pub fn managed(client: &Arc<Client>, manager: SecretsManager, limits: Limits) -> Self {
+        let client = Arc::clone(client);
+        // Made when first used: it loads the TLS roots.
+        let sdk = Arc::new(tokio::sync::OnceCell::new());
+        let manager = Arc::new(manager);
+        Self::Managed(LastGood::new("secrets", limits, move |_| {
+            let (client, sdk, manager) =
+                (Arc::clone(&client), Arc::clone(&sdk), Arc::clone(&manager));
+            async move {
+                let sdk = sdk.get_or_init(|| async { manager.sdk(&client) }).await;
+                manager.fetch(sdk).await
+            }
+        }))
+    }
+
+    /// Fetches the secret, if there is one to fetch, so that the first request need not.
+    pub async fn hydrate(&self, now: SystemTime) {
+        // A failure is logged where it happens; the next request tries again.
+        let _ = self.get(now).await;
+    }
+
+    /// The secrets.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`] where there are none that may serve.
+    pub async fn get(&self, now: SystemTime) -> Result<Arc<Secrets>, Unavailable> {
+        match self {
+            Self::Given(secrets) => Ok(Arc::clone(secrets)),
+            Self::Managed(secrets) => secrets.get(now).await,
+        }
+    }
+
+    /// The secrets, if they are here; never fetches.
+    #[must_use]
+    pub fn peek(&self, now: SystemTime) -> Option<Arc<Secrets>> {
+        match self {
+            Self::Given(secrets) => Some(Arc::clone(secrets)),
+            Self::Managed(secrets) => secrets.peek(now),
+        }
+    }
+}
+
+impl SecretsManager {
+    fn sdk(&self, client: &Client) -> aws_sdk_secretsmanager::Client {
+        let config = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.region.clone()))
+            .credentials_provider(self.credentials.clone())
+            .http_client(client.for_sdk())
+            .retry_config(RetryConfig::standard().with_max_attempts(2))
+            // The SDK has no total timeout by default.
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                    .operation_timeout(TOTAL_TIMEOUT)
+                    .build(),
+            );
+        let config = match &self.endpoint {
+            Some(endpoint) => config.endpoint_url(endpoint),
+            None => config,
+        };
+        aws_sdk_secretsmanager::Client::from_conf(config.build())
+    }
+
+    async fn fetch(&self, sdk: &aws_sdk_secretsmanager::Client) -> Result<Secrets, FetchError> {
+        let request = sdk.get_secret_value().secret_id(&self.secret_id).version_stage("AWSCURRENT");
+        let answer = request.send().await.map_err(|error| refusal(&error))?;
+        let text = Zeroizing::new(answer.secret_string.unwrap_or_default());
+        let secret: SecretString = serde_json::from_str(&text).map_err(|_| {
+            FetchError::Malformed("JSON with LIVEKIT_API_KEY and LIVEKIT_API_SECRET")
+        })?;
+        let livekit_url = self.livekit_url.clone().or(secret.livekit_url).unwrap_or_default();
+        Secrets::new(livekit_url, secret.api_key, secret.api_secret).map_err(FetchError::Malformed)
+    }
+}
+
+impl Secrets {
+    /// Secrets that belong together.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, as the end of "is not …": an address that is not LiveKit's, no key, or a
+    /// secret shorter than [`SECRET_BYTES`] for a server that is not on this machine
+    /// (`livekit-server --dev` uses `secret`).
+    pub fn new(
+        livekit_url: String,
+        api_key: String,
+        api_secret: Zeroizing<String>,
+    ) -> Result<Self, &'static str> {
+        let is_local = is_local_livekit_url(&livekit_url)
+            .ok_or("complete: LIVEKIT_URL must be a ws, wss, http or https URL")?;
+        if api_key.is_empty() {
+            return Err("complete: LIVEKIT_API_KEY is empty");
+        }
+        if api_secret.is_empty() || (api_secret.len() < SECRET_BYTES && !is_local) {
+            return Err("safe: LIVEKIT_API_SECRET must have at least 32 bytes");
+        }
+        Ok(Self { livekit_url, api_key: ApiKey::new(api_key, api_secret) })
+    }
+}
+
+/// Whether LiveKit's URL is on this machine; `None` where it is no such URL.
+#[must_use]
+pub fn is_local_livekit_url(url: &str) -> Option<bool> {
+    let uri = url.parse::<http::Uri>().ok()?;
+    let is_livekit = matches!(uri.scheme_str(), Some("ws" | "wss" | "http" | "https"));
+    let authority = uri.authority()?;
+    (is_livekit && !authority.as_str().contains('@')).then(|| client::is_loopback(authority.host()))
+}
+
+/// What went wrong, in words that hold nothing of the answer.
+fn refusal(error: &SdkError<GetSecretValueError>) -> FetchError {
+    match error {
+        SdkError::TimeoutError(_) => FetchError::Timeout,
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => FetchError::Timeout,
+        SdkError::DispatchFailure(_) => FetchError::Connection,
+        SdkError::ServiceError(service) => match service.err().meta().code() {
+            Some("AccessDeniedException") => FetchError::Refused("access denied"),
+            Some("ResourceNotFoundException") => FetchError::Refused("no such secret"),
+            Some("DecryptionFailure" | "KMSAccessDeniedException") => {
+                FetchError::Refused("the secret could not be decrypted")
+            }
+            Some("ThrottlingException") => FetchError::Refused("throttled"),
+            _ => FetchError::Status { status: service.raw().status().as_u16(), retry_after: None },
+        },
+        _ => FetchError::Malformed("Secrets Manager's"),
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secrets(…)")
+    }
+}
+
+impl fmt::Debug for SecretsManager {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SecretsManager(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_have_borders() {
+        let key = |bytes: usize| Zeroizing::new("s".repeat(bytes));
+        let rows = [
+            ("wss://sfu.example", "key", key(32), true),
+            ("wss://sfu.example", "key", key(31), false),
+            ("ws://127.0.0.1:7880", "key", key(6), true),
+            ("ws://localhost:7880", "key", key(6), true),
+            ("ws://127.0.0.1:7880", "key", key(0), false),
+            ("ws://127.0.0.1:7880", "", key(32), false),
+            ("https://sfu.example", "key", key(32), true),
+            ("ws://localhost.sfu.example", "key", key(31), false),
+            ("ws://127.0.0.1@sfu.example", "key", key(32), false),
+            ("ftp://sfu.example", "key", key(32), false),
+            ("sfu.example", "key", key(32), false),
+            ("", "key", key(32), false),
+        ];
+        for (url, api_key, secret, expected) in rows {
+            let length = secret.len();
+            let secrets = Secrets::new(url.into(), api_key.into(), secret);
+            assert_eq!(secrets.is_ok(), expected, "{url} {api_key} {length}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_nothing() {
+        let secrets =
+            Secrets::new("wss://sfu.example".into(), "key".into(), Zeroizing::new("s".repeat(32)));
+        let shown = format!("{:?}", secrets.unwrap());
+        assert_eq!(shown, "Secrets(…)");
+    }
+}

@@ -1,0 +1,4 @@
+//! Others whom we ask: one HTTP client, and values that survive their outages.
+
+pub mod client;
+pub mod last_good;

@@ -1,0 +1,221 @@
+//! One HTTP client for the identity provider and the AWS SDK: one connection pool, one set of TLS
+//! roots, loaded when something is first asked.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use http::Uri;
+use http::header::{ACCEPT, AUTHORIZATION, RETRY_AFTER, USER_AGENT};
+use http_body_util::BodyExt;
+
+/// Longest answer that is read, in bytes: what API Gateway's own authorizer reads of a key set.
+pub const ANSWER_BYTES: usize = 150_000;
+
+/// How long one request may take in all, its retry included.
+pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long a connection may take to come up, TLS included.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// How long a kept connection may idle: less than the usual load balancer's minute, so that it is
+/// we who close it, and not the peer while the function is frozen.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Why an upstream gave no usable answer. Holds nothing of the answer itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// It could not be reached.
+    #[error("connection failed")]
+    Connection,
+    /// It took longer than it may.
+    #[error("timed out")]
+    Timeout,
+    /// It answered with that status. Redirects are not followed.
+    #[error("answered with status {status}")]
+    Status {
+        /// The status.
+        status: u16,
+        /// Its `Retry-After`, in seconds, where it named seconds.
+        retry_after: Option<u64>,
+    },
+    /// The answer is longer than [`ANSWER_BYTES`].
+    #[error("answer is too large")]
+    TooLarge,
+    /// The answer is not what it should be.
+    #[error("answer is not {0}")]
+    Malformed(&'static str),
+    /// The address is not one that we ask: it must be `https`, or on loopback.
+    #[error("address is neither https nor loopback")]
+    Address,
+    /// The AWS service refused.
+    #[error("{0}")]
+    Refused(&'static str),
+    /// Another upstream, which has to be asked first, is unavailable.
+    #[error("{0} is unavailable")]
+    Upstream(&'static str),
+}
+
+impl FetchError {
+    /// What the upstream wants callers to wait, in seconds.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+/// The HTTP client.
+#[derive(Debug, Default)]
+pub struct Client {
+    connector: OnceLock<SharedHttpConnector>,
+}
+
+impl Client {
+    /// The client in the form that the AWS SDK takes. Loads the TLS roots.
+    #[must_use]
+    pub fn for_sdk(&self) -> SharedHttpClient {
+        let connector = self.connector().clone();
+        http_client_fn(move |_, _| connector.clone())
+    }
+
+    /// Gets `address`, with `bearer` as its credentials where given, and returns the body of a 200.
+    ///
+    /// One try, and one more where the connection failed: one that died while the function was
+    /// frozen looks alive until it is used.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError`], after [`TOTAL_TIMEOUT`] at the latest.
+    pub async fn get(&self, address: &str, bearer: Option<&str>) -> Result<Vec<u8>, FetchError> {
+        if !is_https_or_loopback(address) {
+            return Err(FetchError::Address);
+        }
+        let get = async {
+            match self.get_once(address, bearer).await {
+                Err(FetchError::Connection) => self.get_once(address, bearer).await,
+                first => first,
+            }
+        };
+        tokio::time::timeout(TOTAL_TIMEOUT, get).await.unwrap_or(Err(FetchError::Timeout))
+    }
+
+    async fn get_once(&self, address: &str, bearer: Option<&str>) -> Result<Vec<u8>, FetchError> {
+        let response =
+            self.connector().call(request(address, bearer)?).await.map_err(|error| kind(&error))?;
+        if response.status().as_u16() != 200 {
+            return Err(FetchError::Status {
+                status: response.status().as_u16(),
+                retry_after: response
+                    .headers()
+                    .get(RETRY_AFTER.as_str())
+                    .and_then(|seconds| seconds.parse().ok()),
+            });
+        }
+        read_body(response).await
+    }
+
+    fn connector(&self) -> &SharedHttpConnector {
+        self.connector.get_or_init(|| {
+            let settings = HttpConnectorSettings::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .read_timeout(TOTAL_TIMEOUT)
+                .build();
+            SharedHttpConnector::new(
+                Connector::builder()
+                    .connector_settings(settings)
+                    .pool_idle_timeout(IDLE_TIMEOUT)
+                    .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+                    .build(),
+            )
+        })
+    }
+}
+
+/// Whether `address` is an absolute `https` URL without credentials, or an `http` one on loopback.
+#[must_use]
+pub fn is_https_or_loopback(address: &str) -> bool {
+    let Ok(uri) = address.parse::<Uri>() else { return false };
+    let Some(authority) = uri.authority() else { return false };
+    !authority.as_str().contains('@')
+        && match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => is_loopback(authority.host()),
+            _ => false,
+        }
+}
+
+/// Whether `host` is this machine: `localhost`, 127.0.0.0/8 or `[::1]`.
+#[must_use]
+pub fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn request(address: &str, bearer: Option<&str>) -> Result<HttpRequest, FetchError> {
+    let mut request = http::Request::get(address)
+        .header(ACCEPT, "application/json")
+        .header(USER_AGENT, concat!("roomkey/", env!("CARGO_PKG_VERSION")));
+    if let Some(bearer) = bearer {
+        request = request.header(AUTHORIZATION, format!("Bearer {bearer}"));
+    }
+    let request = request.body(SdkBody::empty()).map_err(|_| FetchError::Address)?;
+    HttpRequest::try_from(request).map_err(|_| FetchError::Address)
+}
+
+async fn read_body(response: HttpResponse) -> Result<Vec<u8>, FetchError> {
+    let mut body = response.into_body();
+    let mut read = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| FetchError::Connection)?;
+        if let Some(data) = frame.data_ref() {
+            if read.len() + data.len() > ANSWER_BYTES {
+                return Err(FetchError::TooLarge);
+            }
+            read.extend_from_slice(data);
+        }
+    }
+    Ok(read)
+}
+
+fn kind(error: &ConnectorError) -> FetchError {
+    if error.is_timeout() { FetchError::Timeout } else { FetchError::Connection }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asks_only_https_or_loopback() {
+        let rows = [
+            ("https://idp.example/keys", true),
+            ("https://idp.example:8443/keys", true),
+            ("http://127.0.0.1:3001/keys", true),
+            ("http://localhost/keys", true),
+            ("http://[::1]:3001/keys", true),
+            ("http://idp.example/keys", false),
+            ("http://localhost.idp.example/keys", false),
+            ("http://127.0.0.1@idp.example/keys", false),
+            ("https://user:password@idp.example/keys", false),
+            ("http://10.0.0.1/keys", false),
+            ("ftp://127.0.0.1/keys", false),
+            ("file:///etc/passwd", false),
+            ("/keys", false),
+            ("", false),
+        ];
+        for (address, expected) in rows {
+            assert_eq!(is_https_or_loopback(address), expected, "{address}");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! A value fetched from an upstream, kept while the upstream is down.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::watch;
+
+use super::client::FetchError;
+
+/// How long a value serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Age at which it is fetched again, while the old one goes on serving.
+    pub ttl: Duration,
+    /// Least time between two fetches, whether they succeed or fail: whatever comes in, the upstream
+    /// is asked no more often.
+    pub cooldown: Duration,
+    /// Age at which it no longer serves: a withdrawn key or secret dies with it.
+    pub max_age: Duration,
+}
+
+/// The last good value is missing or too old, and the upstream cannot be asked just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{upstream} is unavailable")]
+pub struct Unavailable {
+    /// Who could not be asked.
+    pub upstream: &'static str,
+    /// When to ask again, in seconds.
+    pub retry_after: u64,
+}
+
+type Fetch<T> =
+    dyn Fn(SystemTime) -> Pin<Box<dyn Future<Output = Result<T, FetchError>> + Send>> + Send + Sync;
+
+/// A value with its way to fetch it. Clones share it.
+///
+/// At most one fetch is under way; all who need its result wait for the same one, and it goes on
+/// when they give up. Ages are distances on the wall clock in either direction, so that a clock set
+/// back ends no cool-down later than one set forward.
+pub struct LastGood<T> {
+    inner: Arc<Inner<T>>,
+}
+
+struct Inner<T> {
+    upstream: &'static str,
+    limits: Limits,
+    fetch: Box<Fetch<T>>,
+    state: Mutex<State<T>>,
+    /// Counts the fetches that have ended.
+    landed: watch::Sender<u64>,
+}
+
+struct State<T> {
+    good: Option<(Arc<T>, SystemTime)>,
+    tried: Option<SystemTime>,
+    failure: Option<FetchError>,
+    is_fetching: bool,
+}
+
+impl<T> Clone for LastGood<T> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<T: Send + Sync + 'static> LastGood<T> {
+    /// A value not fetched yet. `upstream` names who is asked, for the log; `fetch` is given the time
+    /// of the request that caused it.
+    pub fn new<F>(
+        upstream: &'static str,
+        limits: Limits,
+        fetch: impl Fn(SystemTime) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<T, FetchError>> + Send + 'static,
+    {
+        let state = State { good: None, tried: None, failure: None, is_fetching: false };
+        Self {
+            inner: Arc::new(Inner {
+                upstream,
+                limits,
+                fetch: Box::new(move |now| Box::pin(fetch(now))),
+                state: Mutex::new(state),
+                landed: watch::Sender::new(0),
+            }),
+        }
+    }
+
+    /// The value, without waiting where there is one; a fetch is started behind the caller's back
+    /// when it is due.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`] where there is none that may serve, and the fetch failed or must not be tried
+    /// yet.
+    pub async fn get(&self, now: SystemTime) -> Result<Arc<T>, Unavailable> {
+        {
+            let mut state = self.inner.lock();
+            if let Some((value, age)) = state.servable(now, self.inner.limits) {
+                if age > self.inner.limits.ttl {
+                    self.start(&mut state, now);
+                }
+                return Ok(value);
+            }
+        }
+        self.newer(now).await
+    }
+
+    /// The value after one more fetch, or as it is where the cool-down forbids one: for callers who
+    /// need what the current value lacks.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`] where the newest try failed, even if an older value still serves: it cannot
+    /// be known whether the upstream has what the caller needs.
+    pub async fn newer(&self, now: SystemTime) -> Result<Arc<T>, Unavailable> {
+        let mut landed = self.inner.landed.subscribe();
+        let is_fetching = {
+            let mut state = self.inner.lock();
+            self.start(&mut state, now);
+            state.is_fetching
+        };
+        if is_fetching {
+            // Fails only when the sender is gone, and `self` holds it.
+            let _ = landed.changed().await;
+        }
+        let state = self.inner.lock();
+        match (state.servable(now, self.inner.limits), state.failure) {
+            (Some((value, _)), None) => Ok(value),
+            (_, failure) => Err(Unavailable {
+                upstream: self.inner.upstream,
+                retry_after: failure.and_then(|failure| failure.retry_after()).unwrap_or_else(
+                    || {
+                        let waited =
+                            state.tried.map_or(Duration::ZERO, |tried| distance(now, tried));
+                        self.inner.limits.cooldown.saturating_sub(waited).as_secs() + 1 + jitter()
+                    },
+                ),
+            }),
+        }
+    }
+
+    /// The value if there is one that may serve; never fetches.
+    #[must_use]
+    pub fn peek(&self, now: SystemTime) -> Option<Arc<T>> {
+        self.inner.lock().servable(now, self.inner.limits).map(|(value, _)| value)
+    }
+
+    /// Starts a fetch, unless one is under way or the cool-down forbids it.
+    fn start(&self, state: &mut State<T>, now: SystemTime) {
+        let is_cooling =
+            state.tried.is_some_and(|tried| distance(now, tried) < self.inner.limits.cooldown);
+        if state.is_fetching || is_cooling {
+            return;
+        }
+        state.is_fetching = true;
+        state.tried = Some(now);
+        let landing = Landing { inner: Arc::clone(&self.inner), now };
+        // A task of its own: a caller who gives up does not take the others' fetch along.
+        tokio::spawn(async move {
+            let fetched = (landing.inner.fetch)(now).await;
+            landing.land(fetched);
+        });
+    }
+}
+
+impl<T> Inner<T> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        // Nothing panics while it is held.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> State<T> {
+    /// The value and its age, if it may still serve.
+    fn servable(&self, now: SystemTime, limits: Limits) -> Option<(Arc<T>, Duration)> {
+        let (value, fetched) = self.good.as_ref()?;
+        let age = distance(now, *fetched);
+        (age <= limits.max_age).then(|| (Arc::clone(value), age))
+    }
+}
+
+/// A fetch under way. However it ends, a panic included, waiters are woken.
+struct Landing<T> {
+    inner: Arc<Inner<T>>,
+    now: SystemTime,
+}
+
+impl<T> Landing<T> {
+    fn land(&self, fetched: Result<T, FetchError>) {
+        let mut state = self.inner.lock();
+        match fetched {
+            Ok(value) => {
+                state.good = Some((Arc::new(value), self.now));
+                state.failure = None;
+            }
+            Err(error) => {
+                tracing::warn!(upstream = self.inner.upstream, reason = %error, "fetch failed");
+                state.failure = Some(error);
+            }
+        }
+    }
+}
+
+impl<T> Drop for Landing<T> {
+    fn drop(&mut self) {
+        let mut state = self.inner.lock();
+        state.is_fetching = false;
+        drop(state);
+        self.inner.landed.send_modify(|landed| *landed += 1);
+    }
+}
+
+fn distance(one: SystemTime, other: SystemTime) -> Duration {
+    one.duration_since(other).unwrap_or_else(|error| error.duration())
+}
+
+/// 0 to 2 seconds more to wait, so that those who were refused together do not come back together.
+#[must_use]
+pub fn jitter() -> u64 {
+    let mut byte = [0];
+    // Without randomness all wait equally long.
+    let _ = aws_lc_rs::rand::fill(&mut byte);
+    u64::from(byte[0] % 3)
+}
