@@ -6,14 +6,17 @@
 //! | module | lives here |
 //! |---|---|
 //! | [`lambda`] | events of API Gateway, Function URLs and ALB to HTTP requests and back |
-//! | [`endpoint`] | one HTTP request to one HTTP response: route, method, CORS, errors, log line |
+//! | [`app`] | puts the parts together |
+//! | [`config`] | the environment, read once |
+//! | [`endpoint`], [`cors`], [`logging`] | one HTTP request to one HTTP response and one log line |
 //! | [`problem`] | which error a caller sees, and how |
 //! | [`exchange`] | the use case: verify, profile, policy, colour, sign |
+//! | [`policy`], [`presence`] | what callers may do, and their colour |
+//! | [`secrets`] | what we sign with |
 //! | [`oidc`] | the caller's token: key set, verifier, profile |
 //! | [`livekit`] | the participant's token: request, grants, signing |
-//! | [`policy`], [`presence`], [`secrets`] | what they may do, their colour, what we sign with |
 //! | [`upstream`] | one HTTP client, and values that survive an upstream's outage |
-//! | [`config`] | the environment, read once |
+//! | [`bearer`], [`json`], [`text`] | what strangers send, read with care |
 //!
 //! A module uses only modules further down this list, and its own parts.
 

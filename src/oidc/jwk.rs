@@ -22,12 +22,12 @@ pub struct Jwk {
     kid: Option<String>,
     /// What the issuer restricts the key to, if it does.
     alg: Option<Algorithm>,
-    kind: Kind,
+    family: Family,
     public: DecodingKey,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum Family {
     Rsa,
     P256,
     P384,
@@ -58,15 +58,15 @@ impl Jwk {
         if !is_for_signatures || !is_public {
             return None;
         }
-        let (kind, public) = match jwk.get("kty")?.as_str()? {
-            "RSA" => (Kind::Rsa, rsa(jwk)?),
+        let (family, public) = match jwk.get("kty")?.as_str()? {
+            "RSA" => (Family::Rsa, rsa(jwk)?),
             "EC" => ec(jwk)?,
-            "OKP" => (Kind::Ed25519, ed25519(jwk)?),
+            "OKP" => (Family::Ed25519, ed25519(jwk)?),
             _ => return None,
         };
-        let key = Self { kid: kid.map(str::to_owned), alg, kind, public };
+        let key = Self { kid: kid.map(str::to_owned), alg, family, public };
         // A key restricted to an algorithm of another kind can verify nothing.
-        alg.is_none_or(|alg| key.kind.fits(alg)).then_some(key)
+        alg.is_none_or(|alg| key.family.fits(alg)).then_some(key)
     }
 
     /// The key's name in its set.
@@ -78,7 +78,7 @@ impl Jwk {
     /// Whether the key may verify signatures of `algorithm`.
     #[must_use]
     pub fn fits(&self, algorithm: Algorithm) -> bool {
-        self.kind.fits(algorithm) && self.alg.is_none_or(|own| own == algorithm)
+        self.family.fits(algorithm) && self.alg.is_none_or(|own| own == algorithm)
     }
 
     /// The key as `jsonwebtoken` takes it.
@@ -88,7 +88,7 @@ impl Jwk {
     }
 }
 
-impl Kind {
+impl Family {
     fn fits(self, algorithm: Algorithm) -> bool {
         match self {
             Self::Rsa => algorithm::is_rsa(algorithm),
@@ -139,10 +139,10 @@ fn without_leading_zeros(number: &[u8]) -> &[u8] {
     &number[zeros..]
 }
 
-fn ec(jwk: &Map<String, Value>) -> Option<(Kind, DecodingKey)> {
-    let (kind, size, curve) = match jwk.get("crv")?.as_str()? {
-        "P-256" => (Kind::P256, 32, &ECDSA_P256_SHA256_FIXED),
-        "P-384" => (Kind::P384, 48, &ECDSA_P384_SHA384_FIXED),
+fn ec(jwk: &Map<String, Value>) -> Option<(Family, DecodingKey)> {
+    let (family, size, curve) = match jwk.get("crv")?.as_str()? {
+        "P-256" => (Family::P256, 32, &ECDSA_P256_SHA256_FIXED),
+        "P-384" => (Family::P384, 48, &ECDSA_P384_SHA384_FIXED),
         _ => return None,
     };
     let (x, y) = (bytes(jwk, "x")?, bytes(jwk, "y")?);
@@ -155,7 +155,7 @@ fn ec(jwk: &Map<String, Value>) -> Option<(Kind, DecodingKey)> {
     point.extend_from_slice(&y);
     // Refuses what is not a point of the curve.
     ParsedPublicKey::new(curve, &point).ok()?;
-    Some((kind, DecodingKey::from_ec_der(&point)))
+    Some((family, DecodingKey::from_ec_der(&point)))
 }
 
 fn ed25519(jwk: &Map<String, Value>) -> Option<DecodingKey> {

@@ -320,7 +320,7 @@ mod tests {
                 Some("http://127.0.0.1/b"),
             ),
             (
-                json!({ "name": "A", "picture": format!("https://a/{}", "b".repeat(1014)) }),
+                json!({ "name": "A", "picture": format!("https://a/{}", "b".repeat(1015)) }),
                 "A",
                 None,
             ),
