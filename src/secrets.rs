@@ -1,8 +1,8 @@
 //! What we sign with: from Secrets Manager, or from the environment for local runs.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
@@ -14,15 +14,14 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::livekit::access_token::ApiKey;
-use crate::upstream::client::{self, CONNECT_TIMEOUT, Client, FetchError, TOTAL_TIMEOUT};
+use crate::upstream::client::{
+    self, CONNECT_TIMEOUT, Client, FetchError, TOTAL_TIMEOUT, retried_once,
+};
 use crate::upstream::last_good::{LastGood, Limits, Unavailable};
 
 /// Shortest API secret, in bytes: the output of the hash that HS256 signs with
 /// ([RFC 7518 §3.2](https://www.rfc-editor.org/rfc/rfc7518#section-3.2)).
 pub const SECRET_BYTES: usize = 32;
-
-/// How long one try at Secrets Manager may take; there are two within [`TOTAL_TIMEOUT`].
-const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1400);
 
 /// Where LiveKit is and the key it knows us by. `Debug` shows nothing.
 #[derive(Clone)]
@@ -73,14 +72,14 @@ impl SecretStore {
     pub fn managed(client: &Arc<Client>, manager: SecretsManager, limits: Limits) -> Self {
         let client = Arc::clone(client);
         // Made when first used: it loads the TLS roots.
-        let sdk = Arc::new(tokio::sync::OnceCell::new());
+        let sdk = Arc::new(OnceLock::new());
         let manager = Arc::new(manager);
         Self::Managed(LastGood::new("secrets", limits, move |_| {
             let (client, sdk, manager) =
                 (Arc::clone(&client), Arc::clone(&sdk), Arc::clone(&manager));
             async move {
-                let sdk = sdk.get_or_init(|| async { manager.sdk(&client) }).await;
-                manager.fetch(sdk).await
+                let sdk = sdk.get_or_init(|| manager.sdk(&client));
+                retried_once(|| manager.fetch(sdk)).await
             }
         }))
     }
@@ -120,12 +119,12 @@ impl SecretsManager {
             .region(Region::new(self.region.clone()))
             .credentials_provider(self.credentials.clone())
             .http_client(client.for_sdk())
-            .retry_config(RetryConfig::standard().with_max_attempts(2))
+            // The cool-down is the retry: a throttled service is not asked twice in a row.
+            .retry_config(RetryConfig::disabled())
             // The SDK has no total timeout by default.
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(CONNECT_TIMEOUT)
-                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
                     .operation_timeout(TOTAL_TIMEOUT)
                     .build(),
             );

@@ -90,8 +90,7 @@ impl Client {
 
     /// Gets `address`, with `bearer` as its credentials where given, and returns the body of a 200.
     ///
-    /// One try, and one more where the connection failed: one that died while the function was
-    /// frozen looks alive until it is used.
+    /// [Tried again once](retried_once) where the connection failed.
     ///
     /// # Errors
     ///
@@ -100,13 +99,7 @@ impl Client {
         if !is_https_or_loopback(address) {
             return Err(FetchError::Address);
         }
-        let get = async {
-            match self.get_once(address, bearer).await {
-                Err(FetchError::Connection) => self.get_once(address, bearer).await,
-                first => first,
-            }
-        };
-        tokio::time::timeout(TOTAL_TIMEOUT, get).await.unwrap_or(Err(FetchError::Timeout))
+        retried_once(|| self.get_once(address, bearer)).await
     }
 
     async fn get_once(&self, address: &str, bearer: Option<&str>) -> Result<Vec<u8>, FetchError> {
@@ -139,6 +132,25 @@ impl Client {
             )
         })
     }
+}
+
+/// Makes a try, and one more where the connection failed: a connection that died while the function
+/// was frozen looks alive until it is used.
+///
+/// # Errors
+///
+/// That of the last try, or [`FetchError::Timeout`] after [`TOTAL_TIMEOUT`] for both.
+pub async fn retried_once<T, F>(attempt: impl Fn() -> F) -> Result<T, FetchError>
+where
+    F: Future<Output = Result<T, FetchError>>,
+{
+    let attempts = async {
+        match attempt().await {
+            Err(FetchError::Connection) => attempt().await,
+            first => first,
+        }
+    };
+    tokio::time::timeout(TOTAL_TIMEOUT, attempts).await.unwrap_or(Err(FetchError::Timeout))
 }
 
 /// Whether `address` is an absolute `https` URL without credentials, or an `http` one on loopback.
