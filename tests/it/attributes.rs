@@ -1,0 +1,130 @@
+//! `participant_attributes`: how many, how long, and whose.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::support::{Call, Env, Reply, text};
+
+/// Asks where the token may be long enough for any of them.
+async fn ask(attributes: &BTreeMap<String, String>) -> Reply {
+    let app = Env::offline().with("MAX_TOKEN_BYTES", "65536").app();
+    Call::asking(&json!({ "participant_attributes": attributes })).send(&app).await
+}
+
+fn one(key: &str, value: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([(key.to_owned(), value.to_owned())])
+}
+
+fn many(count: usize) -> BTreeMap<String, String> {
+    (0..count).map(|index| (format!("k{index}"), "v".to_owned())).collect()
+}
+
+#[tokio::test]
+async fn are_carried_beside_ours() {
+    let reply = ask(&one("seat", "12")).await;
+    let attributes = &reply.participant()["attributes"];
+    assert_eq!(attributes["seat"], "12");
+    for ours in ["color", "imageUrl", "role"] {
+        assert!(attributes[ours].is_string(), "{ours}: {attributes}");
+    }
+    assert_eq!(attributes.as_object().unwrap().len(), 4, "{attributes}");
+}
+
+#[tokio::test]
+async fn are_taken_up_to_their_limits() {
+    #[rustfmt::skip]
+    let rows = [
+        ("a key of one letter",         one("k", "v")),
+        ("a key of 64",                 one(&text(64), "v")),
+        ("every kind of letter",        one("AZaz09_.-", "v")),
+        ("4,096 bytes with the key",    one("k", &text(4_095))),
+        ("64 of them",                  many(64)),
+        ("any text as value",           one("k", "line\nline \u{1f44b}")),
+        ("nearly reserved: colour",     one("colour", "v")),
+        ("nearly reserved: lk",         one("lk", "v")),
+        ("nearly reserved: lkx.a",      one("lkx.a", "v")),
+        ("nearly reserved: a.lk.b",     one("a.lk.b", "v")),
+        ("nearly reserved: sip_a",      one("sip_a", "v")),
+        ("nearly reserved: roles",      one("roles", "v")),
+        ("nearly reserved: userid",     one("userid", "v")),
+        ("nearly reserved: image_url",  one("image_url", "v")),
+    ];
+    for (name, attributes) in rows {
+        let reply = ask(&attributes).await;
+        let got = reply.participant()["attributes"].clone();
+        for (key, value) in &attributes {
+            assert_eq!(got[key], *value, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn are_refused_beyond_their_limits() {
+    #[rustfmt::skip]
+    let rows = [
+        ("an empty key",              one("", "v")),
+        ("a key of 65",               one(&text(65), "v")),
+        ("a blank in the key",        one("a b", "v")),
+        ("an accent in the key",      one("é", "v")),
+        ("a slash in the key",        one("a/b", "v")),
+        ("a colon in the key",        one("a:b", "v")),
+        ("a line feed in the key",    one("a\n", "v")),
+        ("a NUL in the key",          one("a\0", "v")),
+        ("a full-width letter",       one("ｃolor", "v")),
+        ("4,097 bytes with the key",  one("k", &text(4_096))),
+        ("65 of them",                many(65)),
+    ];
+    for (name, attributes) in rows {
+        ask(&attributes).await.expect_problem(name, 400, "invalid_request");
+    }
+}
+
+#[tokio::test]
+async fn that_are_ours_are_refused_in_any_case() {
+    for key in [
+        "color",
+        "Color",
+        "COLOR",
+        "imageUrl",
+        "imageurl",
+        "IMAGEURL",
+        "email",
+        "Email",
+        "name",
+        "NAME",
+        "sub",
+        "Sub",
+        "user_id",
+        "User_ID",
+        "identity",
+        "Identity",
+        "role",
+        "ROLE",
+        "lk.agent.state",
+        "LK.x",
+        "lK.",
+        "sip.phoneNumber",
+        "Sip.trunkID",
+        "ingress.x",
+        "INGRESS.state",
+    ] {
+        ask(&one(key, "v")).await.expect_problem(key, 403, "field_not_allowed");
+        let mut among = many(3);
+        among.insert(key.to_owned(), String::new());
+        ask(&among).await.expect_problem(key, 403, "field_not_allowed");
+    }
+}
+
+#[tokio::test]
+async fn that_are_none_are_not_asked_for() {
+    let app = Env::offline().app();
+    for body in [
+        json!({ "participant_attributes": null }),
+        json!({ "participant_attributes": {} }),
+        json!({ "participantAttributes": {} }),
+    ] {
+        let reply = Call::asking(&body).send(&app).await;
+        assert_eq!(reply.participant()["attributes"].as_object().unwrap().len(), 3, "{body}");
+    }
+}

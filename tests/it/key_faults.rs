@@ -1,0 +1,116 @@
+//! Every way in which an issuer can fail to show its keys.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::{Call, Env, FakeIdp, Fault, NOW, Route, at, now};
+
+fn faults(elsewhere: &FakeIdp) -> Vec<(&'static str, Fault)> {
+    vec![
+        ("500", Fault::Status(500)),
+        ("503 with a day to wait", Fault::RetryAfter(503, "86400")),
+        ("503 with a date to wait for", Fault::RetryAfter(503, "Wed, 21 Oct 2026 07:28:00 GMT")),
+        ("429", Fault::Status(429)),
+        ("404", Fault::Status(404)),
+        ("204", Fault::Status(204)),
+        ("401", Fault::Status(401)),
+        ("a page", Fault::Html),
+        ("nothing", Fault::Bytes(Vec::new())),
+        ("not JSON", Fault::Bytes(b"{\"keys\":[".to_vec())),
+        ("not UTF-8", Fault::Bytes(b"{\"keys\":[{\"kid\":\"\xff\"}]}".to_vec())),
+        ("null", Fault::Json(Value::Null)),
+        ("a list", Fault::Json(json!([]))),
+        ("a text", Fault::Json(json!("keys"))),
+        ("no keys", Fault::Json(json!({}))),
+        ("keys null", Fault::Json(json!({ "keys": null }))),
+        ("keys an object", Fault::Json(json!({ "keys": {} }))),
+        ("an empty set", Fault::Json(json!({ "keys": [] }))),
+        ("a set nobody can read", Fault::Json(json!({ "keys": [{ "kty": "X" }, 5] }))),
+        ("compressed", Fault::Bytes(b"\x1f\x8b\x08\x00\x00\x00\x00\x00".to_vec())),
+        ("one byte too many", Fault::Padded(150_001)),
+        ("40 MB", Fault::Padded(40_000_000)),
+        ("without end", Fault::Endless),
+        ("cut off", Fault::Truncated),
+        ("a redirect", Fault::Redirect(elsewhere.url("/keys"))),
+        ("never", Fault::Hang),
+        ("a byte at a time", Fault::Drip),
+    ]
+}
+
+#[tokio::test]
+async fn cold_is_unavailable_within_five_seconds() {
+    let elsewhere = FakeIdp::start();
+    let rows = faults(&elsewhere).into_iter().map(async |(name, fault)| {
+        let idp = FakeIdp::start();
+        idp.spoil(Route::Jwks, fault);
+        let app = Env::online(&idp).app();
+        let started = Instant::now();
+        let reply = Call::bare().bearer(&idp.token(&json!({}))).send(&app).await;
+        reply.expect_problem(name, 503, "unavailable");
+        assert!(started.elapsed() < Duration::from_secs(5), "{name}: {:?}", started.elapsed());
+        assert_eq!(idp.counts().2, 0, "{name}: UserInfo was not asked");
+        idp.mend(Route::Jwks);
+        let call = Call::bare().bearer(&idp.token(&json!({})));
+        call.send_at(&app, at(NOW + 11)).await.expect_issued(&format!("after {name}"));
+    });
+    join_all(rows).await;
+    assert_eq!(elsewhere.counts(), (0, 0, 0), "nobody follows a redirect");
+}
+
+#[tokio::test]
+async fn warm_is_invisible() {
+    let elsewhere = FakeIdp::start();
+    let rows = faults(&elsewhere).into_iter().map(async |(name, fault)| {
+        let idp = FakeIdp::start();
+        let app = Env::online(&idp).app();
+        app.hydrate(now()).await;
+        idp.spoil(Route::Jwks, fault);
+        let token = idp.token(&json!({ "exp": NOW + 100_000 }));
+        for after in [700, 701, 720, 5_000, 5_100] {
+            let reply = Call::bare().bearer(&token).send_at(&app, at(NOW + after)).await;
+            reply.expect_issued(name);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    join_all(rows).await;
+    assert_eq!(elsewhere.counts(), (0, 0, 0), "nobody follows a redirect");
+}
+
+#[tokio::test]
+async fn slow_and_large_within_bounds_is_no_fault() {
+    for (name, fault) in [
+        ("a second", Fault::Slow(Duration::from_secs(1))),
+        ("150,000 bytes", Fault::Padded(150_000)),
+    ] {
+        let idp = FakeIdp::start();
+        idp.spoil(Route::Jwks, fault);
+        let app = Env::online(&idp).app();
+        let reply = Call::bare().bearer(&idp.token(&json!({}))).send(&app).await;
+        reply.expect_issued(name);
+    }
+}
+
+/// A caller with a known key never waits behind one with an unknown key.
+#[tokio::test]
+async fn one_caller_does_not_hold_up_another() {
+    let idp = FakeIdp::start();
+    let app = Env::online(&idp).app();
+    app.hydrate(now()).await;
+    idp.spoil(Route::Jwks, Fault::Hang);
+    let mut stranger = crate::support::Key::rsa_next();
+    stranger.kid = "unknown";
+    let unknown = idp.token_by(&stranger, &json!({}));
+    let waiting = Call::bare().bearer(&unknown).send_at(&app, at(NOW + 11));
+    let known = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let started = Instant::now();
+        let call = Call::bare().bearer(&idp.token(&json!({})));
+        call.send_at(&app, at(NOW + 11)).await.expect_issued("a known key");
+        started.elapsed()
+    };
+    let (reply, waited) = tokio::join!(waiting, known);
+    reply.expect_problem("the unknown key", 503, "unavailable");
+    assert!(waited < Duration::from_millis(500), "{waited:?}");
+}

@@ -1,0 +1,224 @@
+//! Which keys of a set verify what.
+
+use jsonwebtoken::Algorithm;
+use serde_json::{Value, json};
+
+use crate::support::{Call, Env, Key, Reply, claims, encode_part, key_set, merge, weak};
+
+/// Asks with a token by `key` where the issuer's set is `set`.
+async fn ask(set: &Value, key: &Key, header: &Value) -> Reply {
+    let env = Env::offline().with("OIDC_JWKS", &set.to_string());
+    let token = key.sign(&merge(key.header(), header), &claims());
+    Call::bare().bearer(&token).send(&env.app()).await
+}
+
+/// A set of the usual key with its JWK changed, and another that is always good.
+fn with_jwk(change: &Value) -> Value {
+    json!({ "keys": [merge(Key::rsa().jwk(), change), Key::p384().jwk()] })
+}
+
+#[tokio::test]
+async fn every_algorithm_of_the_default() {
+    let rsa = |algorithm| Key::rsa_as("rsa", algorithm);
+    for key in [
+        rsa(Algorithm::RS256),
+        rsa(Algorithm::RS384),
+        rsa(Algorithm::RS512),
+        rsa(Algorithm::PS256),
+        rsa(Algorithm::PS384),
+        rsa(Algorithm::PS512),
+        Key::p256(),
+        Key::p384(),
+        Key::ed25519(),
+    ] {
+        let name = format!("{:?}", key.algorithm);
+        ask(&key_set(&[&key]), &key, &json!({})).await.expect_issued(&name);
+        let untold = merge(key.jwk(), &json!({ "alg": null, "use": null }));
+        ask(&json!({ "keys": [untold] }), &key, &json!({})).await.expect_issued(&name);
+    }
+}
+
+#[tokio::test]
+async fn only_the_algorithms_of_the_configuration() {
+    let keys = [Key::rsa(), Key::p256(), Key::ed25519()];
+    let set = key_set(&[&keys[0], &keys[1], &keys[2]]);
+    for allowed in &keys {
+        let name = json!(allowed.algorithm).as_str().unwrap().to_owned();
+        let env = Env::offline().with("OIDC_JWKS", &set.to_string()).with("OIDC_ALGORITHMS", &name);
+        let app = env.app();
+        for key in &keys {
+            let row = format!("{name} is allowed, {:?} is used", key.algorithm);
+            let reply = Call::bare().bearer(&key.sign(&key.header(), &claims())).send(&app).await;
+            if key.kid == allowed.kid {
+                reply.expect_issued(&row);
+            } else {
+                reply.expect_problem(&row, 401, "invalid_token");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn keys_that_may_verify() {
+    let key = Key::rsa();
+    for (name, change) in [
+        ("as it is", json!({})),
+        ("no use", json!({ "use": null })),
+        ("no alg", json!({ "alg": null })),
+        ("for verifying", json!({ "key_ops": ["verify"] })),
+        ("for verifying among others", json!({ "use": null, "key_ops": ["sign", "verify"] })),
+        ("with members nobody knows", json!({ "x": 1, "x5t": "abc", "nbf": 5 })),
+    ] {
+        ask(&with_jwk(&change), &key, &json!({})).await.expect_issued(name);
+    }
+}
+
+#[tokio::test]
+async fn keys_that_may_not_verify() {
+    let key = Key::rsa();
+    let short = weak().0["n"].clone();
+    #[rustfmt::skip]
+    let rows = [
+        ("for encryption",            json!({ "use": "enc" })),
+        ("for something else",        json!({ "use": "x" })),
+        ("for other operations",      json!({ "key_ops": ["encrypt", "wrapKey"] })),
+        ("for no operation",          json!({ "key_ops": [] })),
+        ("of another algorithm",      json!({ "alg": "RS512" })),
+        ("of an algorithm of others", json!({ "alg": "ES256" })),
+        ("of an encryption",          json!({ "alg": "RSA-OAEP" })),
+        ("of an unknown algorithm",   json!({ "alg": "X" })),
+        ("of another type",           json!({ "kty": "EC" })),
+        ("of an unknown type",        json!({ "kty": "X" })),
+        ("of no type",                json!({ "kty": null })),
+        ("under another name",        json!({ "kid": "other" })),
+        ("without a modulus",         json!({ "n": null })),
+        ("with an empty modulus",     json!({ "n": "" })),
+        ("with a short modulus",      json!({ "n": short })),
+        ("with a broken modulus",     json!({ "n": "!!!" })),
+        ("with a modulus of a number", json!({ "n": 5 })),
+        ("with exponent one",         json!({ "e": "AQ" })),
+        ("with an even exponent",     json!({ "e": "Ag" })),
+        ("with no exponent",          json!({ "e": null })),
+    ];
+    for (name, change) in rows {
+        let set = with_jwk(&change);
+        ask(&set, &key, &json!({})).await.expect_problem(name, 401, "invalid_token");
+        let neighbour = Key::p384();
+        ask(&set, &neighbour, &json!({}))
+            .await
+            .expect_issued(&format!("the key beside one {name}"));
+    }
+}
+
+#[tokio::test]
+async fn keys_of_1024_bits_are_refused() {
+    let (jwk, token) = weak();
+    let set = json!({ "keys": [jwk, Key::rsa().jwk()] });
+    let app = Env::offline().with("OIDC_JWKS", &set.to_string()).app();
+    let reply = Call::bare().bearer(token).send(&app).await;
+    reply.expect_problem("1,024 bits", 401, "invalid_token");
+    ask(&set, &Key::rsa(), &json!({})).await.expect_issued("2,048 bits beside it");
+}
+
+#[tokio::test]
+async fn curves_that_do_not_fit() {
+    let p256 = Key::p256();
+    let p384 = Key::p384();
+    let edwards = Key::ed25519();
+    #[rustfmt::skip]
+    let rows = [
+        ("off the curve",               &p256, json!({ "y": p256.jwk()["x"] })),
+        ("a curve it is not on",        &p256, json!({ "crv": "P-384" })),
+        ("an unknown curve",            &p256, json!({ "crv": "secp256k1" })),
+        ("no curve",                    &p256, json!({ "crv": null })),
+        ("half a point",                &p256, json!({ "y": null })),
+        ("coordinates too short",       &p256, json!({ "x": "AQ" })),
+        ("coordinates of another",      &p256, json!({ "x": p384.jwk()["x"], "y": p384.jwk()["y"] })),
+        ("alg of another curve",        &p256, json!({ "alg": "ES384" })),
+        ("a Montgomery curve",          &edwards, json!({ "crv": "X25519" })),
+        ("an Edwards key of 3 bytes",   &edwards, json!({ "x": "AQID" })),
+        ("an Edwards key as P-256",     &edwards, json!({ "kty": "EC", "crv": "P-256" })),
+    ];
+    for (name, key, change) in rows {
+        let set = json!({ "keys": [merge(key.jwk(), &change), Key::rsa().jwk()] });
+        ask(&set, key, &json!({})).await.expect_problem(name, 401, "invalid_token");
+        ask(&set, &Key::rsa(), &json!({})).await.expect_issued(&format!("the key beside: {name}"));
+    }
+    let set = key_set(&[&p256, &p384]);
+    let reply = ask(&set, &p256, &json!({ "kid": "p384" })).await;
+    reply.expect_problem("ES256 under the name of a P-384 key", 401, "invalid_token");
+    let reply = ask(&set, &p384, &json!({ "alg": "ES256", "kid": "p256" })).await;
+    reply.expect_problem("a P-384 signature as ES256", 401, "invalid_token");
+}
+
+#[tokio::test]
+async fn one_bad_key_does_not_spoil_the_set() {
+    for stranger in [
+        json!(null),
+        json!(5),
+        json!("x"),
+        json!([]),
+        json!({}),
+        json!({ "kty": "RSA" }),
+        json!({ "kty": "X", "kid": "x" }),
+        json!({ "kty": "oct", "k": "c2VjcmV0", "kid": "rsa2" }),
+        json!({ "kty": "AKP", "alg": "ML-DSA-65", "pub": "x", "kid": "q" }),
+        json!({ "kty": "RSA", "kid": 7, "n": [], "e": {} }),
+        json!({ "x5c": ["MIIB"] }),
+    ] {
+        let set = json!({ "keys": [stranger, Key::rsa().jwk(), stranger], "more": true });
+        let reply = ask(&set, &Key::rsa(), &json!({})).await;
+        reply.expect_issued(&format!("beside {stranger}"));
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_needed_where_two_keys_fit() {
+    let no_name = json!({ "kid": null });
+    let two = key_set(&[&Key::rsa(), &Key::rsa_next()]);
+    for key in [Key::rsa(), Key::rsa_next()] {
+        let reply = ask(&two, &key, &no_name).await;
+        reply.expect_problem("two RSA keys", 401, "invalid_token");
+        ask(&two, &key, &json!({})).await.expect_issued("by name");
+    }
+    let kinds = key_set(&[&Key::rsa(), &Key::p256()]);
+    for key in [Key::rsa(), Key::p256()] {
+        ask(&kinds, &key, &no_name).await.expect_issued("only one of them fits");
+    }
+}
+
+#[tokio::test]
+async fn a_name_without_a_key_of_that_name() {
+    let nameless = json!({ "keys": [merge(Key::rsa().jwk(), &json!({ "kid": null }))] });
+    let reply = ask(&nameless, &Key::rsa(), &json!({ "kid": null })).await;
+    reply.expect_issued("neither has a name");
+    let reply = ask(&nameless, &Key::rsa(), &json!({})).await;
+    reply.expect_problem("only the token names one", 401, "invalid_token");
+}
+
+#[tokio::test]
+async fn two_keys_of_one_name_go_by_their_kind() {
+    let mut second = Key::p256();
+    second.kid = "rsa";
+    let set = key_set(&[&Key::rsa(), &second]);
+    ask(&set, &Key::rsa(), &json!({})).await.expect_issued("RSA");
+    ask(&set, &second, &json!({})).await.expect_issued("P-256");
+}
+
+/// A symmetric key in a key set is public, so it proves nothing.
+#[tokio::test]
+async fn no_key_of_a_set_is_a_secret() {
+    let secret = "0123456789abcdef0123456789abcdef";
+    let oct = json!({ "kty": "oct", "kid": "hmac", "alg": "HS256", "k": encode_part(secret) });
+    let set = json!({ "keys": [oct, Key::rsa().jwk()] });
+    let message = format!(
+        "{}.{}",
+        encode_part(r#"{"alg":"HS256","typ":"JWT","kid":"hmac"}"#),
+        encode_part(&claims().to_string())
+    );
+    let key = jsonwebtoken::EncodingKey::from_secret(secret.as_bytes());
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
+    let app = Env::offline().with("OIDC_JWKS", &set.to_string()).app();
+    let reply = Call::bare().bearer(&format!("{message}.{signature}")).send(&app).await;
+    reply.expect_problem("HS256 with a key of the set", 401, "invalid_token");
+}

@@ -1,0 +1,42 @@
+//! Black-box tests: the library against fakes over real sockets, and the real `bootstrap` against
+//! a small Runtime API. They need nothing but Rust, and every row starts from something valid and
+//! changes one thing.
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on stops at that line"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod attributes;
+mod bearer;
+mod config;
+mod cors;
+mod discovery;
+mod events;
+mod freeze;
+mod gateways;
+mod hostile_tokens;
+mod identity;
+mod key_cache;
+mod key_faults;
+mod key_sets;
+mod livekit_judges;
+mod malformed_events;
+mod participant_token;
+mod presence;
+mod readme;
+mod request_body;
+mod request_fields;
+mod room_config;
+mod routes;
+mod runtime;
+mod secrecy;
+mod secret_faults;
+mod secrets;
+mod token_claims;
+mod userinfo;
+mod userinfo_faults;

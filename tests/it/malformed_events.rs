@@ -1,0 +1,152 @@
+//! Events that are no HTTP request: each is answered 400 by a process that lives on.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::gateway::Wire;
+use crate::support::{Bootstrap, Env, Outcome, Reply, today, token};
+
+fn good() -> Value {
+    Wire::token(&token(&today()), &json!({ "room_name": "standup" })).http_api()
+}
+
+/// A good event with one member changed; `null` removes it.
+fn changed(path: &[&str], value: Value) -> String {
+    let mut event = good();
+    let (last, parents) = path.split_last().unwrap();
+    let parent = parents.iter().fold(&mut event, |event, name| &mut event[*name]);
+    if value.is_null() {
+        parent.as_object_mut().unwrap().remove(*last);
+    } else {
+        parent[*last] = value;
+    }
+    event.to_string()
+}
+
+fn undecodable(shape: fn(&Wire) -> Value, body: &str) -> String {
+    shape(&Wire::token(&token(&today()), &json!({})).base64(body)).to_string()
+}
+
+async fn send(function: &Bootstrap, row: &str, event: &str) -> Reply {
+    match function.invoke_within(event, Duration::from_secs(10)).await {
+        Outcome::Answer(reply) => *reply,
+        other => panic!("{row}: {other:?}\n{}", function.output()),
+    }
+}
+
+#[tokio::test]
+async fn bodies_that_are_not_base64() {
+    let mut function = Bootstrap::start(&Env::offline());
+    let rest: fn(&Wire) -> Value = |wire| wire.rest("prod");
+    for shape in [Wire::http_api, Wire::http_api_1, Wire::function_url, Wire::alb, rest] {
+        for body in ["!", "{}", "e30", "e30==", "e3 0=", "é", "====", "\u{0}", "e30=e30="] {
+            let row = format!("{body:?}");
+            let reply = send(&function, &row, &undecodable(shape, body)).await;
+            reply.expect_problem(&row, 400, "invalid_request");
+        }
+        let text = b"\xff\xfe";
+        let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text);
+        let reply = send(&function, "not UTF-8", &undecodable(shape, &encoded)).await;
+        reply.expect_problem("base64 of no text", 400, "invalid_request");
+    }
+    send(&function, "a good one", &good().to_string()).await.expect_issued("the next event");
+    assert!(function.is_alive());
+}
+
+#[tokio::test]
+async fn events_that_are_no_request() {
+    let mut function = Bootstrap::start(&Env::offline());
+    #[rustfmt::skip]
+    let rows = [
+        ("an empty object",          "{}".to_owned()),
+        ("null",                     "null".to_owned()),
+        ("a number",                 "1".to_owned()),
+        ("a text",                   "\"hello\"".to_owned()),
+        ("a list",                   "[]".to_owned()),
+        ("a list of events",         json!([good()]).to_string()),
+        ("true",                     "true".to_owned()),
+        ("somebody's test event",    json!({ "key1": "value1", "key2": "value2" }).to_string()),
+        ("a schedule",               json!({ "source": "aws.events", "detail-type": "Scheduled Event", "detail": {} }).to_string()),
+        ("a queue's records",        json!({ "Records": [{ "eventSource": "aws:sqs", "body": "x" }] }).to_string()),
+        ("a web socket's event",     json!({ "requestContext": { "eventType": "CONNECT", "connectionId": "x" } }).to_string()),
+        ("no request context",       changed(&["requestContext"], Value::Null)),
+        ("request context a text",   changed(&["requestContext"], json!("x"))),
+        ("request context empty",    changed(&["requestContext"], json!({}))),
+        ("no http",                  changed(&["requestContext", "http"], Value::Null)),
+        ("no method",                changed(&["requestContext", "http", "method"], Value::Null)),
+        ("method a number",          changed(&["requestContext", "http", "method"], json!(1))),
+        ("method with a blank",      changed(&["requestContext", "http", "method"], json!("PO ST"))),
+        ("headers a text",           changed(&["headers"], json!("x"))),
+        ("headers a list",           changed(&["headers"], json!([1]))),
+        ("a header a number",        changed(&["headers", "x-a"], json!(1))),
+        ("a header with a line end", changed(&["headers", "x-a"], json!("a\r\nb: c"))),
+        ("a header with a NUL",      changed(&["headers", "x-a"], json!("a\u{0}b"))),
+        ("a header with ESC",        changed(&["headers", "x-a"], json!("a\u{1b}b"))),
+        ("a header's name blank",    changed(&["headers", "x a"], json!("a"))),
+        ("a header's name empty",    changed(&["headers", ""], json!("a"))),
+        ("a header's name a line",   changed(&["headers", "x\n"], json!("a"))),
+        ("body a number",            changed(&["body"], json!(1))),
+        ("body an object",           changed(&["body"], json!({ "room_name": "standup" }))),
+        ("base64 a text",            changed(&["isBase64Encoded"], json!("yes"))),
+        ("path a number",            changed(&["rawPath"], json!(1))),
+        ("query a number",           changed(&["rawQueryString"], json!(1))),
+        ("cookies a text",           changed(&["cookies"], json!("a=b"))),
+    ];
+    for (name, event) in rows {
+        let reply = send(&function, name, &event).await;
+        assert_eq!(reply.status, 400, "{name}: {}", reply.text());
+        reply.expect_problem(name, 400, "invalid_request");
+        assert!(function.is_alive(), "{name}");
+    }
+    send(&function, "a good one", &good().to_string()).await.expect_issued("the next event");
+}
+
+/// Odd, and yet a request: whatever the answer, it is one, and nobody's fault but the caller's.
+#[tokio::test]
+async fn events_that_are_odd_requests() {
+    let mut function = Bootstrap::start(&Env::offline());
+    let long = format!("/{}/token", "x".repeat(70_000));
+    #[rustfmt::skip]
+    let rows = [
+        ("no path",                  changed(&["rawPath"], Value::Null)),
+        ("an empty path",            changed(&["rawPath"], json!(""))),
+        ("a path without a slash",   changed(&["rawPath"], json!("token"))),
+        ("a path with a blank",      changed(&["rawPath"], json!("/a b/token"))),
+        ("a path with a line end",   changed(&["rawPath"], json!("/a\r\n/token"))),
+        ("a path with a NUL",        changed(&["rawPath"], json!("/\u{0}/token"))),
+        ("a path with an accent",    changed(&["rawPath"], json!("/é/token"))),
+        ("a path of brackets",       changed(&["rawPath"], json!("/[::1]%/<>\"{}|\\^`/token"))),
+        ("a path with a question",   changed(&["rawPath"], json!("/token?x"))),
+        ("a path that is a URL",     changed(&["rawPath"], json!("http://[/token"))),
+        ("a path far too long",      changed(&["rawPath"], json!(long))),
+        ("a query with a blank",     changed(&["rawQueryString"], json!("a= b"))),
+        ("a query with a line end",  changed(&["rawQueryString"], json!("a=\r\nb"))),
+        ("a query with an accent",   changed(&["rawQueryString"], json!("a=é&%zz"))),
+        ("a host with a blank",      changed(&["headers", "host"], json!("a b"))),
+        ("a host with brackets",     changed(&["headers", "host"], json!("[::1"))),
+        ("a host with an accent",    changed(&["headers", "host"], json!("é"))),
+        ("an empty host",            changed(&["headers", "host"], json!(""))),
+        ("a host that is a path",    changed(&["headers", "host"], json!("a/b?c#d"))),
+        ("no headers",               changed(&["headers"], Value::Null)),
+        ("a bearer with an accent",  changed(&["headers", "authorization"], json!("Bearer é"))),
+        ("a header a list",          changed(&["headers", "x-a"], json!(["a"]))),
+        ("an empty method",          changed(&["requestContext", "http", "method"], json!(""))),
+        ("a method nobody knows",    changed(&["requestContext", "http", "method"], json!("BREW"))),
+        ("a stage with a slash",     changed(&["requestContext", "stage"], json!("a/b c"))),
+        ("cookies with a line end",  changed(&["cookies"], json!(["a=b\r\nc"]))),
+        ("a protocol with a blank",  changed(&["headers", "x-forwarded-proto"], json!("ht tp"))),
+        ("a port that is none",      changed(&["headers", "x-forwarded-port"], json!("x"))),
+        ("a trace that is none",     changed(&["headers", "x-amzn-trace-id"], json!("x"))),
+    ];
+    for (name, event) in rows {
+        let reply = send(&function, name, &event).await;
+        let fine = [201, 400, 401, 404, 405, 414].contains(&reply.status);
+        assert!(fine, "{name}: {} {}", reply.status, reply.text());
+        if reply.status >= 400 {
+            reply.expect_problem(name, reply.status, &reply.code());
+        }
+        assert!(function.is_alive(), "{name}");
+    }
+    send(&function, "a good one", &good().to_string()).await.expect_issued("the next event");
+}

@@ -1,0 +1,216 @@
+//! Bodies as a whole: kind, size, syntax.
+
+use serde_json::{Value, json};
+
+use crate::support::{Call, Env, text};
+
+/// A JSON object of exactly `size` bytes that asks for nothing.
+fn padded(size: usize) -> String {
+    let frame = json!({ "padding": "" }).to_string().len();
+    json!({ "padding": text(size - frame) }).to_string()
+}
+
+#[tokio::test]
+async fn takes_an_empty_body_of_any_kind() {
+    let app = Env::offline().app();
+    Call::token().send(&app).await.expect_issued("no body, no content type");
+    for kind in ["application/json", "text/plain", "nonsense"] {
+        Call::token().body(kind, "").send(&app).await.expect_issued(kind);
+    }
+}
+
+#[tokio::test]
+async fn takes_json_whatever_its_parameters() {
+    let app = Env::offline().app();
+    for kind in [
+        "application/json",
+        "application/json; charset=utf-8",
+        "application/json;charset=UTF-8",
+        "application/json ; charset=\"utf-8\"; x=y",
+        "Application/JSON",
+        "APPLICATION/JSON; CHARSET=UTF-8",
+    ] {
+        Call::token().body(kind, "{}").send(&app).await.expect_issued(kind);
+    }
+}
+
+#[tokio::test]
+async fn refuses_other_kinds() {
+    let app = Env::offline().app();
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/jsonp",
+        "application/json-patch+json",
+        "application/problem+json",
+        "text/json",
+        "application/",
+        "json",
+        "*/*",
+        "text/plain; application/json",
+        "text/plain, application/json",
+    ] {
+        let reply = Call::token().body(kind, "{}").send(&app).await;
+        reply.expect_problem(kind, 415, "unsupported_media_type");
+    }
+    let reply = Call::token().untyped_body("{}").send(&app).await;
+    reply.expect_problem("no content type", 415, "unsupported_media_type");
+}
+
+#[tokio::test]
+async fn refuses_what_is_not_a_json_object() {
+    let app = Env::offline().app();
+    let deep = format!("{{\"x\":{}{}}}", "[".repeat(20_000), "]".repeat(20_000));
+    #[rustfmt::skip]
+    let rows: &[(&str, &str)] = &[
+        ("null",                     "null"),
+        ("an array",                 "[]"),
+        ("an array with a request",  r#"[{"room_name":"standup"}]"#),
+        ("a string",                 r#""standup""#),
+        ("a number",                 "1"),
+        ("true",                     "true"),
+        ("blanks",                   "   "),
+        ("a form",                   "room_name=standup"),
+        ("cut off",                  r#"{"room_name":"standup""#),
+        ("something after it",       r#"{"room_name":"standup"} {}"#),
+        ("a comma too many",         r#"{"room_name":"standup",}"#),
+        ("a comment",                r#"{/* room */"room_name":"standup"}"#),
+        ("single quotes",            "{'room_name':'standup'}"),
+        ("no quotes",                "{room_name:1}"),
+        ("a byte order mark",        "\u{feff}{}"),
+        ("a raw control character",  "{\"room_name\":\"a\nb\"}"),
+        ("an escape JSON lacks",     r#"{"room_name":"\x41"}"#),
+        ("half a surrogate pair",    r#"{"room_name":"\ud83d"}"#),
+        ("the other half",           r#"{"room_name":"\ude00"}"#),
+        ("not a number",             r#"{"x":NaN}"#),
+        ("nested too deep",          &deep),
+    ];
+    for (name, body) in rows {
+        let reply = Call::token().body("application/json", *body).send(&app).await;
+        reply.expect_problem(name, 400, "invalid_request");
+    }
+    let reply = Call::token().body("application/json", b"{\"room_name\":\"a\xff\"}".to_vec());
+    reply.send(&app).await.expect_problem("not UTF-8", 400, "invalid_request");
+    let reply = Call::token().body("application/json", b"{\"x\":\"a\xc0\xaf\"}".to_vec());
+    reply.send(&app).await.expect_problem("not UTF-8, unknown field", 400, "invalid_request");
+}
+
+#[tokio::test]
+async fn refuses_wrong_types() {
+    let app = Env::offline().app();
+    #[rustfmt::skip]
+    let rows: &[(&str, Value)] = &[
+        ("room_name a number",         json!({ "room_name": 1 })),
+        ("room_name an object",        json!({ "room_name": {} })),
+        ("room_name an array",         json!({ "room_name": ["standup"] })),
+        ("room_name a boolean",        json!({ "room_name": false })),
+        ("identity a number",          json!({ "participant_identity": 1 })),
+        ("name an array",              json!({ "participant_name": ["Ada"] })),
+        ("metadata an object",         json!({ "participant_metadata": { "a": 1 } })),
+        ("metadata a number",          json!({ "participant_metadata": 0 })),
+        ("attributes a string",        json!({ "participant_attributes": "a=b" })),
+        ("attributes an array",        json!({ "participant_attributes": [["a", "b"]] })),
+        ("attributes an empty array",  json!({ "participant_attributes": [] })),
+        ("an attribute a number",      json!({ "participant_attributes": { "a": 1 } })),
+        ("an attribute a boolean",     json!({ "participant_attributes": { "a": true } })),
+        ("an attribute an object",     json!({ "participant_attributes": { "a": {} } })),
+        ("room_config a string",       json!({ "room_config": "x" })),
+        ("room_config an array",       json!({ "room_config": [] })),
+        ("room_config a number",       json!({ "room_config": 1 })),
+        ("agents an object",           json!({ "room_config": { "agents": {} } })),
+        ("agents a string",            json!({ "room_config": { "agents": "x" } })),
+        ("an agent a string",          json!({ "room_config": { "agents": ["x"] } })),
+        ("an agent an array",          json!({ "room_config": { "agents": [[]] } })),
+        ("agent_name a number",        json!({ "room_config": { "agents": [{ "agent_name": 1 }] } })),
+        ("agent metadata an object",   json!({ "room_config": { "agents": [{ "metadata": {} }] } })),
+        ("agent deployment a number",  json!({ "room_config": { "agents": [{ "deployment": 1 }] } })),
+    ];
+    for (name, body) in rows {
+        let reply = Call::asking(body).send(&app).await;
+        reply.expect_problem(name, 400, "invalid_request");
+    }
+}
+
+#[tokio::test]
+async fn refuses_the_same_field_twice() {
+    let app = Env::offline().app();
+    #[rustfmt::skip]
+    let rows: &[(&str, &str)] = &[
+        ("the same spelling",      r#"{"room_name":"a","room_name":"a"}"#),
+        ("both spellings",         r#"{"room_name":"a","roomName":"a"}"#),
+        ("the other way round",    r#"{"roomName":"a","room_name":"b"}"#),
+        ("one of them null",       r#"{"room_name":null,"roomName":"a"}"#),
+        ("one of them empty",      r#"{"room_name":"","roomName":"a"}"#),
+        ("written as an escape",   r#"{"room_name":"a","room\u005fname":"b"}"#),
+        ("identity",               r#"{"participant_identity":"a","participantIdentity":"a"}"#),
+        ("name",                   r#"{"participant_name":"a","participantName":"a"}"#),
+        ("metadata",               r#"{"participant_metadata":"a","participantMetadata":"a"}"#),
+        ("attributes",             r#"{"participant_attributes":{},"participantAttributes":{}}"#),
+        ("room config",            r#"{"room_config":{},"roomConfig":{}}"#),
+        ("an attribute",           r#"{"participant_attributes":{"a":"1","a":"2"}}"#),
+        ("agents",                 r#"{"room_config":{"agents":[],"agents":[]}}"#),
+        ("agent name",             r#"{"room_config":{"agents":[{"agent_name":"","agentName":""}]}}"#),
+        ("an unknown field",       r#"{"x":1,"x":2}"#),
+    ];
+    for (name, body) in rows {
+        let reply = Call::token().body("application/json", *body).send(&app).await;
+        reply.expect_problem(name, 400, "invalid_request");
+    }
+}
+
+#[tokio::test]
+async fn takes_64_kib_and_no_byte_more() {
+    let app = Env::offline().app();
+    Call::token()
+        .body("application/json", padded(65_536))
+        .send(&app)
+        .await
+        .expect_issued("65,536 bytes");
+    for (name, kind, size) in [
+        ("65,537 bytes", "application/json", 65_537),
+        ("6 MB", "application/json", 6_000_000),
+        ("65,537 bytes of text", "text/plain", 65_537),
+    ] {
+        let reply = Call::token().body(kind, padded(size)).send(&app).await;
+        if kind == "application/json" {
+            reply.expect_problem(name, 413, "content_too_large");
+        } else {
+            assert!([413, 415].contains(&reply.status), "{name}: {}", reply.text());
+        }
+    }
+}
+
+#[tokio::test]
+async fn ignores_what_it_does_not_know() {
+    let app = Env::offline().app();
+    let body = json!({
+        "room_name": "standup",
+        "room": "other",
+        "identity": "mallory",
+        "video": { "roomAdmin": true, "roomCreate": true },
+        "ttl": 86_400,
+        "canPublishSources": [],
+        "participant_kind": "agent",
+        "__proto__": { "room_name": "other" },
+    });
+    let asked = Call::asking(&body).send(&app).await;
+    let plain = Call::asking(&json!({ "room_name": "standup" })).send(&app).await;
+    assert_eq!(asked.participant(), plain.participant());
+}
+
+#[tokio::test]
+async fn says_nothing_of_the_body_before_it_knows_the_caller() {
+    let app = Env::offline().app();
+    for (name, kind, body) in [
+        ("not JSON", "application/json", "{".to_owned()),
+        ("too large", "application/json", padded(70_000)),
+        ("another kind", "text/plain", "x".to_owned()),
+        ("a forbidden field", "application/json", r#"{"participant_identity":"x"}"#.to_owned()),
+    ] {
+        let reply = Call::bare().body(kind, body.clone()).send(&app).await;
+        reply.expect_problem(name, 401, "missing_token");
+        let reply = Call::bare().bearer("a.b.c").body(kind, body).send(&app).await;
+        reply.expect_problem(name, 401, "invalid_token");
+    }
+}

@@ -1,0 +1,206 @@
+//! `room_name`, `participant_name`, `participant_metadata`, and which fields a client may set.
+
+use serde_json::{Value, json};
+
+use crate::support::{Call, Env, text};
+
+/// Characters that no room, identity or name may hold.
+const FORBIDDEN: [(&str, &str); 14] = [
+    ("NUL", "\u{0}"),
+    ("a line feed", "\n"),
+    ("a tab", "\t"),
+    ("the last of C0", "\u{1f}"),
+    ("delete", "\u{7f}"),
+    ("the first of C1", "\u{80}"),
+    ("next line", "\u{85}"),
+    ("the last of C1", "\u{9f}"),
+    ("left-to-right embedding", "\u{202a}"),
+    ("left-to-right override", "\u{202d}"),
+    ("right-to-left override", "\u{202e}"),
+    ("left-to-right isolate", "\u{2066}"),
+    ("first strong isolate", "\u{2068}"),
+    ("pop directional isolate", "\u{2069}"),
+];
+
+#[tokio::test]
+async fn names_the_room_that_was_asked_for() {
+    let app = Env::offline().app();
+    let longest = text(256);
+    let accents = "é".repeat(128);
+    for room in ["standup", "a", "acme:standup", "*", "a b", "会議", "👋🏽", &longest, &accents]
+    {
+        for body in [json!({ "room_name": room }), json!({ "roomName": room })] {
+            let reply = Call::asking(&body).send(&app).await;
+            assert_eq!(reply.participant()["video"]["room"], room);
+            assert_eq!(reply.json()["room_name"], room);
+        }
+    }
+}
+
+#[tokio::test]
+async fn takes_256_bytes_and_none_more() {
+    let app = Env::offline().with("CLIENT_FIELDS", "room_name,participant_name").app();
+    for field in ["room_name", "participant_name"] {
+        for (name, value) in [("bytes", text(257)), ("accents", "é".repeat(128) + "x")] {
+            let reply = Call::asking(&json!({ field: value })).send(&app).await;
+            reply.expect_problem(&format!("{field} {name}"), 400, "invalid_request");
+        }
+        let reply = Call::asking(&json!({ field: "é".repeat(128) })).send(&app).await;
+        reply.expect_issued(field);
+    }
+}
+
+#[tokio::test]
+async fn refuses_characters_that_mislead() {
+    let app = Env::offline().with("CLIENT_FIELDS", "room_name,participant_name").app();
+    for field in ["room_name", "participant_name"] {
+        for (name, character) in FORBIDDEN {
+            for value in [character.to_owned(), format!("stand{character}up")] {
+                let reply = Call::asking(&json!({ field: value })).send(&app).await;
+                reply.expect_problem(&format!("{field}: {name}"), 400, "invalid_request");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn makes_up_an_unguessable_room_when_none_is_named() {
+    let app = Env::offline().app();
+    let mut rooms = Vec::new();
+    for body in [
+        json!({}),
+        json!({ "room_name": null }),
+        json!({ "room_name": "" }),
+        json!({ "roomName": "" }),
+        json!({}),
+    ] {
+        let reply = Call::asking(&body).send(&app).await;
+        let room = reply.participant()["video"]["room"].as_str().unwrap().to_owned();
+        assert_eq!(reply.json()["room_name"], room, "the answer names the room");
+        let random = room.strip_prefix("room-").unwrap_or_else(|| panic!("{room}"));
+        assert!(random.len() >= 22, "128 bits take 22 characters at least: {room}");
+        assert!(random.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)), "{room}");
+        rooms.push(room);
+    }
+    rooms.sort();
+    rooms.dedup();
+    assert_eq!(rooms.len(), 5, "each of them another");
+}
+
+#[tokio::test]
+async fn the_name_is_the_profiles() {
+    let app = Env::offline().app();
+    for (row, body) in [
+        ("not asked", json!({})),
+        ("null", json!({ "participant_name": null })),
+        ("empty", json!({ "participant_name": "" })),
+        ("the same", json!({ "participant_name": "Ada Lovelace" })),
+        ("the same in camel case", json!({ "participantName": "Ada Lovelace" })),
+    ] {
+        let reply = Call::asking(&body).send(&app).await;
+        assert_eq!(reply.participant()["name"], "Ada Lovelace", "{row}");
+        assert_eq!(reply.json()["participant_name"], "Ada Lovelace", "{row}");
+    }
+    for name in ["Mallory", "ada lovelace", "Ada Lovelace ", "Ada"] {
+        let reply = Call::asking(&json!({ "participant_name": name })).send(&app).await;
+        reply.expect_problem(name, 403, "field_not_allowed");
+    }
+}
+
+#[tokio::test]
+async fn the_name_is_the_clients_where_that_is_allowed() {
+    let app = Env::offline().with("CLIENT_FIELDS", "participant_name").app();
+    let reply = Call::asking(&json!({ "participant_name": "Countess" })).send(&app).await;
+    assert_eq!(reply.participant()["name"], "Countess");
+    assert_eq!(reply.json()["participant_name"], "Countess");
+    let reply = Call::asking(&json!({ "participant_name": "" })).send(&app).await;
+    assert_eq!(reply.participant()["name"], "Ada Lovelace", "empty is absent");
+}
+
+#[tokio::test]
+async fn carries_the_apps_metadata() {
+    let app = Env::offline().with("MAX_TOKEN_BYTES", "65536").app();
+    let longest = text(4_096);
+    for metadata in ["x", r#"{"seat":12}"#, "two\nlines", "👋", &longest] {
+        let body = json!({ "participant_metadata": metadata });
+        let reply = Call::asking(&body).send(&app).await;
+        assert_eq!(reply.participant()["metadata"], metadata);
+    }
+    for (row, metadata) in [("ASCII", text(4_097)), ("bytes, not letters", "é".repeat(2_049))] {
+        let reply = Call::asking(&json!({ "participant_metadata": metadata })).send(&app).await;
+        reply.expect_problem(row, 400, "invalid_request");
+    }
+    for metadata in [json!(null), json!("")] {
+        let reply = Call::asking(&json!({ "participant_metadata": metadata })).send(&app).await;
+        let claims = reply.participant();
+        assert!(matches!(claims["metadata"].as_str(), None | Some("")), "{claims}");
+    }
+}
+
+#[tokio::test]
+async fn only_listed_fields_are_the_clients() {
+    let fields = [
+        ("room_name", json!("standup")),
+        ("participant_metadata", json!("m")),
+        ("participant_attributes", json!({ "a": "b" })),
+        ("room_config", json!({ "agents": [{ "metadata": "m" }] })),
+    ];
+    for (listed, _) in &fields {
+        let app = Env::offline().with("CLIENT_FIELDS", listed).app();
+        for (field, value) in &fields {
+            let reply = Call::asking(&json!({ *field: value })).send(&app).await;
+            let row = format!("{listed} is listed, {field} is sent");
+            if field == listed {
+                reply.expect_issued(&row);
+            } else {
+                reply.expect_problem(&row, 403, "field_not_allowed");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_field_that_asks_nothing_needs_no_leave() {
+    let app = Env::offline().with("CLIENT_FIELDS", "participant_name").app();
+    for body in [
+        json!({}),
+        json!({ "room_name": "", "participant_metadata": "", "participant_attributes": {} }),
+        json!({ "room_name": null, "participant_attributes": null, "room_config": null }),
+        json!({ "room_config": {} }),
+        json!({ "room_config": { "agents": [{}] } }),
+        json!({ "participant_identity": "ada@example.com" }),
+    ] {
+        Call::asking(&body).send(&app).await.expect_issued(&body.to_string());
+    }
+}
+
+/// What the SDKs put on the wire, spelling for spelling.
+#[tokio::test]
+async fn takes_what_the_sdks_send() {
+    let app = Env::offline().app();
+    #[rustfmt::skip]
+    let rows: &[(&str, &str)] = &[
+        ("JavaScript, no option",             "{}"),
+        ("JavaScript, all options empty",     r#"{"room_name":"","participant_name":"","participant_identity":"","participant_metadata":"","room_config":{"agents":[{}]}}"#),
+        ("Swift, no option",                  r#"{"room_config":{}}"#),
+        ("Swift, escaped slashes",            r#"{"room_config":{},"room_name":"a\/b"}"#),
+        ("Swift, empty attributes",           r#"{"participant_attributes":{},"room_config":{}}"#),
+        ("Android, a room",                   r#"{"room_name":"standup","room_config":{}}"#),
+        ("Flutter, metadata",                 r#"{"participant_metadata":"m","room_config":{}}"#),
+        ("C++, an empty agent option",        r#"{"room_config":{"agents":[{}]}}"#),
+        ("Unity, a room and attributes",      r#"{"room_name":"standup","participant_attributes":{"a":"b"}}"#),
+        ("Rust, empty attributes",            r#"{"room_name":"standup","participant_attributes":{}}"#),
+        ("the default agent, with metadata",  r#"{"room_config":{"agents":[{"metadata":"am"}]}}"#),
+        ("its own name and identity",         r#"{"participant_name":"Ada Lovelace","participant_identity":"ada@example.com"}"#),
+    ];
+    for (name, body) in rows {
+        let reply = Call::token().body("application/json; charset=utf-8", *body).send(&app).await;
+        reply.expect_issued(name);
+    }
+    let all: Value = json!({
+        "room_name": "r", "participant_metadata": "m", "participant_attributes": { "a": "b" },
+        "room_config": { "agents": [{ "agent_name": "ag", "metadata": "am", "deployment": "staging" }] },
+    });
+    let reply = Call::asking(&all).send(&app).await;
+    reply.expect_problem("a named agent", 403, "agent_not_allowed");
+}

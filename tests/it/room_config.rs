@@ -1,0 +1,116 @@
+//! `room_config`: agents by the policy's leave, nothing else.
+
+use serde_json::{Value, json};
+
+use crate::support::{Call, Env};
+
+#[tokio::test]
+async fn that_asks_nothing_leaves_no_trace() {
+    let app = Env::offline().app();
+    for config in [
+        json!(null),
+        json!({}),
+        json!({ "agents": null }),
+        json!({ "agents": [] }),
+        json!({ "agents": [{}] }),
+        json!({ "agents": [{ "agent_name": "", "metadata": "", "deployment": "" }] }),
+        json!({ "agents": [{ "agentName": null }] }),
+        json!({ "name": "", "empty_timeout": 0, "departureTimeout": 0, "max_participants": 0 }),
+        json!({ "metadata": "", "tags": {}, "sync_streams": false, "egress": {} }),
+        json!({ "minPlayoutDelay": 0, "max_playout_delay": null, "egress": null }),
+        json!({ "something_new": { "egress": {} }, "another": 5 }),
+    ] {
+        let reply = Call::asking(&json!({ "room_config": config })).send(&app).await;
+        let claims = reply.participant();
+        assert_eq!(claims.get("roomConfig"), None, "{config}");
+    }
+}
+
+#[tokio::test]
+async fn may_speak_to_the_default_agent() {
+    let app = Env::offline().app();
+    for (config, expected) in [
+        (json!({ "agents": [{ "metadata": "m" }] }), json!({ "agents": [{ "metadata": "m" }] })),
+        (
+            json!({ "agents": [{ "metadata": "m", "agentName": "", "unknown": 1 }], "new": true }),
+            json!({ "agents": [{ "metadata": "m" }] }),
+        ),
+    ] {
+        for field in ["room_config", "roomConfig"] {
+            let reply = Call::asking(&json!({ field: config })).send(&app).await;
+            assert_eq!(reply.participant()["roomConfig"], expected, "{config}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn may_not_start_an_agent_that_is_not_listed() {
+    let app = Env::offline().app();
+    for config in [
+        json!({ "agents": [{ "agent_name": "x" }] }),
+        json!({ "agents": [{ "agentName": "x" }] }),
+        json!({ "agents": [{ "agent_name": "*" }] }),
+        json!({ "agents": [{}, { "agent_name": "x" }] }),
+        json!({ "agents": [{ "metadata": "m" }, { "agent_name": "x", "metadata": "m" }] }),
+    ] {
+        let reply = Call::asking(&json!({ "room_config": config })).send(&app).await;
+        reply.expect_problem(&config.to_string(), 403, "agent_not_allowed");
+    }
+}
+
+#[tokio::test]
+async fn may_not_set_anything_of_the_room() {
+    let app = Env::offline().app();
+    let fields: &[(&str, Value)] = &[
+        ("name", json!("other")),
+        ("empty_timeout", json!(1)),
+        ("emptyTimeout", json!(1)),
+        ("departure_timeout", json!(1)),
+        ("departureTimeout", json!("1")),
+        ("max_participants", json!(1)),
+        ("maxParticipants", json!(1)),
+        ("min_playout_delay", json!(1)),
+        ("minPlayoutDelay", json!(1)),
+        ("max_playout_delay", json!(1)),
+        ("maxPlayoutDelay", json!(1)),
+        ("sync_streams", json!(true)),
+        ("syncStreams", json!(true)),
+        ("metadata", json!("m")),
+        ("tags", json!({ "a": "b" })),
+        ("egress", json!({ "room": {} })),
+        ("egress", json!({ "room": { "room_name": "standup" } })),
+        ("egress", json!({ "room": { "customBaseUrl": "https://evil.example" } })),
+        ("egress", json!({ "participant": { "segment_outputs": [{ "s3": { "bucket": "b" } }] } })),
+        ("egress", json!({ "tracks": { "filepath": "/x", "s3": { "bucket": "b" } } })),
+    ];
+    for (field, value) in fields {
+        let config = json!({ *field: value });
+        let reply = Call::asking(&json!({ "room_config": config })).send(&app).await;
+        reply.expect_problem(&config.to_string(), 403, "field_not_allowed");
+        let config = json!({ "agents": [{}], *field: value });
+        let reply = Call::asking(&json!({ "roomConfig": config })).send(&app).await;
+        reply.expect_problem(&config.to_string(), 403, "field_not_allowed");
+    }
+}
+
+/// Fields of an agent's dispatch that no SDK sends: a joiner must not decide them either.
+#[tokio::test]
+async fn may_not_smuggle_through_an_agent() {
+    let app = Env::offline().app();
+    for agent in [
+        json!({ "restart_policy": "JRP_NEVER" }),
+        json!({ "restartPolicy": 1 }),
+        json!({ "attributes": { "lk.role": "x" } }),
+        json!({ "deployment": "staging" }),
+    ] {
+        let reply = Call::asking(&json!({ "room_config": { "agents": [agent] } })).send(&app).await;
+        if reply.status == 201 {
+            let config = reply.participant()["roomConfig"].clone();
+            for field in ["restartPolicy", "restart_policy", "attributes"] {
+                assert!(config["agents"][0][field].is_null(), "{agent}: {config}");
+            }
+        } else {
+            assert_eq!(reply.status, 403, "{agent}: {}", reply.text());
+        }
+    }
+}

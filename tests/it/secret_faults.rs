@@ -1,0 +1,115 @@
+//! Every way in which Secrets Manager can fail to give a usable secret.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::support::{
+    API_KEY, API_SECRET, Call, Env, FakeSecretsManager, NOW, SecretFault, at, now, token,
+};
+
+#[rustfmt::skip]
+const FAULTS: [(&str, SecretFault); 22] = [
+    ("throttled",           SecretFault::Error("ThrottlingException")),
+    ("denied",              SecretFault::Error("AccessDeniedException")),
+    ("not there",           SecretFault::Error("ResourceNotFoundException")),
+    ("deleted",             SecretFault::Error("InvalidRequestException")),
+    ("not to be decrypted", SecretFault::Error("DecryptionFailure")),
+    ("expired credentials", SecretFault::Error("ExpiredTokenException")),
+    ("an error of theirs",  SecretFault::Internal),
+    ("binary",              SecretFault::Binary),
+    ("empty",               SecretFault::Text("")),
+    ("not JSON",            SecretFault::Text("devkey:0123456789abcdef0123456789abcdef")),
+    ("cut off",             SecretFault::Text(r#"{"LIVEKIT_API_KEY":"devkey""#)),
+    ("null",                SecretFault::Text("null")),
+    ("a list",              SecretFault::Text("[]")),
+    ("an empty object",     SecretFault::Text("{}")),
+    ("no key",              SecretFault::Text(r#"{"LIVEKIT_URL":"wss://livekit.example","LIVEKIT_API_SECRET":"0123456789abcdef0123456789abcdef"}"#)),
+    ("no secret",           SecretFault::Text(r#"{"LIVEKIT_URL":"wss://livekit.example","LIVEKIT_API_KEY":"devkey"}"#)),
+    ("no URL",              SecretFault::Text(r#"{"LIVEKIT_API_KEY":"devkey","LIVEKIT_API_SECRET":"0123456789abcdef0123456789abcdef"}"#)),
+    ("an empty key",        SecretFault::Text(r#"{"LIVEKIT_URL":"wss://livekit.example","LIVEKIT_API_KEY":"","LIVEKIT_API_SECRET":"0123456789abcdef0123456789abcdef"}"#)),
+    ("an empty secret",     SecretFault::Text(r#"{"LIVEKIT_URL":"wss://livekit.example","LIVEKIT_API_KEY":"devkey","LIVEKIT_API_SECRET":""}"#)),
+    ("a secret of 31",      SecretFault::Text(r#"{"LIVEKIT_URL":"wss://livekit.example","LIVEKIT_API_KEY":"devkey","LIVEKIT_API_SECRET":"0123456789abcdef0123456789abcde"}"#)),
+    ("a secret a number",   SecretFault::Text(r#"{"LIVEKIT_URL":"wss://livekit.example","LIVEKIT_API_KEY":"devkey","LIVEKIT_API_SECRET":12345678901234567890123456789012}"#)),
+    ("never",               SecretFault::Hang),
+];
+
+#[tokio::test]
+async fn cold_is_unavailable_and_recovers() {
+    join_all(FAULTS.map(async |(name, fault)| {
+        let secrets = FakeSecretsManager::start();
+        secrets.spoil(fault);
+        let app = Env::offline().secret_in(&secrets).app();
+        app.hydrate(now()).await;
+        let started = Instant::now();
+        let reply = Call::token().send(&app).await;
+        reply.expect_problem(name, 503, "unavailable");
+        assert!(started.elapsed() < Duration::from_secs(5), "{name}: {:?}", started.elapsed());
+        let reads = secrets.asked().len();
+        assert_eq!(reads, 1, "{name}: resting after init's failure");
+        for shown in
+            ["upstream-words", "0123456789abcdef", "devkey", "AccessDenied", "prod/livekit"]
+        {
+            assert!(!reply.text().contains(shown), "{name}: {}", reply.text());
+        }
+        secrets.mend();
+        let call = Call::token();
+        call.send_at(&app, at(NOW + 11)).await.expect_issued(&format!("after {name}"));
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn warm_keeps_the_last_good_one() {
+    join_all(FAULTS.map(async |(name, fault)| {
+        let secrets = FakeSecretsManager::start();
+        let app = Env::offline().secret_in(&secrets).app();
+        app.hydrate(now()).await;
+        secrets.spoil(fault);
+        for after in [301, 302, 330, 4_000] {
+            let call = Call::bare().bearer(&token(&json!({ "exp": NOW + 9_000 })));
+            let started = Instant::now();
+            let reply = call.send_at(&app, at(NOW + after)).await;
+            assert_eq!(reply.participant()["iss"], API_KEY, "{name}");
+            assert!(started.elapsed() < Duration::from_secs(5), "{name}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn a_cold_start_while_it_is_down_recovers() {
+    let secrets = FakeSecretsManager::start();
+    secrets.down();
+    let app = Env::offline().secret_in(&secrets).app();
+    app.hydrate(now()).await;
+    Call::token().send(&app).await.expect_problem("down", 503, "unavailable");
+    secrets.up();
+    Call::token().send_at(&app, at(NOW + 11)).await.expect_issued("up again");
+    assert_eq!(secrets.asked().len(), 1);
+}
+
+/// `livekit-server --dev` uses a secret of six letters: on the loopback, and only there.
+#[tokio::test]
+async fn a_short_secret_is_for_the_loopback() {
+    for (url, status) in [
+        ("ws://127.0.0.1:7880", 201),
+        ("ws://localhost:7880", 201),
+        ("ws://[::1]:7880", 201),
+        ("wss://livekit.example", 503),
+        ("wss://localhost.example", 503),
+        ("wss://127.0.0.1.example", 503),
+    ] {
+        let secrets = FakeSecretsManager::start();
+        let mut secret = FakeSecretsManager::secret("devkey", "secret");
+        secret["LIVEKIT_URL"] = json!(url);
+        secrets.keep(secret);
+        let app = Env::offline().secret_in(&secrets).app();
+        app.hydrate(now()).await;
+        let reply = Call::token().send(&app).await;
+        assert_eq!(reply.status, status, "{url}: {}", reply.text());
+    }
+    assert_eq!(API_SECRET.len(), 32, "and 32 bytes do anywhere");
+}

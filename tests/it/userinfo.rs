@@ -1,0 +1,217 @@
+//! When UserInfo is asked, what for, and what of its answer is used.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use roomkey::App;
+use serde_json::{Value, json};
+
+use crate::support::{Call, Env, FakeIdp, Fault, Key, NOW, Reply, Route, at, extend, now};
+
+async fn start(idp: &FakeIdp) -> Arc<App> {
+    let app = Env::online(idp).app();
+    app.hydrate(now()).await;
+    app
+}
+
+async fn ask(app: &Arc<App>, token: &str) -> Reply {
+    Call::bare().bearer(token).send(app).await
+}
+
+#[tokio::test]
+async fn fills_in_what_the_token_does_not_say() {
+    let idp = FakeIdp::start();
+    idp.introduce(&json!({ "picture": "https://img.example/u.png" }));
+    let app = start(&idp).await;
+    let token = idp.bare_token();
+    let participant = ask(&app, &token).await.participant();
+    assert_eq!(participant["sub"], "ada@example.com");
+    assert_eq!(participant["name"], "Ada from UserInfo");
+    assert_eq!(participant["attributes"]["imageUrl"], "https://img.example/u.png");
+    let asked = idp.asked(Route::UserInfo);
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].target, "/userinfo", "the token is not in the address");
+    let bearer = asked[0].headers["authorization"].to_str().unwrap();
+    assert_eq!(bearer, format!("Bearer {token}"));
+    assert!(!asked[0].headers.contains_key("accept-encoding"), "no compressed answers");
+}
+
+#[tokio::test]
+async fn is_asked_only_for_what_is_missing() {
+    #[rustfmt::skip]
+    let rows = [
+        ("nothing is missing",         json!({}),                                              0),
+        ("no picture",                 json!({ "picture": null }),                             0),
+        ("no name",                    json!({ "name": null }),                                1),
+        ("no e-mail",                  json!({ "email": null, "email_verified": null }),       1),
+        ("an e-mail, no word of it",   json!({ "email_verified": null }),                      1),
+        ("nothing is there",           json!({ "email": null, "email_verified": null, "name": null, "picture": null }), 1),
+    ];
+    for (name, change, expected) in rows {
+        let idp = FakeIdp::start();
+        let app = start(&idp).await;
+        ask(&app, &idp.token(&change)).await.expect_issued(name);
+        assert_eq!(idp.counts().2, expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_claim_is_an_answer() {
+    let idp = FakeIdp::start();
+    let app = start(&idp).await;
+    let reply = ask(&app, &idp.token(&json!({ "email": "" }))).await;
+    reply.expect_problem("the token says there is none", 404, "email_not_set");
+    assert_eq!(idp.counts().2, 0);
+}
+
+#[tokio::test]
+async fn an_email_and_its_verification_come_from_one_source() {
+    let idp = FakeIdp::start();
+    idp.introduce(&json!({ "email": "other@example.com", "email_verified": true }));
+    let app = start(&idp).await;
+    let reply = ask(&app, &idp.token(&json!({ "email_verified": false }))).await;
+    reply.expect_problem(
+        "not verified here, whatever is verified there",
+        403,
+        "email_not_verified",
+    );
+
+    let idp = FakeIdp::start();
+    idp.introduce(&json!({ "email": "other@example.com", "email_verified": null }));
+    let app = start(&idp).await;
+    let token = idp.token(&json!({ "email": null, "email_verified": true, "name": null }));
+    let reply = ask(&app, &token).await;
+    reply.expect_problem("verified here says nothing of there", 403, "email_not_verified");
+}
+
+#[tokio::test]
+async fn the_token_comes_first() {
+    let idp = FakeIdp::start();
+    idp.introduce(&json!({ "email": "other@example.com" }));
+    let app = start(&idp).await;
+    let participant = ask(&app, &idp.token(&json!({ "name": null }))).await.participant();
+    assert_eq!(participant["sub"], "ada@example.com");
+    assert_eq!(participant["name"], "Ada from UserInfo");
+}
+
+#[tokio::test]
+async fn may_know_no_more_than_the_token() {
+    let no_name = json!({ "name": null });
+    let no_email = json!({ "email": null, "email_verified": null });
+    let unverified = json!({ "email_verified": false });
+    let idp = FakeIdp::start();
+    idp.introduce(&no_name);
+    let reply = ask(&start(&idp).await, &idp.bare_token()).await;
+    assert_eq!(reply.participant()["name"], "Unnamed User");
+    for (name, change, status, code) in [
+        ("no e-mail anywhere", no_email, 404, "email_not_set"),
+        ("unverified there", unverified, 403, "email_not_verified"),
+        ("no word of it", json!({ "email_verified": null }), 403, "email_not_verified"),
+        ("an empty one", json!({ "email": "" }), 404, "email_not_set"),
+    ] {
+        let idp = FakeIdp::start();
+        idp.introduce(&change);
+        let reply = ask(&start(&idp).await, &idp.bare_token()).await;
+        reply.expect_problem(name, status, code);
+    }
+}
+
+#[tokio::test]
+async fn is_not_asked_for_a_name_that_nobody_wants() {
+    let idp = FakeIdp::start();
+    let env = Env::online(&idp).with("PARTICIPANT_IDENTITY", "sub");
+    let app = env.app();
+    app.hydrate(now()).await;
+    let token = idp.token(&json!({ "email": null, "email_verified": null }));
+    assert_eq!(ask(&app, &token).await.participant()["sub"], "user-1");
+    assert_eq!(idp.counts().2, 0, "the identity is not the e-mail and the name is known");
+}
+
+#[tokio::test]
+async fn is_the_only_source_where_that_is_chosen() {
+    let idp = FakeIdp::start();
+    idp.introduce(&json!({ "email": "other@example.com" }));
+    let app = Env::online(&idp).with("PROFILE_SOURCE", "userinfo").app();
+    app.hydrate(now()).await;
+    let participant = ask(&app, &idp.token(&json!({}))).await.participant();
+    assert_eq!(participant["sub"], "other@example.com");
+    assert_eq!(participant["name"], "Ada from UserInfo");
+}
+
+#[tokio::test]
+async fn is_not_asked_before_the_token_is_believed() {
+    let idp = FakeIdp::start();
+    let app = start(&idp).await;
+    let nothing = json!({ "email": null, "email_verified": null, "name": null });
+    let with = |change: &Value| extend(nothing.clone(), change);
+    let cut = idp.token(&nothing);
+    #[rustfmt::skip]
+    let rows = [
+        ("a stranger's signature",  idp.token_by(&Key::stranger(), &nothing)),
+        ("no signature",            format!("{}.", &cut[..cut.rfind('.').unwrap()])),
+        ("expired",                 idp.token(&with(&json!({ "exp": NOW - 60 })))),
+        ("another audience",        idp.token(&with(&json!({ "aud": "shop" })))),
+        ("another issuer",          idp.token(&with(&json!({ "iss": "https://evil.example" })))),
+        ("not yet",                 idp.token(&with(&json!({ "nbf": NOW + 60 })))),
+        ("no subject",              idp.token(&with(&json!({ "sub": null })))),
+        ("not a token",             "x".to_owned()),
+    ];
+    for (name, token) in rows {
+        assert_eq!(ask(&app, &token).await.status, 401, "{name}");
+        assert_eq!(idp.counts().2, 0, "{name}");
+    }
+    let call = Call::bare().bearer(&idp.bare_token()).body("application/json", "{");
+    call.send(&app).await.expect_problem("a bad body", 400, "invalid_request");
+    assert_eq!(idp.counts().2, 0, "a bad body");
+}
+
+#[tokio::test]
+async fn is_remembered_for_five_minutes() {
+    let idp = FakeIdp::start();
+    let app = start(&idp).await;
+    let token = idp.token(&json!({ "name": null, "exp": NOW + 5_000 }));
+    for (after, expected) in [(0, 1), (1, 1), (299, 1), (301, 2), (302, 2)] {
+        let reply = Call::bare().bearer(&token).send_at(&app, at(NOW + after)).await;
+        assert_eq!(reply.participant()["name"], "Ada from UserInfo");
+        assert_eq!(idp.counts().2, expected, "after {after} s");
+    }
+}
+
+#[tokio::test]
+async fn is_remembered_for_each_person_alone() {
+    let idp = FakeIdp::start();
+    let app = start(&idp).await;
+    let person = |sub: &str| idp.token(&json!({ "sub": sub, "name": null }));
+    ask(&app, &person("user-1")).await.expect_issued("user-1");
+    idp.introduce(&json!({ "name": "Grace" }));
+    let reply = ask(&app, &person("user-2")).await;
+    assert_eq!(reply.participant()["name"], "Grace");
+    assert_eq!(idp.counts().2, 2);
+    let reply = ask(&app, &person("user-1")).await;
+    assert_eq!(reply.participant()["name"], "Ada from UserInfo");
+    assert_eq!(idp.counts().2, 2);
+}
+
+#[tokio::test]
+async fn many_people_are_all_served() {
+    let idp = FakeIdp::start();
+    let app = start(&idp).await;
+    let tokens: Vec<_> =
+        (0..40).map(|n| idp.token(&json!({ "sub": format!("user-{n}"), "name": null }))).collect();
+    for reply in join_all(tokens.iter().map(|token| ask(&app, token))).await {
+        assert_eq!(reply.participant()["name"], "Ada from UserInfo");
+    }
+}
+
+#[tokio::test]
+async fn a_dead_connection_is_tried_again() {
+    let idp = FakeIdp::start();
+    let app = start(&idp).await;
+    ask(&app, &idp.token(&json!({ "sub": "a", "name": null }))).await.expect_issued("warm");
+    idp.down();
+    idp.up();
+    ask(&app, &idp.token(&json!({ "sub": "b", "name": null }))).await.expect_issued("thawed");
+    idp.spoil(Route::UserInfo, Fault::Slow(Duration::from_millis(500)));
+    ask(&app, &idp.token(&json!({ "sub": "c", "name": null }))).await.expect_issued("slow");
+}

@@ -1,0 +1,159 @@
+//! Every way in which UserInfo can fail.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::{Call, Env, FakeIdp, Fault, Reply, Route, now};
+
+async fn with(fault: Fault) -> (FakeIdp, Reply, Reply) {
+    let idp = FakeIdp::start();
+    let app = Env::online(&idp).app();
+    app.hydrate(now()).await;
+    idp.spoil(Route::UserInfo, fault);
+    let started = Instant::now();
+    let reply = Call::bare().bearer(&idp.bare_token()).send(&app).await;
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    idp.mend(Route::UserInfo);
+    let next = Call::bare().bearer(&idp.bare_token()).send(&app).await;
+    (idp, reply, next)
+}
+
+#[tokio::test]
+async fn are_no_reason_to_refuse_the_caller() {
+    let elsewhere = FakeIdp::start();
+    #[rustfmt::skip]
+    let rows = vec![
+        ("500",               Fault::Status(500)),
+        ("502",               Fault::Status(502)),
+        ("503",               Fault::Status(503)),
+        ("429",               Fault::Status(429)),
+        ("a page",            Fault::Html),
+        ("nothing",           Fault::Bytes(Vec::new())),
+        ("not JSON",          Fault::Bytes(b"{\"sub\":".to_vec())),
+        ("not UTF-8",         Fault::Bytes(b"{\"sub\":\"\xff\"}".to_vec())),
+        ("a signed answer",   Fault::Bytes(b"eyJhbGciOiJSUzI1NiJ9.e30.AAAA".to_vec())),
+        ("null",              Fault::Json(Value::Null)),
+        ("a list",            Fault::Json(json!([]))),
+        ("too large",         Fault::Padded(150_001)),
+        ("without end",       Fault::Endless),
+        ("cut off",           Fault::Truncated),
+        ("a redirect",        Fault::Redirect(elsewhere.url("/userinfo"))),
+        ("never",             Fault::Hang),
+        ("a byte at a time",  Fault::Drip),
+    ];
+    join_all(rows.into_iter().map(async |(name, fault)| {
+        let (_idp, reply, next) = with(fault).await;
+        reply.expect_problem(name, 503, "unavailable");
+        assert_eq!(next.participant()["name"], "Ada from UserInfo", "{name}: not remembered");
+    }))
+    .await;
+    assert_eq!(elsewhere.counts(), (0, 0, 0), "nobody follows a redirect");
+    let (_idp, reply, _) = with(Fault::Padded(150_000)).await;
+    reply.expect_issued("150,000 bytes");
+}
+
+#[tokio::test]
+async fn say_when_to_come_back() {
+    for (value, expected) in [
+        ("7", Some("7")),
+        ("1", Some("1")),
+        ("30", Some("30")),
+        ("0", None),
+        ("31", None),
+        ("3600", None),
+        ("-5", None),
+        ("soon", None),
+        ("7, 8", None),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+    ] {
+        for status in [429, 503] {
+            let (_idp, reply, _) = with(Fault::RetryAfter(status, value)).await;
+            reply.expect_problem(value, 503, "unavailable");
+            if expected.is_some() {
+                assert_eq!(reply.header("retry-after"), expected, "{status} {value}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn that_are_about_the_caller() {
+    #[rustfmt::skip]
+    let rows = [
+        ("401",                Fault::Status(401),                                           401, "invalid_token"),
+        ("403",                Fault::Status(403),                                           401, "invalid_token"),
+        ("404",                Fault::Status(404),                                           404, "user_not_found"),
+        ("somebody else",      Fault::Json(json!({ "sub": "user-2", "email": "evil@example.com", "email_verified": true, "name": "Eve" })), 401, "invalid_token"),
+        ("almost the same",    Fault::Json(json!({ "sub": "USER-1", "email": "evil@example.com", "email_verified": true, "name": "Eve" })), 401, "invalid_token"),
+        ("nobody",             Fault::Json(json!({ "email": "evil@example.com", "email_verified": true, "name": "Eve" })), 401, "invalid_token"),
+        ("sub a number",       Fault::Json(json!({ "sub": 1, "email": "evil@example.com", "email_verified": true })), 401, "invalid_token"),
+    ];
+    for (name, fault, status, code) in rows {
+        let (_idp, reply, next) = with(fault).await;
+        reply.expect_problem(name, status, code);
+        if code == "user_not_found" {
+            assert_eq!(reply.json()["title"], "User not found");
+        }
+        if status == 401 {
+            let got = next.participant()["sub"].clone();
+            assert_eq!(got, "ada@example.com", "{name}: nothing of it was kept");
+        }
+    }
+}
+
+#[tokio::test]
+async fn that_refuse_the_connection() {
+    let idp = FakeIdp::start();
+    let app = Env::online(&idp).app();
+    app.hydrate(now()).await;
+    idp.down();
+    let reply = Call::bare().bearer(&idp.bare_token()).send(&app).await;
+    reply.expect_problem("down", 503, "unavailable");
+    let reply = Call::bare().bearer(&idp.token(&json!({}))).send(&app).await;
+    reply.expect_issued("who needs no UserInfo is served");
+    idp.up();
+    let reply = Call::bare().bearer(&idp.bare_token()).send(&app).await;
+    reply.expect_issued("up again");
+}
+
+#[tokio::test]
+async fn that_are_discoverys() {
+    for (name, change) in [
+        ("no endpoint", json!({ "userinfo_endpoint": null })),
+        ("an endpoint without TLS elsewhere", json!({ "userinfo_endpoint": "http://192.0.2.1/u" })),
+        ("an endpoint that is none", json!({ "userinfo_endpoint": "userinfo" })),
+    ] {
+        let idp = FakeIdp::start();
+        idp.describe(&change);
+        let app = Env::online(&idp).app();
+        app.hydrate(now()).await;
+        let reply = Call::bare().bearer(&idp.bare_token()).send(&app).await;
+        assert!(matches!(reply.status, 404 | 503), "{name}: {} {}", reply.status, reply.text());
+        assert_eq!(idp.counts().2, 0, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn on_top_of_slow_keys_end_after_five_seconds() {
+    let idp = FakeIdp::start();
+    idp.spoil(Route::Jwks, Fault::Slow(Duration::from_millis(2_600)));
+    idp.spoil(Route::UserInfo, Fault::Hang);
+    let app = Env::online(&idp).app();
+    let started = Instant::now();
+    let reply = Call::bare().bearer(&idp.bare_token()).send(&app).await;
+    reply.expect_problem("slow and hanging", 503, "unavailable");
+    assert!(started.elapsed() < Duration::from_millis(5_300), "{:?}", started.elapsed());
+}
+
+/// However long we rest, a caller is never told to wait for more than half a minute.
+#[tokio::test]
+async fn of_keys_say_when_to_come_back() {
+    let idp = FakeIdp::start();
+    idp.spoil(Route::Jwks, Fault::Status(500));
+    let app = Env::online(&idp).with("JWKS_COOLDOWN_SECONDS", "3600").app();
+    app.hydrate(now()).await;
+    let reply = Call::bare().bearer(&idp.bare_token()).send(&app).await;
+    reply.expect_problem("a long rest", 503, "unavailable");
+}

@@ -1,0 +1,97 @@
+//! The app as one deployment configures it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use roomkey::{App, Config, ConfigError};
+
+use super::fake_idp::FakeIdp;
+use super::fake_secrets_manager::FakeSecretsManager;
+use super::keys::{Key, key_set};
+
+/// The issuer of tests that ask nobody.
+pub(crate) const ISSUER: &str = "https://idp.example/";
+/// What a token must be for.
+pub(crate) const AUDIENCE: &str = "roomkey";
+/// LiveKit's development key, or the one in the fake Secrets Manager.
+pub(crate) const API_KEY: &str = "devkey";
+/// Thirty-two bytes, the least that is taken away from the loopback.
+pub(crate) const API_SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// Environment variables, from one valid start.
+#[derive(Clone, Debug)]
+pub(crate) struct Env(BTreeMap<String, String>);
+
+impl Env {
+    /// Nothing is set.
+    pub(crate) const fn nothing() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// Keys in the configuration, secret in the environment: no network at all.
+    pub(crate) fn offline() -> Self {
+        let keys = key_set(&[&Key::rsa()]).to_string();
+        Self::nothing()
+            .with("OIDC_ISSUER", ISSUER)
+            .with("OIDC_AUDIENCE", AUDIENCE)
+            .with("OIDC_JWKS", &keys)
+            .with("PROFILE_SOURCE", "claims")
+            .with("LIVEKIT_URL", "wss://livekit.example")
+            .with("LIVEKIT_API_KEY", API_KEY)
+            .with("LIVEKIT_API_SECRET", API_SECRET)
+    }
+
+    /// Keys by discovery from `idp`, profile from the claims and then from UserInfo.
+    pub(crate) fn online(idp: &FakeIdp) -> Self {
+        Self::offline()
+            .with("OIDC_ISSUER", &idp.issuer())
+            .with("PROFILE_SOURCE", "claims,userinfo")
+            .without("OIDC_JWKS")
+    }
+
+    /// The secret from `secrets` in place of the environment.
+    pub(crate) fn secret_in(self, secrets: &FakeSecretsManager) -> Self {
+        self.without("LIVEKIT_API_KEY")
+            .without("LIVEKIT_API_SECRET")
+            .without("LIVEKIT_URL")
+            .with("LIVEKIT_SECRET_ID", FakeSecretsManager::SECRET_ID)
+            .with("AWS_ENDPOINT_URL_SECRETS_MANAGER", &secrets.url())
+            .with("AWS_REGION", "eu-central-1")
+            .with("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+            .with("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI")
+            .with("AWS_SESSION_TOKEN", "session-token")
+    }
+
+    /// The same with this variable set.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.0.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The same without this variable.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.0.remove(name);
+        self
+    }
+
+    /// The same with all of these set.
+    pub(crate) fn with_all(self, variables: &[(&str, &str)]) -> Self {
+        variables.iter().fold(self, |env, (name, value)| env.with(name, value))
+    }
+
+    /// Every variable that is set.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.0.iter()
+    }
+
+    /// What the library makes of it.
+    pub(crate) fn config(&self) -> Result<Config, ConfigError> {
+        Config::from_lookup(|name| self.0.get(name).cloned())
+    }
+
+    /// The app, before it asked anyone.
+    #[track_caller]
+    pub(crate) fn app(&self) -> Arc<App> {
+        Arc::new(App::new(self.config().unwrap_or_else(|fault| panic!("{fault}"))))
+    }
+}

@@ -1,0 +1,165 @@
+//! The function's own binary, started as Lambda starts it.
+
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::app::Env;
+use super::reply::Reply;
+use super::runtime_api::{Outcome, RuntimeApi};
+
+/// How long the tests wait for anything; far over what any of it should take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running `bootstrap` and the Runtime API it talks to. Killed when dropped.
+pub(crate) struct Bootstrap {
+    api: RuntimeApi,
+    child: Child,
+    started: Instant,
+    output: Arc<Mutex<Vec<String>>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Bootstrap {
+    /// Starts the process with `env` and what Lambda itself sets, and nothing else.
+    pub(crate) fn start(env: &Env) -> Self {
+        let api = RuntimeApi::start();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
+        command
+            .env_clear()
+            .env("AWS_LAMBDA_RUNTIME_API", api.address())
+            .env("AWS_LAMBDA_FUNCTION_NAME", "roomkey")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/roomkey")
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", "2026/01/01/[$LATEST]0")
+            .envs(env.variables())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let started = Instant::now();
+        let mut child = command.spawn().expect("the binary of this package");
+        let output = Arc::new(Mutex::new(Vec::new()));
+        let readers = vec![
+            collect(child.stdout.take().unwrap(), &output),
+            collect(child.stderr.take().unwrap(), &output),
+        ];
+        Self { api, child, started, output, readers }
+    }
+
+    /// Sends an event and waits for how it ends.
+    pub(crate) async fn invoke(&self, event: &Value) -> Outcome {
+        self.invoke_within(event.to_string(), Duration::from_secs(10)).await
+    }
+
+    /// Sends these bytes as an event that must be answered within `deadline`.
+    pub(crate) async fn invoke_within(
+        &self,
+        event: impl Into<Vec<u8>>,
+        deadline: Duration,
+    ) -> Outcome {
+        let outcome = self.api.invoke(event.into(), deadline);
+        timeout(PATIENCE, outcome)
+            .await
+            .map_or(Outcome::Nothing, |outcome| outcome.unwrap_or(Outcome::Nothing))
+    }
+
+    /// The answer to an event.
+    pub(crate) async fn answer(&self, row: &str, event: &Value) -> Reply {
+        let outcome = self.invoke(event).await;
+        if !matches!(outcome, Outcome::Answer(_)) {
+            eprintln!("{}", self.output());
+        }
+        outcome.reply(row)
+    }
+
+    /// How long init took, once the process asked for its first event.
+    pub(crate) async fn init_time(&self) -> Duration {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(ready) = self.api.ready() {
+                return ready - self.started;
+            }
+            assert!(Instant::now() < deadline, "never ready: {}", self.output());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Whether the process is still the one that was started.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_none())
+    }
+
+    /// Stops the process where it is, as Lambda does between invocations.
+    pub(crate) async fn freeze(&self) {
+        self.signal("-STOP").await;
+    }
+
+    /// Lets it go on.
+    pub(crate) async fn thaw(&self) {
+        self.signal("-CONT").await;
+    }
+
+    async fn signal(&self, signal: &str) {
+        let id = self.child.id().expect("a living process").to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().await;
+        assert!(sent.is_ok_and(|status| status.success()), "kill {signal}");
+    }
+
+    /// Waits for the process to end by itself.
+    pub(crate) async fn exit(&mut self) -> ExitStatus {
+        let status = timeout(PATIENCE, self.child.wait()).await;
+        for reader in self.readers.drain(..) {
+            let _closed = timeout(PATIENCE, reader).await;
+        }
+        status.expect("the process should have ended").unwrap()
+    }
+
+    /// How often the process reported a failed init.
+    pub(crate) fn init_errors(&self) -> usize {
+        self.api.init_errors()
+    }
+
+    /// Everything printed so far, both streams.
+    pub(crate) fn output(&self) -> String {
+        self.lines().join("\n")
+    }
+
+    /// The log lines of requests, once there are `count` of them.
+    pub(crate) async fn request_logs(&self, count: usize) -> Vec<Value> {
+        let deadline = Instant::now() + Duration::from_secs(3);
+        loop {
+            let lines = self.lines();
+            let lines = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let logs: Vec<_> = lines.filter(|line| !line["outcome"].is_null()).collect();
+            if logs.len() >= count || Instant::now() > deadline {
+                return logs;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn collect(
+    stream: impl AsyncRead + Unpin + Send + 'static,
+    output: &Arc<Mutex<Vec<String>>>,
+) -> JoinHandle<()> {
+    let output = Arc::clone(output);
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(stream).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            output.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        }
+    })
+}

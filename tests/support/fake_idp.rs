@@ -1,0 +1,205 @@
+//! An identity provider on a real socket: discovery, keys, UserInfo, and a memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, Response};
+use serde_json::{Value, json};
+
+use super::fault::Fault;
+use super::keys::{Key, key_set};
+use super::server::Server;
+use super::tokens::{claims, decode_part, merge};
+
+/// What one can ask an identity provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Route {
+    Discovery,
+    Jwks,
+    UserInfo,
+}
+
+/// One request, as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) target: String,
+    pub(crate) headers: HeaderMap,
+}
+
+/// Issues tokens and answers for them until dropped.
+pub(crate) struct FakeIdp {
+    server: Server,
+    /// Follows the address: empty, or a path such as `/tenant/`.
+    path: &'static str,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    discovery: Value,
+    keys: Value,
+    /// What UserInfo knows besides the `sub` of whoever asks.
+    person: Value,
+    faults: BTreeMap<Route, Fault>,
+    asked: Vec<(Option<Route>, Asked)>,
+}
+
+impl FakeIdp {
+    /// An issuer without a path, with the usual RSA key.
+    pub(crate) fn start() -> Self {
+        Self::start_at("")
+    }
+
+    /// An issuer whose name ends in `path`.
+    pub(crate) fn start_at(path: &'static str) -> Self {
+        let person = json!({
+            "email": "ada@example.com", "email_verified": true, "name": "Ada from UserInfo",
+        });
+        let keys = key_set(&[&Key::rsa()]);
+        let state = Arc::new(Mutex::new(State { keys, person, ..State::default() }));
+        let shared = Arc::clone(&state);
+        let server = Server::start(move |request| answer(&shared, &request));
+        let idp = Self { server, path, state };
+        idp.state().discovery = json!({
+            "issuer": idp.issuer(),
+            "jwks_uri": idp.url("/keys"),
+            "userinfo_endpoint": idp.url("/userinfo"),
+            "authorization_endpoint": idp.url("/authorize"),
+            "id_token_signing_alg_values_supported": ["RS256"],
+        });
+        idp
+    }
+
+    /// The exact `iss`.
+    pub(crate) fn issuer(&self) -> String {
+        self.url(self.path)
+    }
+
+    /// An address of this server.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.server.url())
+    }
+
+    /// A token of the usual key with the usual claims changed by `change`.
+    pub(crate) fn token(&self, change: &Value) -> String {
+        self.token_by(&Key::rsa(), change)
+    }
+
+    /// The same by another key.
+    pub(crate) fn token_by(&self, key: &Key, change: &Value) -> String {
+        let claims = merge(claims(), &json!({ "iss": self.issuer() }));
+        key.sign(&key.header(), &merge(claims, change))
+    }
+
+    /// A token that says nothing of who its holder is, so that UserInfo has to.
+    pub(crate) fn bare_token(&self) -> String {
+        self.token(&json!({ "email": null, "email_verified": null, "name": null, "picture": null }))
+    }
+
+    /// Shows these keys from now on.
+    pub(crate) fn publish(&self, keys: &[&Key]) {
+        self.publish_set(key_set(keys));
+    }
+
+    /// Shows this document as key set from now on.
+    pub(crate) fn publish_set(&self, document: Value) {
+        self.state().keys = document;
+    }
+
+    /// Changes what discovery says.
+    pub(crate) fn describe(&self, change: &Value) {
+        let discovery = self.state().discovery.take();
+        self.state().discovery = merge(discovery, change);
+    }
+
+    /// Changes what UserInfo says.
+    pub(crate) fn introduce(&self, change: &Value) {
+        let person = self.state().person.take();
+        self.state().person = merge(person, change);
+    }
+
+    /// Answers badly on `route` from now on.
+    pub(crate) fn spoil(&self, route: Route, fault: Fault) {
+        self.state().faults.insert(route, fault);
+    }
+
+    /// Answers well again.
+    pub(crate) fn mend(&self, route: Route) {
+        self.state().faults.remove(&route);
+    }
+
+    /// Refuses connections.
+    pub(crate) fn down(&self) {
+        self.server.down();
+    }
+
+    /// Accepts connections again.
+    pub(crate) fn up(&self) {
+        self.server.up();
+    }
+
+    /// The requests for `route` so far.
+    pub(crate) fn asked(&self, route: Route) -> Vec<Asked> {
+        let state = self.state();
+        let asked = state.asked.iter().filter(|(to, _)| *to == Some(route));
+        asked.map(|(_, asked)| asked.clone()).collect()
+    }
+
+    /// How often discovery, keys and UserInfo were asked for so far.
+    pub(crate) fn counts(&self) -> (usize, usize, usize) {
+        let count = |route| self.asked(route).len();
+        (count(Route::Discovery), count(Route::Jwks), count(Route::UserInfo))
+    }
+
+    /// Requests for anything that this issuer does not have.
+    pub(crate) fn strays(&self) -> Vec<String> {
+        let state = self.state();
+        let strays = state.asked.iter().filter(|(to, _)| to.is_none());
+        strays.map(|(_, asked)| asked.target.clone()).collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn answer(
+    state: &Mutex<State>,
+    request: &Request<Body>,
+) -> impl Future<Output = Response<Body>> + Send + use<> {
+    let target = request.uri().to_string();
+    let headers = request.headers().clone();
+    let (fault, good) = {
+        let mut state = lock(state);
+        let route = route(request.uri().path());
+        state.asked.push((route, Asked { target, headers: headers.clone() }));
+        let good = match route {
+            Some(Route::Discovery) => state.discovery.clone(),
+            Some(Route::Jwks) => state.keys.clone(),
+            Some(Route::UserInfo) => merge(json!({ "sub": subject(&headers) }), &state.person),
+            None => Value::Null,
+        };
+        let fault = route.and_then(|route| state.faults.get(&route).cloned());
+        (if route.is_none() { Some(Fault::Status(404)) } else { fault }, good)
+    };
+    Fault::answer(fault, good)
+}
+
+fn route(path: &str) -> Option<Route> {
+    match path {
+        "/keys" => Some(Route::Jwks),
+        "/userinfo" => Some(Route::UserInfo),
+        _ => path.ends_with("/.well-known/openid-configuration").then_some(Route::Discovery),
+    }
+}
+
+fn subject(headers: &HeaderMap) -> Value {
+    let header = headers.get("authorization").and_then(|value| value.to_str().ok());
+    let token = header.and_then(|header| header.strip_prefix("Bearer "));
+    token.map_or(Value::Null, |token| decode_part(token, 1)["sub"].clone())
+}

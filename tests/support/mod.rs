@@ -1,0 +1,29 @@
+//! What the tests are made of: keys, tokens, requests, and fakes on the wire that remember what
+//! they were asked.
+
+mod app;
+mod bootstrap;
+mod call;
+mod fake_idp;
+mod fake_secrets_manager;
+mod fault;
+pub(crate) mod gateway;
+mod keys;
+mod reply;
+mod runtime_api;
+mod server;
+mod tokens;
+
+pub(crate) use app::{API_KEY, API_SECRET, Env, ISSUER};
+pub(crate) use bootstrap::Bootstrap;
+pub(crate) use call::Call;
+pub(crate) use fake_idp::{FakeIdp, Route};
+pub(crate) use fake_secrets_manager::{FakeSecretsManager, SecretFault};
+pub(crate) use fault::Fault;
+pub(crate) use keys::{Key, key_set, weak};
+pub(crate) use reply::Reply;
+pub(crate) use runtime_api::Outcome;
+pub(crate) use server::Server;
+pub(crate) use tokens::{
+    NOW, at, claims, clock, decode_part, encode_part, extend, merge, now, text, today, token,
+};
