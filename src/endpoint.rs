@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CACHE_CONTROL,
+    CONTENT_TYPE,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
@@ -37,6 +40,8 @@ pub enum Route {
 pub struct Endpoint {
     exchange: Exchange,
     cors: Cors,
+    /// The cookie that may hold the caller's token.
+    session_cookie: Option<String>,
     is_warm: AtomicBool,
 }
 
@@ -81,8 +86,8 @@ impl Route {
 impl Endpoint {
     /// The endpoint of `exchange`.
     #[must_use]
-    pub fn new(exchange: Exchange, cors: Cors) -> Self {
-        Self { exchange, cors, is_warm: AtomicBool::new(false) }
+    pub fn new(exchange: Exchange, cors: Cors, session_cookie: Option<String>) -> Self {
+        Self { exchange, cors, session_cookie, is_warm: AtomicBool::new(false) }
     }
 
     /// What stands behind the endpoint.
@@ -111,7 +116,7 @@ impl Endpoint {
             Ok(Err(_)) => Answer::problem(&Problem::internal(), "a panic"),
             Err(_) => Answer::problem(&Problem::unavailable(1 + jitter()), "out of time"),
         };
-        self.cors.allow(&parts.headers, answer.response.headers_mut());
+        self.allow_origin(&parts.headers, answer.response.headers_mut());
         record.status = answer.response.status().as_u16();
         record.log(answer.code, answer.reason.as_deref(), started.elapsed());
         answer.response
@@ -125,6 +130,29 @@ impl Endpoint {
         let record = Record { is_cold, status: problem.status.as_u16(), ..Record::default() };
         record.log(problem.code, Some("the event cannot be read"), Duration::ZERO);
         problem.response()
+    }
+
+    fn allow_origin(&self, request: &HeaderMap, response: &mut HeaderMap) {
+        self.cors.allow(request, response);
+        if self.session_cookie.is_some() && response.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
+            response.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        }
+    }
+
+    /// The caller's token: of the header, or else of the session cookie, where pages may use one.
+    fn bearer<'a>(&self, headers: &'a HeaderMap) -> Result<UnverifiedBearer<'a>, Answer> {
+        let Some(cookie) =
+            self.session_cookie.as_deref().filter(|_| !headers.contains_key(AUTHORIZATION))
+        else {
+            return Ok(UnverifiedBearer::from_headers(headers).map_err(ExchangeError::from)?);
+        };
+        let bearer = UnverifiedBearer::from_cookie(headers, cookie).map_err(ExchangeError::from)?;
+        if self.cors.lists(headers) {
+            Ok(bearer)
+        } else {
+            let reason = "a session cookie from a page that ALLOWED_ORIGINS does not list";
+            Err(Answer::problem(&Problem::origin_not_allowed(), reason))
+        }
     }
 
     async fn respond(
@@ -161,10 +189,10 @@ impl Endpoint {
         now: SystemTime,
         record: &mut Record,
     ) -> Result<Issued, Answer> {
-        let bearer = UnverifiedBearer::from_headers(&parts.headers).map_err(ExchangeError::from)?;
-        let claims = self.exchange.authenticate(bearer, now).await?;
+        let bearer = self.bearer(&parts.headers)?;
+        let caller = self.exchange.authenticate(bearer, now).await?;
         if let Some(secrets) = self.exchange.secrets.peek(now) {
-            record.subject = Some(secrets.api_key.pseudonym(claims.subject().as_str()));
+            record.subject = Some(secrets.api_key.pseudonym(&caller.key()));
         }
         if body.len() > BODY_BYTES {
             let problem = Problem::content_too_large("the body may have 65536 bytes");
@@ -176,7 +204,7 @@ impl Endpoint {
         }
         let request = TokenSourceRequest::from_body(body).map_err(ExchangeError::Malformed)?;
         record.room.clone_from(&request.room_name);
-        let issued = self.exchange.issue(&claims, bearer, &request, now).await?;
+        let issued = self.exchange.issue(&caller, &request, now).await?;
         record.room = Some(issued.room.clone());
         record.role = Some(issued.role.clone());
         record.jti = Some(issued.token.jti.clone());

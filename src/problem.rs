@@ -61,6 +61,12 @@ impl Problem {
             .with_detail(detail)
     }
 
+    /// A session cookie came from a page that is not listed.
+    #[must_use]
+    pub fn origin_not_allowed() -> Self {
+        Self::forbidden("origin_not_allowed", "The origin is not allowed")
+    }
+
     /// There is no such route.
     #[must_use]
     pub fn not_found() -> Self {
@@ -192,6 +198,7 @@ impl From<&ExchangeError> for Problem {
                 | VerifyError::UnfitKey
                 | VerifyError::Signature
                 | VerifyError::Issuer
+                | VerifyError::TokenKind(_)
                 | VerifyError::Audience
                 | VerifyError::AuthorizedParty
                 | VerifyError::NotYetValid(_)
