@@ -14,7 +14,7 @@ use crate::cors::Cors;
 use crate::exchange::{ClientField, Identity, Rules};
 use crate::logging;
 use crate::oidc::issuer::KeySource;
-use crate::oidc::profile::{Needs, Source};
+use crate::oidc::profile::Needs;
 use crate::presence::{Choice, Presence, parse_palette};
 use crate::secrets::{Secrets, SecretsManager, is_local_livekit_url};
 use crate::shared_key::SECRET_BYTES;
@@ -197,20 +197,9 @@ fn secrets<L: Fn(&str) -> Option<String>>(
         reader.optional(name.clone(), |text| long_enough(text, false));
     }
     for issuer in issuers.unwrap_or_default() {
-        let has = |name: &str| reader.text(name).is_some();
-        if matches!(issuer.keys, KeySource::Shared) && !has(&issuer.hs256_name) {
+        let has_secret = reader.text(&issuer.hs256_name).is_some();
+        if matches!(issuer.keys, KeySource::Shared) && !has_secret {
             reader.fault(issuer.hs256_name.clone(), "is not set, and OIDC_ALGORITHMS is HS256");
-        }
-        for (source, key) in
-            [(Source::Clerk, "CLERK_SECRET_KEY"), (Source::WorkOs, "WORKOS_API_KEY")]
-        {
-            let has_key = reader.text(key).is_some();
-            if issuer.sources.contains(&source) && !has_key && !reader.is_faulty(key) {
-                reader.fault(
-                    key,
-                    "is not set, and PROFILE_SOURCE asks the provider's user directory",
-                );
-            }
         }
     }
     let lookup = |name: &str| reader.text(name).map(Zeroizing::new);

@@ -140,18 +140,13 @@ impl Endpoint {
     }
 
     /// The caller's token: of the header, or else of the session cookie, where pages may use one.
-    fn bearer<'a>(&self, headers: &'a HeaderMap) -> Result<UnverifiedBearer<'a>, Answer> {
-        let Some(cookie) =
-            self.session_cookie.as_deref().filter(|_| !headers.contains_key(AUTHORIZATION))
-        else {
-            return Ok(UnverifiedBearer::from_headers(headers).map_err(ExchangeError::from)?);
-        };
-        let bearer = UnverifiedBearer::from_cookie(headers, cookie).map_err(ExchangeError::from)?;
-        if self.cors.lists(headers) {
-            Ok(bearer)
-        } else {
-            let reason = "a session cookie from a page that ALLOWED_ORIGINS does not list";
-            Err(Answer::problem(&Problem::origin_not_allowed(), reason))
+    fn bearer<'a>(&self, headers: &'a HeaderMap) -> Result<UnverifiedBearer<'a>, ExchangeError> {
+        match &self.session_cookie {
+            Some(cookie) if !headers.contains_key(AUTHORIZATION) => {
+                let bearer = UnverifiedBearer::from_cookie(headers, cookie)?;
+                if self.cors.lists(headers) { Ok(bearer) } else { Err(ExchangeError::Origin) }
+            }
+            _ => Ok(UnverifiedBearer::from_headers(headers)?),
         }
     }
 

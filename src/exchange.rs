@@ -132,6 +132,9 @@ pub enum ExchangeError {
     /// No token to look at.
     #[error(transparent)]
     Bearer(#[from] BearerError),
+    /// The token is a session cookie, which travels by itself, and the page is not listed.
+    #[error("a session cookie from a page that ALLOWED_ORIGINS does not list")]
+    Origin,
     /// The token is not believed.
     #[error(transparent)]
     Rejected(#[from] VerifyError),

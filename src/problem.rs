@@ -61,12 +61,6 @@ impl Problem {
             .with_detail(detail)
     }
 
-    /// A session cookie came from a page that is not listed.
-    #[must_use]
-    pub fn origin_not_allowed() -> Self {
-        Self::forbidden("origin_not_allowed", "The origin is not allowed")
-    }
-
     /// There is no such route.
     #[must_use]
     pub fn not_found() -> Self {
@@ -183,6 +177,9 @@ impl From<&ExchangeError> for Problem {
                 "A bearer token is required",
                 r#"Bearer realm="roomkey""#,
             ),
+            ExchangeError::Origin => {
+                Self::forbidden("origin_not_allowed", "The origin is not allowed")
+            }
             // Told apart because only here can a client act: refresh, and ask again.
             ExchangeError::Rejected(VerifyError::Expired) => Self::unauthorized(
                 "token_expired",

@@ -127,7 +127,7 @@ impl Partial {
             algorithms: algorithms?,
             keys: keys?,
             sources: sources?,
-            paths: paths?,
+            paths,
             hs256_name: of("OIDC_HS256_SECRET").into_owned(),
             issuer,
             name,
@@ -266,7 +266,7 @@ fn paths<L: Fn(&str) -> Option<String>>(
     reader: &mut Reader<L>,
     of: &impl Fn(&'static str) -> Name,
     provider: &Provider,
-) -> Option<Paths> {
+) -> Paths {
     let mut paths = Paths::of(provider);
     if let Some(email) = reader.optional(of("EMAIL_CLAIM"), claim_path) {
         // Whether it is verified stands beside it: no claim vouches for another.
@@ -279,7 +279,7 @@ fn paths<L: Fn(&str) -> Option<String>>(
     if let Some(picture) = reader.optional(of("PICTURE_CLAIM"), claim_path) {
         paths.pictures = vec![picture];
     }
-    Some(paths)
+    paths
 }
 
 fn sources(text: &str) -> Result<Vec<Source>, &'static str> {
