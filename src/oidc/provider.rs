@@ -41,6 +41,9 @@ pub struct Provider {
     pub pictures: &'static [&'static str],
     /// Who is asked for the profile, in order.
     pub sources: &'static [Source],
+    /// What to switch on at the provider so that email and name are found, for an operator who misses
+    /// them.
+    pub console: &'static str,
 }
 
 /// A shape of issuers.

@@ -42,6 +42,7 @@ pub const GENERIC: Provider = Provider {
     names: &["name"],
     pictures: &["picture"],
     sources: &[Source::Claims, Source::UserInfo],
+    console: "request the scopes openid, email and profile, so that UserInfo answers with both",
 };
 
 /// Clerk's session tokens. The instance's key also signs machine tokens (`mch_…`), tokens from JWT
@@ -61,6 +62,7 @@ const CLERK: Provider = Provider {
         rule("sts", Must::BeOrBeAbsent(&["active"])),
     ],
     sources: &[Source::Claims, Source::Clerk],
+    console: "put CLERK_SECRET_KEY into the secret, or add the claims email, email_verified and name to the session token (Configure, Sessions, Customize session token)",
     ..GENERIC
 };
 
@@ -70,6 +72,7 @@ const AUTH0: Provider = Provider {
     name: "auth0",
     issuers: &[HostEnds(".auth0.com")],
     keys: KeyLocation::Behind("/.well-known/jwks.json"),
+    console: "request the scopes openid, email and profile besides your API's audience, so that UserInfo answers with both; or add namespaced claims in a post-login Action",
     ..GENERIC
 };
 
@@ -86,6 +89,7 @@ const COGNITO: Provider = Provider {
     ),
     types: JWT,
     claims: &[rule("token_use", Must::BeOrWithAudience("access", "id"))],
+    console: "sign in through the hosted pages with the scopes openid, email and profile, so that UserInfo answers; or send ID tokens and set OIDC_AUDIENCE to the client id",
     ..GENERIC
 };
 
@@ -100,6 +104,7 @@ const OKTA: Provider = Provider {
     )],
     keys: KeyLocation::Behind("/v1/keys"),
     claims: &[rule("cid", Must::BePresent)],
+    console: "request the scopes openid, email and profile, so that UserInfo answers with both",
     ..GENERIC
 };
 
@@ -129,6 +134,7 @@ const ENTRA: Provider = Provider {
     claims: &[rule("scp", Must::BePresent), rule("idtyp", Must::BeOrBeAbsent(&["user"]))],
     emails: &[("email", "xms_edov")],
     sources: &[Source::Claims],
+    console: "add the optional claims email and xms_edov to the API's access tokens (Token configuration), or set PARTICIPANT_IDENTITY to sub",
     ..GENERIC
 };
 
@@ -141,6 +147,7 @@ const GOOGLE: Provider = Provider {
     types: JWT,
     claims: &[],
     sources: &[Source::Claims],
+    console: "request the scopes email and profile",
     ..GENERIC
 };
 
@@ -155,6 +162,7 @@ const FIREBASE: Provider = Provider {
     types: JWT,
     claims: &[rule("auth_time", Must::BePresent)],
     sources: &[Source::Claims],
+    console: "anonymous and phone users have no email address: set PARTICIPANT_IDENTITY to sub for them",
     ..GENERIC
 };
 
@@ -171,6 +179,7 @@ const SUPABASE: Provider = Provider {
     names: &["name", "user_metadata.full_name", "user_metadata.name"],
     pictures: &["picture", "user_metadata.avatar_url", "user_metadata.picture"],
     sources: &[Source::Claims],
+    console: "switch on Confirm email (Authentication, Sign In) and set REQUIRE_VERIFIED_EMAIL to false: every address is then confirmed before its first session",
     ..GENERIC
 };
 
@@ -181,6 +190,7 @@ const KEYCLOAK: Provider = Provider {
     issuers: &[Holds("/realms/")],
     keys: KeyLocation::Behind("/protocol/openid-connect/certs"),
     claims: &[rule("typ", Must::Be(&["Bearer"]))],
+    console: "give the client the scopes email and profile (Client scopes), and do not use lightweight access tokens",
     ..GENERIC
 };
 
@@ -197,6 +207,7 @@ const WORKOS: Provider = Provider {
     types: JWT,
     claims: &[rule("sid", Must::BePresent)],
     sources: &[Source::Claims, Source::WorkOs],
+    console: "put WORKOS_API_KEY into the secret, or add the claims in a JWT template",
     ..GENERIC
 };
 
@@ -205,6 +216,7 @@ const ZITADEL: Provider = Provider {
     name: "zitadel",
     issuers: &[HostEnds(".zitadel.cloud")],
     keys: KeyLocation::Behind("/oauth/v2/keys"),
+    console: "request the scopes openid, email and profile, and set the application's token type to JWT",
     ..GENERIC
 };
 
@@ -216,6 +228,7 @@ const ORY: Provider = Provider {
     emails: &[EMAIL, ("ext.email", "ext.email_verified")],
     names: &["name", "ext.name"],
     pictures: &["picture", "ext.picture"],
+    console: "add email and name to the access token in the consent step, or request openid, email and profile so that UserInfo answers",
     ..GENERIC
 };
 
