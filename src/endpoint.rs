@@ -129,7 +129,9 @@ impl Endpoint {
         let is_cold = !self.is_warm.swap(true, Ordering::Relaxed);
         let record = Record { is_cold, status: problem.status.as_u16(), ..Record::default() };
         record.log(problem.code, Some("the event cannot be read"), Duration::ZERO);
-        problem.response()
+        let mut response = problem.response();
+        self.cors.allow(&HeaderMap::new(), response.headers_mut());
+        response
     }
 
     fn allow_origin(&self, request: &HeaderMap, response: &mut HeaderMap) {

@@ -1,2 +1,111 @@
-//! dev
-fn main() {}
+//! roomkey on this machine, with an identity provider to sign in at.
+//!
+//! `cargo run --example dev` starts the token endpoint on <http://127.0.0.1:3000> and the identity
+//! provider of `idp.rs` on <http://127.0.0.1:3001>, prints requests to paste, and serves a page that
+//! makes them. Any variable of the README's table overrides the default given here.
+
+mod endpoint;
+mod idp;
+
+use std::fmt::Display;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::net::TcpListener;
+
+use crate::idp::{IdentityProvider, PEOPLE};
+
+/// Where the token endpoint and the page are.
+const ENDPOINT: &str = "127.0.0.1:3000";
+
+/// The configuration of a deployment whose LiveKit is `livekit-server --dev`.
+const DEFAULTS: [(&str, &str); 6] = [
+    ("OIDC_ISSUER", idp::ISSUER),
+    ("OIDC_AUDIENCE", idp::AUDIENCE),
+    ("LIVEKIT_URL", "ws://127.0.0.1:7880"),
+    ("LIVEKIT_API_KEY", "devkey"),
+    ("LIVEKIT_API_SECRET", "secret"),
+    // Whatever port a frontend's own development server has.
+    ("ALLOWED_ORIGINS", "*"),
+];
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), String> {
+    let config = roomkey::Config::from_lookup(variable).map_err(|error| error.to_string())?;
+    let endpoint = bind(ENDPOINT).await?;
+    let people = bind(idp::ADDRESS).await?;
+
+    let provider = Arc::new(IdentityProvider::new().map_err(|error| error.to_string())?);
+    tokio::spawn(axum::serve(people, idp::router(Arc::clone(&provider))).into_future());
+
+    roomkey::logging::init(config.log_level);
+    let app = Arc::new(roomkey::App::new(config));
+    app.hydrate(now()).await;
+    print_welcome(&provider)?;
+
+    tokio::select! {
+        ended = axum::serve(endpoint, endpoint::router(app)) => ended.map_err(|error| error.to_string()),
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    }
+}
+
+/// The user's own setting, else the default above.
+fn variable(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "an example has no other reader of it")]
+    let own = std::env::var(name).ok().filter(|value| !value.is_empty());
+    own.or_else(|| DEFAULTS.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).into()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one clock of this example")]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+async fn bind(address: &str) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            format!("{address} is taken: stop the program that listens there, then start again")
+        }
+        _ => format!("cannot listen on {address}: {error}"),
+    })
+}
+
+fn print_welcome(provider: &IdentityProvider) -> Result<(), String> {
+    let livekit = variable("LIVEKIT_URL").unwrap_or_default();
+    println!("roomkey and an identity provider, on this machine alone. Ctrl-C stops both.\n");
+    println!("  page               http://{ENDPOINT}/");
+    println!("  token endpoint     http://{ENDPOINT}/token");
+    println!("  identity provider  {}", idp::ISSUER);
+    println!("  LiveKit            {livekit}");
+
+    if variable("OIDC_ISSUER").as_deref() != Some(idp::ISSUER) {
+        println!("\nOIDC_ISSUER names another issuer: send its tokens; the page's get 401.");
+        return Ok(());
+    }
+    for person in &PEOPLE {
+        let token = provider.access_token(person, now(), idp::LIFETIME).map_err(text)?;
+        println!("\n# {}: {}", person.label, person.outcome);
+        println!(
+            "curl -i http://{ENDPOINT}/token -H 'Content-Type: application/json' \
+             -d '{{\"room_name\":\"standup\"}}' -H 'Authorization: Bearer {token}'"
+        );
+    }
+    println!("\nThese tokens last an hour; the page signs in afresh: http://{ENDPOINT}/");
+    println!("Below is what an operator sees, a line per request.\n");
+    Ok(())
+}
+
+fn text(error: impl Display) -> String {
+    error.to_string()
+}
