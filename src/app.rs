@@ -84,7 +84,8 @@ fn trust(
     let source = |source: &Source| match source {
         Source::Claims => ProfileSource::Claims,
         Source::UserInfo => {
-            let userinfo = UserInfo::new(Arc::clone(client), issuer.discovery().clone());
+            let provider = issuer.verifier().expected().provider;
+            let userinfo = UserInfo::new(Arc::clone(client), issuer.discovery().clone(), provider);
             ProfileSource::UserInfo(userinfo, KeptProfiles::default())
         }
         Source::Clerk => directory(Kind::Clerk, &directories.clerk),

@@ -11,6 +11,7 @@ use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
 use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::livekit::access_token::ApiKey;
@@ -134,12 +135,14 @@ impl SecretsManager {
         let request = sdk.get_secret_value().secret_id(&self.secret_id).version_stage("AWSCURRENT");
         let answer = request.send().await.map_err(|error| refusal(&error))?;
         let text = Zeroizing::new(answer.secret_string.unwrap_or_default());
-        let mut values: BTreeMap<String, Zeroizing<String>> = serde_json::from_str(&text)
-            .map_err(|_| FetchError::Malformed("a JSON object of texts"))?;
-        if let Some(livekit_url) = &self.livekit_url {
-            values.insert("LIVEKIT_URL".into(), Zeroizing::new(livekit_url.clone()));
-        }
-        Secrets::new(|name| values.remove(name), &self.hs256_names).map_err(FetchError::Malformed)
+        // Members of other kinds are others' business.
+        let members: BTreeMap<String, &RawValue> =
+            serde_json::from_str(&text).map_err(|_| FetchError::Malformed("a JSON object"))?;
+        let lookup = |name: &str| match &self.livekit_url {
+            Some(url) if name == "LIVEKIT_URL" => Some(Zeroizing::new(url.clone())),
+            _ => serde_json::from_str(members.get(name)?.get()).ok(),
+        };
+        Secrets::new(lookup, &self.hs256_names).map_err(FetchError::Malformed)
     }
 }
 
@@ -153,10 +156,10 @@ impl Secrets {
     /// secret shorter than [`SECRET_BYTES`] (LiveKit's may be on this machine: `livekit-server --dev`
     /// uses `secret`).
     pub fn new(
-        mut lookup: impl FnMut(&str) -> Option<Zeroizing<String>>,
+        lookup: impl Fn(&str) -> Option<Zeroizing<String>>,
         hs256_names: &[String],
     ) -> Result<Self, &'static str> {
-        let mut lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let livekit_url = lookup("LIVEKIT_URL").map(|url| url.to_string()).unwrap_or_default();
         let is_local = is_local_livekit_url(&livekit_url)
             .ok_or("complete: LIVEKIT_URL must be a ws, wss, http or https URL")?;

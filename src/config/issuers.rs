@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::reader::{Name, Reader};
+use super::reader::{Name, Reader, default_of};
 use super::{MAX_AGE, seconds};
 use crate::oidc::algorithm::AllowedAlgorithms;
 use crate::oidc::issuer::KeySource;
@@ -110,7 +110,7 @@ impl Partial {
         let algorithms = match reader.text(&of("OIDC_ALGORITHMS")).as_deref() {
             Some("HS256") => Some(AllowedAlgorithms::hs256()),
             Some(_) => reader.optional(of("OIDC_ALGORITHMS"), AllowedAlgorithms::parse),
-            None => reader.parsed("OIDC_ALGORITHMS", AllowedAlgorithms::parse),
+            None => AllowedAlgorithms::parse(default_of("OIDC_ALGORITHMS")).ok(),
         };
         let keys = keys(reader, &of, provider, &issuer, algorithms.as_ref());
         let is_asked = matches!(keys, Some(KeySource::Discovered))
@@ -174,7 +174,13 @@ fn items(text: &str) -> Result<Vec<Item>, &'static str> {
         seen.sort_unstable();
         seen.windows(2).all(|pair| pair[0] != pair[1])
     };
-    if items.iter().any(|item| item.issuer.is_empty()) {
+    let is_misnamed = |item: &Item| {
+        let before_scheme = item.issuer.split("://").next().unwrap_or_default();
+        item.name.is_none() && before_scheme.contains('=')
+    };
+    if items.iter().any(is_misnamed) {
+        Err("must name issuers with 1 to 16 lower-case letters and digits")
+    } else if items.iter().any(|item| item.issuer.is_empty()) {
         Err("must be an issuer, or a comma list of name=issuer")
     } else if items.len() > 1 && items.iter().any(|item| item.name.is_none()) {
         Err("must give each of several issuers a name: app=https://…,staff=https://…")
@@ -252,8 +258,9 @@ fn audiences<L: Fn(&str) -> Option<String>>(
         || !substitute.is_empty()
         || matches!(provider.audience, Substitute::Issuer);
     if !is_settled {
-        let reason = "is not set, and neither is OIDC_AUTHORIZED_PARTIES: one of them must be, or \
-                      tokens that were issued to others would be accepted";
+        let reason = "is not set, and neither is its counterpart for authorized parties \
+                      (OIDC_AUTHORIZED_PARTIES): one of them must be, or tokens that were issued to \
+                      others would be accepted";
         reader.fault(of("OIDC_AUDIENCE"), reason);
     }
     (

@@ -112,6 +112,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
     }
 }
 
-fn default_of(variable: &str) -> &'static str {
+/// What [`VARIABLES`] gives for a variable that is not set.
+pub(super) fn default_of(variable: &str) -> &'static str {
     VARIABLES.iter().find(|known| known.name == variable).map_or("", |known| known.default)
 }

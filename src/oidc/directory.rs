@@ -62,7 +62,8 @@ impl Directory {
         let unavailable = |error| ProfileError::of(upstream, error);
         let key =
             key.ok_or_else(|| unavailable(FetchError::Refused("its key is not in the secret")))?;
-        let address = format!("{}/{path}/{}", self.api_url, segment(subject.as_str()));
+        let segment = segment(subject.as_str()).ok_or(ProfileError::UserNotFound)?;
+        let address = format!("{}/{path}/{segment}", self.api_url);
         let answer = self.client.get(&address, Some(key)).await.map_err(unavailable)?;
         let user = json::parse_object(&answer)
             .map_err(|_| unavailable(FetchError::Malformed("a user")))?;
@@ -137,20 +138,22 @@ fn full_name(user: &Map<String, Value>) -> String {
 }
 
 /// `text` as one segment of a path
-/// ([RFC 3986 §2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3)): a subject with slashes or
-/// dots reaches no other resource.
-fn segment(text: &str) -> String {
+/// ([RFC 3986 §2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3)): a subject with slashes
+/// reaches no other resource. `None` for dots alone, which servers take for a way up, encoded or not.
+fn segment(text: &str) -> Option<String> {
     use std::fmt::Write;
-    let is_dots = text.bytes().all(|byte| byte == b'.');
-    text.bytes().fold(String::with_capacity(text.len()), |mut segment, byte| {
-        let is_unreserved = byte.is_ascii_alphanumeric() || b"-_~".contains(&byte);
-        if is_unreserved || (byte == b'.' && !is_dots) {
+    if text.bytes().all(|byte| byte == b'.') {
+        return None;
+    }
+    let segment = text.bytes().fold(String::with_capacity(text.len()), |mut segment, byte| {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             segment.push(char::from(byte));
         } else {
             let _ = write!(segment, "%{byte:02X}"); // writing to a String does not fail
         }
         segment
-    })
+    });
+    Some(segment)
 }
 
 #[cfg(test)]
@@ -160,16 +163,16 @@ mod tests {
     #[test]
     fn subjects_are_one_segment() {
         let rows = [
-            ("user_2abcDEF", "user_2abcDEF"),
-            ("a.b", "a.b"),
-            ("..", "%2E%2E"),
-            (".", "%2E"),
-            ("../organizations", "..%2Forganizations"),
-            ("a?b#c%d", "a%3Fb%23c%25d"),
-            ("é", "%C3%A9"),
+            ("user_2abcDEF", Some("user_2abcDEF")),
+            ("a.b", Some("a.b")),
+            ("..", None),
+            (".", None),
+            ("../organizations", Some("..%2Forganizations")),
+            ("a?b#c%d", Some("a%3Fb%23c%25d")),
+            ("é", Some("%C3%A9")),
         ];
         for (subject, expected) in rows {
-            assert_eq!(segment(subject), expected, "{subject}");
+            assert_eq!(segment(subject).as_deref(), expected, "{subject}");
         }
     }
 

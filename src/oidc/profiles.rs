@@ -96,6 +96,7 @@ impl ProfileSource {
     ) -> Result<Option<Map<String, Value>>, ProfileError> {
         match self {
             Self::Claims => Ok(None),
+            Self::UserInfo(userinfo, _) if !userinfo.takes(claims) => Ok(None),
             Self::UserInfo(userinfo, _) => userinfo.ask(claims.subject(), token, now).await,
             Self::Directory(directory, _) => {
                 let key = match directory.kind() {

@@ -33,6 +33,8 @@ pub struct Provider {
     pub header: &'static [Rule],
     /// … and among the claims.
     pub claims: &'static [Rule],
+    /// What a token must be for the UserInfo endpoint to take it.
+    pub userinfo_takes: &'static [Rule],
     /// Where the email address stands, and the claim that vouches for it; the first that is there.
     pub emails: &'static [(&'static str, &'static str)],
     /// Where the name stands.
@@ -114,6 +116,8 @@ pub enum Must {
     BeOrWithAudience(&'static str, &'static str),
     /// Absent, unless `OIDC_AUDIENCE` says whom the token is for.
     BeAbsentWithoutAudience,
+    /// Another than each of these claims: a machine's token names its client as the subject.
+    Differ(&'static [&'static str]),
 }
 
 impl Provider {
@@ -137,6 +141,12 @@ impl Provider {
         has_audience: bool,
     ) -> Result<(), VerifyError> {
         check(self.claims, claims, has_audience).map_err(VerifyError::TokenKind)
+    }
+
+    /// Whether the UserInfo endpoint takes the token with `claims`.
+    #[must_use]
+    pub fn has_userinfo_for(&self, claims: &Map<String, Value>) -> bool {
+        check(self.userinfo_takes, claims, true).is_ok()
     }
 
     /// Every spelling of `issuer`.
@@ -212,13 +222,13 @@ fn check(
     object: &Map<String, Value>,
     has_audience: bool,
 ) -> Result<(), &'static str> {
-    let broken =
-        rules.iter().find(|rule| !rule.must.holds(json::find(object, rule.path), has_audience));
+    let broken = rules.iter().find(|rule| !rule.must.holds(object, rule.path, has_audience));
     broken.map_or(Ok(()), |rule| Err(rule.path))
 }
 
 impl Must {
-    fn holds(self, value: Option<&Value>, has_audience: bool) -> bool {
+    fn holds(self, object: &Map<String, Value>, path: &str, has_audience: bool) -> bool {
+        let value = json::find(object, path);
         let is_one_of = |texts: &[&str]| {
             value.and_then(Value::as_str).is_some_and(|text| texts.contains(&text))
         };
@@ -234,6 +244,10 @@ impl Must {
                 is_one_of(&[text]) || (has_audience && is_one_of(&[other]))
             }
             Self::BeAbsentWithoutAudience => has_audience || value.is_none(),
+            Self::Differ(others) => others
+                .iter()
+                .filter_map(|other| json::find(object, other))
+                .all(|other| value != Some(other)),
         }
     }
 }

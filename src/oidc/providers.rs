@@ -19,6 +19,9 @@ const fn rule(path: &'static str, must: Must) -> Rule {
     Rule { path, must }
 }
 
+/// A person is nobody's client.
+const NOT_A_MACHINE: Rule = rule("sub", Must::Differ(&["client_id", "azp", "cid"]));
+
 /// Any provider that speaks OpenID Connect, and the habits of those that have none of their own.
 ///
 /// An ID token is made for the client, not for us. Where `OIDC_AUDIENCE` names us the audience tells
@@ -38,6 +41,7 @@ pub const GENERIC: Provider = Provider {
         rule("at_hash", Must::BeAbsentWithoutAudience),
         rule("c_hash", Must::BeAbsentWithoutAudience),
     ],
+    userinfo_takes: &[],
     emails: &[EMAIL],
     names: &["name"],
     pictures: &["picture"],
@@ -72,6 +76,7 @@ const AUTH0: Provider = Provider {
     name: "auth0",
     issuers: &[HostEnds(".auth0.com")],
     keys: KeyLocation::Behind("/.well-known/jwks.json"),
+    claims: &[rule("gty", Must::NotStart("client-credentials")), NOT_A_MACHINE],
     console: "request the scopes openid, email and profile besides your API's audience, so that UserInfo answers with both; or add namespaced claims in a post-login Action",
     ..GENERIC
 };
@@ -88,7 +93,8 @@ const COGNITO: Provider = Provider {
          audience, and its ID tokens no authorized party",
     ),
     types: JWT,
-    claims: &[rule("token_use", Must::BeOrWithAudience("access", "id"))],
+    claims: &[rule("token_use", Must::BeOrWithAudience("access", "id")), NOT_A_MACHINE],
+    userinfo_takes: &[rule("token_use", Must::Be(&["access"]))],
     console: "sign in through the hosted pages with the scopes openid, email and profile, so that UserInfo answers; or send ID tokens and set OIDC_AUDIENCE to the client id",
     ..GENERIC
 };
@@ -103,7 +109,7 @@ const OKTA: Provider = Provider {
          authorization server, such as /oauth2/default",
     )],
     keys: KeyLocation::Behind("/v1/keys"),
-    claims: &[rule("cid", Must::BePresent)],
+    claims: &[rule("cid", Must::BePresent), NOT_A_MACHINE],
     console: "request the scopes openid, email and profile, so that UserInfo answers with both",
     ..GENERIC
 };
@@ -189,7 +195,10 @@ const KEYCLOAK: Provider = Provider {
     name: "keycloak",
     issuers: &[Holds("/realms/")],
     keys: KeyLocation::Behind("/protocol/openid-connect/certs"),
-    claims: &[rule("typ", Must::Be(&["Bearer"]))],
+    claims: &[
+        rule("typ", Must::Be(&["Bearer"])),
+        rule("preferred_username", Must::NotStart("service-account-")),
+    ],
     console: "give the client the scopes email and profile (Client scopes), and do not use lightweight access tokens",
     ..GENERIC
 };
@@ -211,11 +220,18 @@ const WORKOS: Provider = Provider {
     ..GENERIC
 };
 
-/// Zitadel. `aud` holds the project and its clients; access tokens hold neither email nor name.
+/// Zitadel. `aud` holds the project and its clients, in ID tokens too; access tokens hold neither email
+/// nor name.
 const ZITADEL: Provider = Provider {
     name: "zitadel",
     issuers: &[HostEnds(".zitadel.cloud")],
     keys: KeyLocation::Behind("/oauth/v2/keys"),
+    claims: &[
+        rule("nonce", Must::BeAbsent),
+        rule("at_hash", Must::BeAbsent),
+        rule("c_hash", Must::BeAbsent),
+        NOT_A_MACHINE,
+    ],
     console: "request the scopes openid, email and profile, and set the application's token type to JWT",
     ..GENERIC
 };

@@ -5,9 +5,10 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
-use super::claims::Subject;
+use super::claims::{Subject, VerifiedClaims};
 use super::discovery::Discovery;
 use super::profile::ProfileError;
+use super::provider::Provider;
 use super::verifier::VerifyError;
 use crate::json;
 use crate::upstream::client::{Client, FetchError};
@@ -17,13 +18,24 @@ use crate::upstream::last_good::LastGood;
 pub struct UserInfo {
     client: Arc<Client>,
     discovery: LastGood<Discovery>,
+    provider: &'static Provider,
 }
 
 impl UserInfo {
     /// The UserInfo endpoint that `discovery` names.
     #[must_use]
-    pub fn new(client: Arc<Client>, discovery: LastGood<Discovery>) -> Self {
-        Self { client, discovery }
+    pub fn new(
+        client: Arc<Client>,
+        discovery: LastGood<Discovery>,
+        provider: &'static Provider,
+    ) -> Self {
+        Self { client, discovery, provider }
+    }
+
+    /// Whether the endpoint takes tokens of this kind.
+    #[must_use]
+    pub fn takes(&self, claims: &VerifiedClaims) -> bool {
+        self.provider.has_userinfo_for(claims.as_object())
     }
 
     /// The claims about `subject`, whose verified `token` is shown; `None` where the issuer has no
