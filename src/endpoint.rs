@@ -122,15 +122,16 @@ impl Endpoint {
         answer.response
     }
 
-    /// Answers a request that could not be read, and logs one line about it.
+    /// Answers a request of which no more than perhaps some `headers` could be read, and logs one line
+    /// about it.
     #[must_use]
-    pub fn refuse_unreadable(&self) -> Response<Vec<u8>> {
+    pub fn refuse_unreadable(&self, headers: &HeaderMap) -> Response<Vec<u8>> {
         let problem = Problem::invalid_request("the event is not a request that can be read");
         let is_cold = !self.is_warm.swap(true, Ordering::Relaxed);
         let record = Record { is_cold, status: problem.status.as_u16(), ..Record::default() };
         record.log(problem.code, Some("the event cannot be read"), Duration::ZERO);
         let mut response = problem.response();
-        self.allow_origin(&HeaderMap::new(), response.headers_mut());
+        self.allow_origin(headers, response.headers_mut());
         response
     }
 
@@ -233,8 +234,11 @@ impl From<ExchangeError> for Answer {
 /// Whether the body is JSON by its `Content-Type`, whatever its parameters.
 fn is_json(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
-        let essence = value.split(';').next().unwrap_or_default();
-        essence.trim().eq_ignore_ascii_case("application/json")
+        // Browsers join what an SDK and its app both set.
+        value.split(',').all(|value| {
+            let essence = value.split(';').next().unwrap_or_default();
+            essence.trim().eq_ignore_ascii_case("application/json")
+        })
     })
 }
 

@@ -324,7 +324,7 @@ impl Rules {
             Identity::Email => {
                 let email = profile.email().ok_or(ExchangeError::EmailNotSet)?;
                 // Anybody could sign up at the issuer with somebody else's address.
-                if self.require_verified_email && !email.is_verified {
+                if self.require_verified_email && !email.is_verified() {
                     return Err(ExchangeError::EmailNotVerified);
                 }
                 Ok(Cow::Borrowed(&email.address))

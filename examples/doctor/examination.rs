@@ -211,7 +211,7 @@ fn found_in_claims(
                 format!("the token says there is none: 404 email_not_set\n{}", provider.console);
             report.add(Finding::fail("email", &detail));
         }
-        Some(email) if needs_verified && !email.is_verified => {
+        Some(email) if needs_verified && !email.is_verified() => {
             let detail = format!("is not verified: 403 email_not_verified\n{}", provider.console);
             report.add(Finding::fail("email", &detail));
         }

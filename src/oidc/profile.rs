@@ -37,8 +37,8 @@ pub struct Profile {
 pub struct Email {
     /// As the source spells it.
     pub address: String,
-    /// Whether the source says that the address is the person's.
-    pub is_verified: bool,
+    /// Whether the source says that the address is the person's, if it says anything about it.
+    verified: Option<bool>,
 }
 
 /// What a source says of one claim.
@@ -130,6 +130,14 @@ impl Paths {
     }
 }
 
+impl Email {
+    /// Whether the source says that the address is the person's. Saying nothing is not enough.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        self.verified == Some(true)
+    }
+}
+
 impl ProfileError {
     /// What a failed request to `upstream` means, which is logged here: a 404 is its word on the
     /// user.
@@ -205,19 +213,19 @@ impl Profile {
         let email = match &self.email {
             Claimed::Unsaid => !needs.email,
             Claimed::Without => true,
-            Claimed::With(email) => email.is_verified || !needs.verified_email || !needs.email,
+            Claimed::With(email) => {
+                email.verified.is_some() || !needs.verified_email || !needs.email
+            }
         };
         email && self.name != Claimed::Unsaid
     }
 
-    /// Fills what is unsaid from `other`, a later source. An address comes with its own verification: an unverified
-    /// one gives way to a verified one, and never borrows from it.
+    /// Fills what is unsaid from `other`, a later source. An address comes with its own verification:
+    /// one of which nothing is said gives way to a later source's, and never borrows from it.
     pub fn complete(&mut self, other: &Self) {
         match (&self.email, &other.email) {
             (Claimed::Unsaid, _) => self.email = other.email.clone(),
-            (Claimed::With(ours), Claimed::With(theirs))
-                if !ours.is_verified && theirs.is_verified =>
-            {
+            (Claimed::With(ours), Claimed::With(_)) if ours.verified.is_none() => {
                 self.email = other.email.clone();
             }
             _ => {}
@@ -248,8 +256,8 @@ impl<T> Claimed<T> {
 /// The address with its verification; `None` where it is no address.
 fn email(claims: &Map<String, Value>, address: &str, verified: &str) -> Option<Email> {
     let is_address = address.len() <= EMAIL_BYTES && text::is_plain(address);
-    let is_verified = json::find(claims, verified).is_some_and(is_true);
-    is_address.then(|| Email { address: address.to_owned(), is_verified })
+    let verified = json::find(claims, verified).map(is_true);
+    is_address.then(|| Email { address: address.to_owned(), verified })
 }
 
 /// Absent, `null` or of another type says nothing; empty text says that there is none.
@@ -313,14 +321,14 @@ mod tests {
         ];
         for (claims, expected) in rows {
             let profile = standard(&claims);
-            assert_eq!(profile.email().map(|email| email.is_verified), expected, "{claims}");
+            assert_eq!(profile.email().map(Email::is_verified), expected, "{claims}");
         }
         let own = Paths {
             emails: vec![("login".into(), "login_verified".into())],
             ..Paths::of(&GENERIC)
         };
         let claims = json!({ "login": "a@b", "email": "c@d", "email_verified": true });
-        assert!(read(&claims, &own).email().is_some_and(|email| !email.is_verified));
+        assert!(read(&claims, &own).email().is_some_and(|email| !email.is_verified()));
     }
 
     #[test]
@@ -363,6 +371,7 @@ mod tests {
             (verified.clone(), needs, true),
             (json!({ "email": "a@b", "email_verified": true }), needs, false),
             (json!({ "email": "a@b", "name": "A" }), needs, false),
+            (json!({ "email": "a@b", "email_verified": false, "name": "A" }), needs, true),
             (
                 json!({ "email": "a@b", "name": "A" }),
                 Needs { verified_email: false, ..needs },
@@ -385,6 +394,9 @@ mod tests {
         profile
             .complete(&standard(&json!({ "email": "c@d", "email_verified": true, "name": "C" })));
         let email = profile.email().unwrap();
-        assert_eq!((email.address.as_str(), email.is_verified, profile.name()), ("c@d", true, "A"));
+        assert_eq!(
+            (email.address.as_str(), email.is_verified(), profile.name()),
+            ("c@d", true, "A")
+        );
     }
 }

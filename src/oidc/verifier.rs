@@ -11,6 +11,7 @@ use super::jwk::Jwk;
 use super::jwt::UnverifiedJwt;
 use super::provider::Provider;
 use crate::shared_key::SharedKey;
+use crate::text;
 
 /// Longest `sub`, in bytes ([OIDC Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)
 /// says 255 ASCII characters).
@@ -155,7 +156,7 @@ impl Verifier {
     ///    as far as present and at least one of them, are configured parties;
     /// 6. `exp` is present and ahead, `nbf` and `iat`, where present, are not, each give or take the
     ///    configured clock skew; all are numbers of seconds between 1970 and 9999;
-    /// 7. `sub` is text of 1 to 255 bytes without control characters.
+    /// 7. `sub` is text of 1 to 255 bytes, fit to be an identity.
     ///
     /// Costs one signature check. Claims are read only once the signature holds.
     ///
@@ -326,8 +327,7 @@ fn date(claims: &Map<String, Value>, name: &'static str) -> Result<Option<f64>, 
 fn subject(claims: &Map<String, Value>) -> Result<String, VerifyError> {
     match claims.get("sub") {
         Some(Value::String(subject))
-            if (1..=SUBJECT_BYTES).contains(&subject.len())
-                && !subject.chars().any(char::is_control) =>
+            if (1..=SUBJECT_BYTES).contains(&subject.len()) && text::is_plain(subject) =>
         {
             Ok(subject.clone())
         }
