@@ -5,11 +5,14 @@ use std::time::SystemTime;
 
 use http::{Request, Response};
 
-use crate::config::{Config, SecretSource};
+use crate::config::{Config, DirectoryUrls, IssuerConfig, SecretSource};
 use crate::endpoint::{Endpoint, REQUEST_TIMEOUT};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Trusted};
+use crate::oidc::directory::{Directory, Kind};
 use crate::oidc::issuer::Issuer;
-use crate::oidc::profile::Profiles;
+use crate::oidc::kept::KeptProfiles;
+use crate::oidc::profile::{Needs, Source};
+use crate::oidc::profiles::{ProfileSource, Profiles};
 use crate::oidc::userinfo::UserInfo;
 use crate::policy::Policy;
 use crate::secrets::SecretStore;
@@ -25,8 +28,9 @@ impl App {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let client = Arc::new(Client::default());
-        let issuer = Issuer::new(&client, config.verifier, config.keys, config.jwks_limits);
-        let userinfo = UserInfo::new(Arc::clone(&client), issuer.discovery().clone());
+        let trusted =
+            |issuer: IssuerConfig| trust(&client, issuer, config.needs, &config.directories);
+        let issuers = config.issuers.into_iter().map(trusted).collect();
         let secrets = match config.secrets {
             SecretSource::Given(secrets) => SecretStore::Given(Arc::from(secrets)),
             SecretSource::Managed(manager, limits) => {
@@ -34,14 +38,13 @@ impl App {
             }
         };
         let exchange = Exchange {
-            issuer,
-            profiles: Profiles::new(config.sources, config.paths, config.needs, userinfo),
+            issuers,
             policy: Policy::default(),
             presence: config.presence,
             secrets,
             rules: config.rules,
         };
-        Self { endpoint: Endpoint::new(exchange, config.cors) }
+        Self { endpoint: Endpoint::new(exchange, config.cors, config.session_cookie) }
     }
 
     /// The HTTP endpoint.
@@ -64,4 +67,31 @@ impl App {
     ) -> Response<Vec<u8>> {
         self.endpoint.handle(request, now, REQUEST_TIMEOUT).await
     }
+}
+
+/// An issuer with its keys, and the sources of its subjects' profiles.
+fn trust(
+    client: &Arc<Client>,
+    config: IssuerConfig,
+    needs: Needs,
+    directories: &DirectoryUrls,
+) -> Trusted {
+    let issuer = Issuer::new(client, config.verifier, config.keys, config.jwks_limits);
+    let directory = |kind, url: &str| {
+        let directory = Directory::new(Arc::clone(client), kind, url);
+        ProfileSource::Directory(directory, KeptProfiles::default())
+    };
+    let source = |source: &Source| match source {
+        Source::Claims => ProfileSource::Claims,
+        Source::UserInfo => {
+            let provider = issuer.verifier().expected().provider;
+            let userinfo = UserInfo::new(Arc::clone(client), issuer.discovery().clone(), provider);
+            ProfileSource::UserInfo(userinfo, KeptProfiles::default())
+        }
+        Source::Clerk => directory(Kind::Clerk, &directories.clerk),
+        Source::WorkOs => directory(Kind::WorkOs, &directories.workos),
+    };
+    let sources = config.sources.iter().map(source).collect();
+    let profiles = Profiles::new(sources, config.paths, needs);
+    Trusted { name: config.name, issuer, profiles, hs256_name: config.hs256_name }
 }

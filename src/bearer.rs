@@ -1,9 +1,9 @@
-//! The caller's token, from the `Authorization` header.
+//! The caller's token, from the `Authorization` header or a session cookie.
 
 use std::fmt;
 
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, COOKIE};
 
 /// Longest token that is looked at, in bytes: API Gateway lets no more headers through.
 pub const TOKEN_BYTES: usize = 10_240;
@@ -18,8 +18,8 @@ pub enum BearerError {
     /// No header, another scheme, or no token behind it.
     #[error("no bearer token in the request")]
     Missing,
-    /// Several headers, or what cannot be a token.
-    #[error("the Authorization header holds no single bearer token")]
+    /// Several headers or cookies, or what cannot be a token.
+    #[error("the Authorization header or the session cookie holds no single bearer token")]
     Malformed,
 }
 
@@ -43,6 +43,35 @@ impl<'a> UnverifiedBearer<'a> {
         if !scheme.eq_ignore_ascii_case("Bearer") || token.is_empty() {
             return Err(BearerError::Missing);
         }
+        Self::new(token)
+    }
+
+    /// Reads the one cookie of that name ([RFC 6265 §4.2](https://www.rfc-editor.org/rfc/rfc6265#section-4.2)).
+    /// It travels by itself: the caller must have made sure of the page that sent it.
+    ///
+    /// # Errors
+    ///
+    /// [`BearerError`].
+    pub fn from_cookie(headers: &'a HeaderMap, name: &str) -> Result<Self, BearerError> {
+        let mut found = None;
+        for value in headers.get_all(COOKIE) {
+            let value = value.to_str().map_err(|_| BearerError::Malformed)?;
+            for pair in value.split(';') {
+                if let Some((cookie, token)) = pair.trim().split_once('=')
+                    && cookie == name
+                    && found.replace(token).is_some()
+                {
+                    return Err(BearerError::Malformed);
+                }
+            }
+        }
+        match found {
+            None | Some("") => Err(BearerError::Missing),
+            Some(token) => Self::new(token),
+        }
+    }
+
+    fn new(token: &'a str) -> Result<Self, BearerError> {
         if token.len() <= TOKEN_BYTES && token.bytes().all(is_token_byte) {
             Ok(Self(token))
         } else {
@@ -107,5 +136,30 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_bytes(b"Bearer \xff").unwrap());
         assert_eq!(UnverifiedBearer::from_headers(&headers).err(), Some(BearerError::Malformed));
+    }
+    #[test]
+    fn reads_exactly_one_cookie() {
+        let rows: &[(&[&str], Result<&str, BearerError>)] = &[
+            (&["__session=a.b.c"], Ok("a.b.c")),
+            (&["theme=dark; __session=a.b.c; x=y"], Ok("a.b.c")),
+            (&["theme=dark", "__session=a.b.c"], Ok("a.b.c")),
+            (&["theme=dark"], Err(BearerError::Missing)),
+            (&["__session="], Err(BearerError::Missing)),
+            (&["__session"], Err(BearerError::Missing)),
+            (&["__Session=a.b.c"], Err(BearerError::Missing)),
+            (&["x__session=a.b.c"], Err(BearerError::Missing)),
+            (&["__session=a.b.c; __session=d.e.f"], Err(BearerError::Malformed)),
+            (&["__session=a.b.c", "__session=a.b.c"], Err(BearerError::Malformed)),
+            (&["__session=a b"], Err(BearerError::Malformed)),
+            (&[], Err(BearerError::Missing)),
+        ];
+        for (values, expected) in rows {
+            let headers: HeaderMap = values
+                .iter()
+                .map(|value| (COOKIE, HeaderValue::from_str(value).unwrap()))
+                .collect();
+            let read = UnverifiedBearer::from_cookie(&headers, "__session");
+            assert_eq!(read.map(|bearer| bearer.as_str()), *expected, "{values:?}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The environment, read once: every value is the type that its user needs.
 
+mod issuers;
 mod reader;
 mod variables;
 
@@ -12,18 +13,17 @@ use zeroize::Zeroizing;
 use crate::cors::Cors;
 use crate::exchange::{ClientField, Identity, Rules};
 use crate::logging;
-use crate::oidc::algorithm::AllowedAlgorithms;
 use crate::oidc::issuer::KeySource;
-use crate::oidc::jwks::KeySet;
-use crate::oidc::profile::{Needs, Paths, Source};
-use crate::oidc::verifier::Verifier;
+use crate::oidc::profile::Needs;
 use crate::presence::{Choice, Presence, parse_palette};
-use crate::secrets::{SECRET_BYTES, Secrets, SecretsManager, is_local_livekit_url};
+use crate::secrets::{Secrets, SecretsManager, is_local_livekit_url};
+use crate::shared_key::SECRET_BYTES;
 use crate::upstream::client::is_https_or_loopback;
 use crate::upstream::last_good::Limits;
+pub use issuers::IssuerConfig;
 pub use reader::ConfigError;
 use reader::Reader;
-pub use variables::{REQUIRED, VARIABLES, Variable};
+pub use variables::{BY_PROVIDER, RECOGNISED, REQUIRED, VARIABLES, Variable};
 
 /// How long a key set or a secret serves while nobody can be asked for a newer one: a withdrawn key
 /// must die.
@@ -34,17 +34,10 @@ const SECRET_COOLDOWN: Duration = Duration::from_secs(10);
 
 /// The settings of one deployment. Its fields' documentation names the variables behind them.
 pub struct Config {
-    /// `OIDC_ISSUER`, `OIDC_AUDIENCE`, `OIDC_AUTHORIZED_PARTIES`, `OIDC_ALGORITHMS`,
-    /// `CLOCK_SKEW_SECONDS`
-    pub verifier: Verifier,
-    /// `OIDC_JWKS`, `OIDC_JWKS_URI`, or discovery
-    pub keys: KeySource,
-    /// `JWKS_TTL_SECONDS`, `JWKS_COOLDOWN_SECONDS`
-    pub jwks_limits: Limits,
-    /// `PROFILE_SOURCE`
-    pub sources: Vec<Source>,
-    /// `EMAIL_CLAIM`, `NAME_CLAIM`, `PICTURE_CLAIM`
-    pub paths: Paths,
+    /// `OIDC_ISSUER` and what belongs to each issuer. Never empty.
+    pub issuers: Vec<IssuerConfig>,
+    /// `CLERK_API_URL`, `WORKOS_API_URL`
+    pub directories: DirectoryUrls,
     /// `PARTICIPANT_IDENTITY`, `REQUIRE_VERIFIED_EMAIL`
     pub needs: Needs,
     /// `PRESENCE_COLOR`, `PRESENCE_PALETTE`
@@ -57,8 +50,18 @@ pub struct Config {
     pub rules: Rules,
     /// `ALLOWED_ORIGINS`
     pub cors: Cors,
+    /// `SESSION_COOKIE`
+    pub session_cookie: Option<String>,
     /// `RUST_LOG`
     pub log_level: LevelFilter,
+}
+
+/// Where providers' user directories are.
+pub struct DirectoryUrls {
+    /// `CLERK_API_URL`
+    pub clerk: String,
+    /// `WORKOS_API_URL`
+    pub workos: String,
 }
 
 /// Where the secrets come from.
@@ -86,18 +89,9 @@ impl Config {
 
 fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config> {
     // Everything is read before anything is missed, so that no fault hides another.
-    let sources = reader.parsed("PROFILE_SOURCE", sources);
-    let keys = keys(reader);
-    let verifier = verifier(reader, keys.as_ref(), sources.as_deref());
-    let jwks_ttl = reader.parsed("JWKS_TTL_SECONDS", |text| {
-        seconds(text, 1..=86_400, "must be a whole number of seconds from 1 to 86400")
-    });
-    let jwks_cooldown = reader.parsed("JWKS_COOLDOWN_SECONDS", |text| {
-        seconds(text, 1..=3600, "must be a whole number of seconds from 1 to 3600")
-    });
-    let email = reader.parsed("EMAIL_CLAIM", claim_path);
-    let name = reader.parsed("NAME_CLAIM", claim_path);
-    let picture = reader.parsed("PICTURE_CLAIM", claim_path);
+    let issuers = issuers::read(reader);
+    let clerk = reader.parsed("CLERK_API_URL", url);
+    let workos = reader.parsed("WORKOS_API_URL", url);
     let rules = rules(reader);
     let palette = reader.parsed("PRESENCE_PALETTE", parse_palette);
     let choice = reader.parsed("PRESENCE_COLOR", |text| match text {
@@ -105,8 +99,14 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
         "random" => Ok(Choice::Random),
         _ => Err("must be stable or random"),
     });
-    let secrets = secrets(reader);
+    let secrets = secrets(reader, issuers.as_deref());
     let cors = reader.parsed("ALLOWED_ORIGINS", Cors::parse);
+    let session_cookie = reader.optional("SESSION_COOKIE", cookie_name);
+    if session_cookie.is_some() && matches!(cors, Some(Cors::None | Cors::Any)) {
+        let reason = "must list the origins whose pages may use SESSION_COOKIE: a cookie travels by \
+                      itself";
+        reader.fault("ALLOWED_ORIGINS", reason);
+    }
     let log_level = reader.parsed("RUST_LOG", logging::parse_level);
     if reader.text("POLICY").is_some() {
         // Ignoring it would open rooms that it closes.
@@ -114,11 +114,8 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
     }
     let rules = rules?;
     Some(Config {
-        verifier: verifier?,
-        keys: keys?,
-        jwks_limits: Limits { ttl: jwks_ttl?, cooldown: jwks_cooldown?, max_age: MAX_AGE },
-        sources: sources?,
-        paths: Paths { email: email?, name: name?, picture: picture? },
+        issuers: issuers?,
+        directories: DirectoryUrls { clerk: clerk?, workos: workos? },
         needs: Needs {
             email: rules.identity == Identity::Email,
             verified_email: rules.require_verified_email,
@@ -127,63 +124,9 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
         secrets: secrets?,
         rules,
         cors: cors?,
+        session_cookie,
         log_level: log_level?,
     })
-}
-
-fn keys<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<KeySource> {
-    let given = reader.optional("OIDC_JWKS", |text| {
-        KeySet::read(text.as_bytes()).ok_or("must be a JSON key set with a usable public key")
-    });
-    let at = reader.optional("OIDC_JWKS_URI", |text| {
-        is_https_or_loopback(text).then(|| text.to_owned()).ok_or("must be an https URL")
-    });
-    match (reader.text("OIDC_JWKS"), reader.text("OIDC_JWKS_URI")) {
-        (Some(_), Some(_)) => {
-            reader.fault("OIDC_JWKS", "and OIDC_JWKS_URI are both set: one is enough");
-            None
-        }
-        (Some(_), None) => given.map(|keys| KeySource::Given(Box::new(keys))),
-        (None, Some(_)) => at.map(KeySource::At),
-        (None, None) => Some(KeySource::Discovered),
-    }
-}
-
-fn verifier<L: Fn(&str) -> Option<String>>(
-    reader: &mut Reader<L>,
-    keys: Option<&KeySource>,
-    sources: Option<&[Source]>,
-) -> Option<Verifier> {
-    let is_asked = matches!(keys, Some(KeySource::Discovered))
-        || sources.is_some_and(|sources| sources.contains(&Source::UserInfo));
-    let issuer = reader.required("OIDC_ISSUER", |text| {
-        if is_asked && !is_https_or_loopback(text) {
-            return Err("must be an https URL");
-        }
-        Ok(text.to_owned())
-    });
-    reader.parsed("OIDC_PROVIDER", |text| match text {
-        "generic" => Ok(()),
-        _ => Err("must be generic"),
-    });
-    let audiences = reader.optional("OIDC_AUDIENCE", list);
-    let parties = reader.optional("OIDC_AUTHORIZED_PARTIES", list);
-    if reader.text("OIDC_AUDIENCE").is_none() && reader.text("OIDC_AUTHORIZED_PARTIES").is_none() {
-        let reason = "is not set, and neither is OIDC_AUTHORIZED_PARTIES: one of them must be, or \
-                      tokens that were issued to others would be accepted";
-        reader.fault("OIDC_AUDIENCE", reason);
-    }
-    let algorithms = reader.parsed("OIDC_ALGORITHMS", AllowedAlgorithms::parse);
-    let clock_skew = reader.parsed("CLOCK_SKEW_SECONDS", |text| {
-        seconds(text, 0..=60, "must be a whole number of seconds from 0 to 60")
-    });
-    Some(Verifier::new(
-        issuer?,
-        audiences.unwrap_or_default(),
-        parties.unwrap_or_default(),
-        algorithms?,
-        clock_skew?,
-    ))
 }
 
 fn rules<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Rules> {
@@ -213,13 +156,18 @@ fn rules<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Rules>
     })
 }
 
-fn secrets<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<SecretSource> {
+fn secrets<L: Fn(&str) -> Option<String>>(
+    reader: &mut Reader<L>,
+    issuers: Option<&[IssuerConfig]>,
+) -> Option<SecretSource> {
     let ttl = reader.parsed("SECRET_TTL_SECONDS", |text| {
         seconds(text, 1..=86_400, "must be a whole number of seconds from 1 to 86400")
     });
     let livekit_url = reader.optional("LIVEKIT_URL", |text| {
         is_local_livekit_url(text).map(|_| text.to_owned()).ok_or("must be a ws or wss URL")
     });
+    let hs256_names: Vec<String> =
+        issuers.unwrap_or_default().iter().map(|issuer| issuer.hs256_name.clone()).collect();
     if let Some(secret_id) = reader.text("LIVEKIT_SECRET_ID") {
         let region = reader.required("AWS_REGION", |text| Ok(text.to_owned()));
         let key = reader.required("AWS_ACCESS_KEY_ID", |text| Ok(text.to_owned()));
@@ -231,6 +179,7 @@ fn secrets<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Secr
         let manager = SecretsManager {
             secret_id,
             livekit_url,
+            hs256_names,
             region: region?,
             endpoint,
             credentials: Credentials::new(key?, secret?, session, None, "environment"),
@@ -238,31 +187,39 @@ fn secrets<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Secr
         let limits = Limits { ttl: ttl?, cooldown: SECRET_COOLDOWN, max_age: MAX_AGE };
         return Some(SecretSource::Managed(Box::new(manager), limits));
     }
-    let url = livekit_url.or_else(|| {
-        if !reader.is_faulty("LIVEKIT_URL") {
-            reader.fault("LIVEKIT_URL", "is not set, and neither is LIVEKIT_SECRET_ID");
+    if livekit_url.is_none() && !reader.is_faulty("LIVEKIT_URL") {
+        reader.fault("LIVEKIT_URL", "is not set, and neither is LIVEKIT_SECRET_ID");
+    }
+    let is_local = livekit_url.as_deref().and_then(is_local_livekit_url).unwrap_or_default();
+    reader.required("LIVEKIT_API_KEY", |_| Ok(()));
+    reader.required("LIVEKIT_API_SECRET", |text| long_enough(text, is_local));
+    for name in &hs256_names {
+        reader.optional(name.clone(), |text| long_enough(text, false));
+    }
+    for issuer in issuers.unwrap_or_default() {
+        let has_secret = reader.text(&issuer.hs256_name).is_some();
+        if matches!(issuer.keys, KeySource::Shared) && !has_secret {
+            reader.fault(issuer.hs256_name.clone(), "is not set, and OIDC_ALGORITHMS is HS256");
         }
-        None
-    });
-    let is_local = url.as_deref().and_then(is_local_livekit_url).unwrap_or_default();
-    let api_key = reader.required("LIVEKIT_API_KEY", |text| Ok(text.to_owned()));
-    let api_secret = reader.required("LIVEKIT_API_SECRET", |text| {
-        if text.len() < SECRET_BYTES && !is_local {
-            return Err("must have at least 32 bytes");
-        }
-        Ok(Zeroizing::new(text.to_owned()))
-    });
-    let secrets = Secrets::new(url?, api_key?, api_secret?).ok()?;
-    Some(SecretSource::Given(Box::new(secrets)))
+    }
+    let lookup = |name: &str| reader.text(name).map(Zeroizing::new);
+    Secrets::new(lookup, &hs256_names).ok().map(|secrets| SecretSource::Given(Box::new(secrets)))
 }
 
-fn sources(text: &str) -> Result<Vec<Source>, &'static str> {
-    let source = |name: &str| match name.trim() {
-        "claims" => Ok(Source::Claims),
-        "userinfo" => Ok(Source::UserInfo),
-        _ => Err("must be a comma list of claims and userinfo"),
-    };
-    text.split(',').map(source).collect()
+fn long_enough(secret: &str, is_local: bool) -> Result<(), &'static str> {
+    let is_long = secret.len() >= SECRET_BYTES || is_local;
+    if is_long { Ok(()) } else { Err("must have at least 32 bytes") }
+}
+
+fn url(text: &str) -> Result<String, &'static str> {
+    is_https_or_loopback(text).then(|| text.to_owned()).ok_or("must be an https URL")
+}
+
+/// A cookie's name ([RFC 6265 §4.1.1](https://www.rfc-editor.org/rfc/rfc6265#section-4.1.1)), of the
+/// characters that are in use.
+fn cookie_name(text: &str) -> Result<String, &'static str> {
+    let is_name = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    if is_name { Ok(text.to_owned()) } else { Err("must be a cookie's name") }
 }
 
 fn client_fields(text: &str) -> Result<Vec<ClientField>, &'static str> {
@@ -279,19 +236,6 @@ fn client_fields(text: &str) -> Result<Vec<ClientField>, &'static str> {
                   participant_attributes and room_config"),
     };
     text.split(',').map(field).collect()
-}
-
-fn list(text: &str) -> Result<Vec<String>, &'static str> {
-    let items: Vec<String> = text.split(',').map(|item| item.trim().to_owned()).collect();
-    if items.iter().any(String::is_empty) {
-        Err("must be a comma list without empty items")
-    } else {
-        Ok(items)
-    }
-}
-
-fn claim_path(text: &str) -> Result<String, &'static str> {
-    if text.len() <= 256 { Ok(text.to_owned()) } else { Err("must be at most 256 bytes long") }
 }
 
 fn boolean(text: &str) -> Result<bool, &'static str> {

@@ -39,21 +39,30 @@ impl Cors {
         }
     }
 
+    /// Whether the page that sent a request with `request`'s headers is listed by name: what a cookie,
+    /// which travels by itself, needs.
+    #[must_use]
+    pub fn lists(&self, request: &HeaderMap) -> bool {
+        self.listed(request).is_some()
+    }
+
+    fn listed<'a>(&self, request: &'a HeaderMap) -> Option<&'a HeaderValue> {
+        let Self::Listed(origins) = self else { return None };
+        let mut values = request.get_all(ORIGIN).iter();
+        let origin = values.next().filter(|_| values.next().is_none())?;
+        origins.iter().any(|listed| listed.as_bytes() == origin.as_bytes()).then_some(origin)
+    }
+
     /// Sets what an answer, errors included, says to the page that sent a request with `request`'s
     /// headers.
     pub fn allow(&self, request: &HeaderMap, response: &mut HeaderMap) {
         let origin = match self {
             Self::None => return,
             Self::Any => Some(HeaderValue::from_static("*")),
-            Self::Listed(origins) => {
+            Self::Listed(_) => {
                 // Also where this origin may not: a cache must not hand its answer to one that may.
                 response.insert(VARY, HeaderValue::from_static("Origin"));
-                request
-                    .get(ORIGIN)
-                    .filter(|origin| {
-                        origins.iter().any(|listed| listed.as_bytes() == origin.as_bytes())
-                    })
-                    .cloned()
+                self.listed(request).cloned()
             }
         };
         if let Some(origin) = origin {

@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CACHE_CONTROL,
+    CONTENT_TYPE,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
@@ -37,6 +40,8 @@ pub enum Route {
 pub struct Endpoint {
     exchange: Exchange,
     cors: Cors,
+    /// The cookie that may hold the caller's token.
+    session_cookie: Option<String>,
     is_warm: AtomicBool,
 }
 
@@ -81,8 +86,8 @@ impl Route {
 impl Endpoint {
     /// The endpoint of `exchange`.
     #[must_use]
-    pub fn new(exchange: Exchange, cors: Cors) -> Self {
-        Self { exchange, cors, is_warm: AtomicBool::new(false) }
+    pub fn new(exchange: Exchange, cors: Cors, session_cookie: Option<String>) -> Self {
+        Self { exchange, cors, session_cookie, is_warm: AtomicBool::new(false) }
     }
 
     /// What stands behind the endpoint.
@@ -111,22 +116,41 @@ impl Endpoint {
             Ok(Err(_)) => Answer::problem(&Problem::internal(), "a panic"),
             Err(_) => Answer::problem(&Problem::unavailable(1 + jitter()), "out of time"),
         };
-        self.cors.allow(&parts.headers, answer.response.headers_mut());
+        self.allow_origin(&parts.headers, answer.response.headers_mut());
         record.status = answer.response.status().as_u16();
         record.log(answer.code, answer.reason.as_deref(), started.elapsed());
         answer.response
     }
 
-    /// Answers a request that could not be read, and logs one line about it.
+    /// Answers a request of which no more than perhaps some `headers` could be read, and logs one line
+    /// about it.
     #[must_use]
-    pub fn refuse_unreadable(&self) -> Response<Vec<u8>> {
+    pub fn refuse_unreadable(&self, headers: &HeaderMap) -> Response<Vec<u8>> {
         let problem = Problem::invalid_request("the event is not a request that can be read");
         let is_cold = !self.is_warm.swap(true, Ordering::Relaxed);
         let record = Record { is_cold, status: problem.status.as_u16(), ..Record::default() };
         record.log(problem.code, Some("the event cannot be read"), Duration::ZERO);
         let mut response = problem.response();
-        self.cors.allow(&HeaderMap::new(), response.headers_mut());
+        self.allow_origin(headers, response.headers_mut());
         response
+    }
+
+    fn allow_origin(&self, request: &HeaderMap, response: &mut HeaderMap) {
+        self.cors.allow(request, response);
+        if self.session_cookie.is_some() && response.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
+            response.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        }
+    }
+
+    /// The caller's token: of the header, or else of the session cookie, where pages may use one.
+    fn bearer<'a>(&self, headers: &'a HeaderMap) -> Result<UnverifiedBearer<'a>, ExchangeError> {
+        match &self.session_cookie {
+            Some(cookie) if !headers.contains_key(AUTHORIZATION) => {
+                let bearer = UnverifiedBearer::from_cookie(headers, cookie)?;
+                if self.cors.lists(headers) { Ok(bearer) } else { Err(ExchangeError::Origin) }
+            }
+            _ => Ok(UnverifiedBearer::from_headers(headers)?),
+        }
     }
 
     async fn respond(
@@ -163,10 +187,10 @@ impl Endpoint {
         now: SystemTime,
         record: &mut Record,
     ) -> Result<Issued, Answer> {
-        let bearer = UnverifiedBearer::from_headers(&parts.headers).map_err(ExchangeError::from)?;
-        let claims = self.exchange.authenticate(bearer, now).await?;
+        let bearer = self.bearer(&parts.headers)?;
+        let caller = self.exchange.authenticate(bearer, now).await?;
         if let Some(secrets) = self.exchange.secrets.peek(now) {
-            record.subject = Some(secrets.api_key.pseudonym(claims.subject().as_str()));
+            record.subject = Some(secrets.api_key.pseudonym(&caller.key()));
         }
         if body.len() > BODY_BYTES {
             let problem = Problem::content_too_large("the body may have 65536 bytes");
@@ -178,7 +202,7 @@ impl Endpoint {
         }
         let request = TokenSourceRequest::from_body(body).map_err(ExchangeError::Malformed)?;
         record.room.clone_from(&request.room_name);
-        let issued = self.exchange.issue(&claims, bearer, &request, now).await?;
+        let issued = self.exchange.issue(&caller, &request, now).await?;
         record.room = Some(issued.room.clone());
         record.role = Some(issued.role.clone());
         record.jti = Some(issued.token.jti.clone());
@@ -210,8 +234,11 @@ impl From<ExchangeError> for Answer {
 /// Whether the body is JSON by its `Content-Type`, whatever its parameters.
 fn is_json(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
-        let essence = value.split(';').next().unwrap_or_default();
-        essence.trim().eq_ignore_ascii_case("application/json")
+        // Browsers join what an SDK and its app both set.
+        value.split(',').all(|value| {
+            let essence = value.split(';').next().unwrap_or_default();
+            essence.trim().eq_ignore_ascii_case("application/json")
+        })
     })
 }
 

@@ -1,20 +1,23 @@
 //! The use case: an identity provider's token in, a participant's token out.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::rand;
+use futures_util::future::join_all;
 
 use crate::bearer::{BearerError, UnverifiedBearer};
 use crate::livekit::access_token::{AccessToken, ParticipantToken, SignError};
 use crate::livekit::grants::VideoGrant;
 use crate::livekit::room_config::RoomConfiguration;
 use crate::livekit::token_source::{Malformed, TokenSourceRequest};
-use crate::oidc::claims::{Subject, VerifiedClaims};
+use crate::oidc::claims::VerifiedClaims;
 use crate::oidc::issuer::{AuthenticateError, Issuer};
-use crate::oidc::profile::{Profile, Profiles};
-use crate::oidc::userinfo::UserInfoError;
+use crate::oidc::jwt;
+use crate::oidc::profile::{Profile, ProfileError};
+use crate::oidc::profiles::Profiles;
 use crate::oidc::verifier::VerifyError;
 use crate::policy::{Policy, Refusal};
 use crate::presence::Presence;
@@ -73,12 +76,30 @@ pub enum ClientField {
     RoomConfig,
 }
 
+/// An issuer whose tokens are taken.
+pub struct Trusted {
+    /// What `OIDC_ISSUER` calls it, where there are several.
+    pub name: Option<String>,
+    /// Its keys and its verifier.
+    pub issuer: Issuer,
+    /// Who its subjects are to others.
+    pub profiles: Profiles,
+    /// The name under which the secret may hold what it shares with us.
+    pub hs256_name: String,
+}
+
+/// Somebody whose token was verified.
+pub struct Caller<'a> {
+    /// What the token says.
+    pub claims: VerifiedClaims,
+    bearer: UnverifiedBearer<'a>,
+    trusted: &'a Trusted,
+}
+
 /// Exchanges tokens.
 pub struct Exchange {
-    /// Whose tokens are taken.
-    pub issuer: Issuer,
-    /// Who the callers are to others.
-    pub profiles: Profiles,
+    /// Whose tokens are taken. Never empty.
+    pub issuers: Vec<Trusted>,
     /// Who may do what.
     pub policy: Policy,
     /// Their colours.
@@ -111,6 +132,9 @@ pub enum ExchangeError {
     /// No token to look at.
     #[error(transparent)]
     Bearer(#[from] BearerError),
+    /// The token is a session cookie, which travels by itself, and the page is not listed.
+    #[error("a session cookie from a page that ALLOWED_ORIGINS does not list")]
+    Origin,
     /// The token is not believed.
     #[error(transparent)]
     Rejected(#[from] VerifyError),
@@ -144,45 +168,62 @@ pub enum ExchangeError {
 }
 
 impl Exchange {
-    /// Fetches the key set and the secret side by side, so that the first request need not. Failures
-    /// are logged, not fatal: the next request tries again.
+    /// Fetches key sets and secret side by side, so that the first request need not. Failures are
+    /// logged, not fatal: the next request tries again.
     pub async fn hydrate(&self, now: SystemTime) {
-        tokio::join!(self.issuer.hydrate(now), self.secrets.hydrate(now));
+        let issuers = join_all(self.issuers.iter().map(|trusted| trusted.issuer.hydrate(now)));
+        tokio::join!(issuers, self.secrets.hydrate(now));
     }
 
     /// Who calls, by a token that was verified as of `now`.
     ///
+    /// Of several issuers, the one that the token's `iss` names exactly checks it, and no other is
+    /// tried.
+    ///
     /// # Errors
     ///
     /// [`ExchangeError::Rejected`] and [`ExchangeError::Unavailable`].
-    pub async fn authenticate(
-        &self,
-        bearer: UnverifiedBearer<'_>,
+    pub async fn authenticate<'a>(
+        &'a self,
+        bearer: UnverifiedBearer<'a>,
         now: SystemTime,
-    ) -> Result<VerifiedClaims, ExchangeError> {
-        Ok(self.issuer.authenticate(bearer.as_str(), now).await?)
+    ) -> Result<Caller<'a>, ExchangeError> {
+        let token = bearer.as_str();
+        let trusted = match self.issuers.as_slice() {
+            [only] => only,
+            several => {
+                let unverified_issuer = jwt::unverified_issuer(token)?;
+                let is_named =
+                    |trusted: &&Trusted| trusted.issuer.verifier().is_of(&unverified_issuer);
+                several.iter().find(is_named).ok_or(VerifyError::Issuer)?
+            }
+        };
+        let secrets = self.secrets.get(now).await?;
+        let shared = secrets.hs256.get(&trusted.hs256_name);
+        let claims = trusted.issuer.authenticate(token, shared, now).await?;
+        Ok(Caller { claims, bearer, trusted })
     }
 
-    /// Issues what `request` asks for to the caller with `claims`, who showed `bearer`.
+    /// Issues what `request` asks for to `caller`.
     ///
     /// # Errors
     ///
     /// All of [`ExchangeError`] but those of [`authenticate`](Self::authenticate).
     pub async fn issue(
         &self,
-        claims: &VerifiedClaims,
-        bearer: UnverifiedBearer<'_>,
+        caller: &Caller<'_>,
         request: &TokenSourceRequest,
         now: SystemTime,
     ) -> Result<Issued, ExchangeError> {
         self.rules.check_fields(request)?;
-        let profile = self.profiles.find(claims, bearer.as_str(), now).await?;
-        let person = self.rules.identity_of(claims.subject(), &profile)?;
-        let identity = self.rules.with_device(person, request.participant_identity.as_deref())?;
+        let secrets = self.secrets.get(now).await?;
+        let profile = caller.profile(&secrets, now).await?;
+        let person = self.rules.identity_of(caller, &profile)?;
+        let identity = self.rules.with_device(&person, request.participant_identity.as_deref())?;
         let name = self.rules.name_of(&profile, request.participant_name.as_deref())?;
 
         let agents = &request.room_config.agents;
-        let decision = self.policy.decide(claims, request.room_name.as_deref(), agents)?;
+        let decision = self.policy.decide(&caller.claims, request.room_name.as_deref(), agents)?;
         let room = match &request.room_name {
             Some(room) => room.clone(),
             None => format!("{}room-{}", decision.fresh_room_prefix, unguessable()?),
@@ -193,13 +234,12 @@ impl Exchange {
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()))
             .collect();
-        attributes.insert("color", self.presence.color(person));
+        attributes.insert("color", self.presence.color(&person));
         attributes.insert("role", &decision.role.name);
         if let Some(picture) = profile.picture() {
             attributes.insert("imageUrl", picture);
         }
 
-        let secrets = self.secrets.get(now).await?;
         let token = AccessToken {
             identity: &identity,
             name,
@@ -214,6 +254,23 @@ impl Exchange {
         }
         let (name, role) = (name.to_owned(), decision.role.name.clone());
         Ok(Issued { secrets, token, room, name, role })
+    }
+}
+
+impl Caller<'_> {
+    /// What tells the caller from all others: the subject, and of several issuers which one's, as
+    /// two issuers may give two people the same.
+    #[must_use]
+    pub fn key(&self) -> Cow<'_, str> {
+        let subject = self.claims.subject().as_str();
+        match &self.trusted.name {
+            None => Cow::Borrowed(subject),
+            Some(name) => Cow::Owned(format!("{name}|{subject}")),
+        }
+    }
+
+    async fn profile(&self, secrets: &Secrets, now: SystemTime) -> Result<Profile, ProfileError> {
+        self.trusted.profiles.find(&self.claims, self.bearer.as_str(), secrets, now).await
     }
 }
 
@@ -259,18 +316,18 @@ impl Rules {
 
     fn identity_of<'a>(
         &self,
-        subject: &'a Subject,
+        caller: &'a Caller<'_>,
         profile: &'a Profile,
-    ) -> Result<&'a str, ExchangeError> {
+    ) -> Result<Cow<'a, str>, ExchangeError> {
         match self.identity {
-            Identity::Subject => Ok(subject.as_str()),
+            Identity::Subject => Ok(caller.key()),
             Identity::Email => {
                 let email = profile.email().ok_or(ExchangeError::EmailNotSet)?;
                 // Anybody could sign up at the issuer with somebody else's address.
-                if self.require_verified_email && !email.is_verified {
+                if self.require_verified_email && !email.is_verified() {
                     return Err(ExchangeError::EmailNotVerified);
                 }
-                Ok(&email.address)
+                Ok(Cow::Borrowed(&email.address))
             }
         }
     }
@@ -331,12 +388,12 @@ impl From<AuthenticateError> for ExchangeError {
     }
 }
 
-impl From<UserInfoError> for ExchangeError {
-    fn from(error: UserInfoError) -> Self {
+impl From<ProfileError> for ExchangeError {
+    fn from(error: ProfileError) -> Self {
         match error {
-            UserInfoError::Rejected(error) => error.into(),
-            UserInfoError::UserNotFound => Self::UserNotFound,
-            UserInfoError::Unavailable(error) => error.into(),
+            ProfileError::Rejected(error) => error.into(),
+            ProfileError::UserNotFound => Self::UserNotFound,
+            ProfileError::Unavailable(error) => error.into(),
         }
     }
 }

@@ -6,7 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::Response;
+use http::header::ORIGIN;
+use http::{HeaderMap, Response, Uri};
 use lambda_http::request::{LambdaRequest, RequestOrigin};
 use lambda_http::{Body, LambdaEvent, service_fn};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -58,20 +59,67 @@ pub async fn run(app: Arc<App>, clock: fn() -> SystemTime) -> Result<(), lambda_
 
 async fn invoke(app: &App, event: LambdaEvent<Incoming>, now: SystemTime) -> Outgoing {
     let LambdaEvent { payload, context } = event;
-    let Incoming::Http(event) = payload else {
-        return Outgoing::new(app.endpoint().refuse_unreadable(), &RequestOrigin::ApiGatewayV2);
+    let Incoming::Http(mut event) = payload else {
+        let refusal = app.endpoint().refuse_unreadable(&HeaderMap::new());
+        return Outgoing::new(refusal, &RequestOrigin::ApiGatewayV2);
     };
+    keep_every_header(&mut event);
     let origin = event.request_origin();
+    let stage = stage(&event).map(str::to_owned);
+    let page = page(&event);
     // The conversion panics on a body that is not the base64 it is said to be, among others.
     let request = catch_unwind(AssertUnwindSafe(|| http::Request::<Body>::from(*event)));
     let response = match request {
-        Ok(request) => {
+        Ok(mut request) => {
+            if let Some(path) = stage.and_then(|stage| without_stage(request.uri().path(), &stage))
+            {
+                *request.uri_mut() = path;
+            }
             let left = context.deadline().duration_since(now).unwrap_or_default();
             app.endpoint().handle(request, now, left.saturating_sub(MARGIN)).await
         }
-        Err(_) => app.endpoint().refuse_unreadable(),
+        Err(_) => app.endpoint().refuse_unreadable(&page),
     };
     Outgoing::new(response, &origin)
+}
+
+/// Drops single-value headers where there are lists of values: they are the same headers less all
+/// values but the last, and would replace the lists.
+fn keep_every_header(event: &mut LambdaRequest) {
+    let (headers, lists) = match event {
+        LambdaRequest::ApiGatewayV1(event) => (&mut event.headers, &event.multi_value_headers),
+        LambdaRequest::Alb(event) => (&mut event.headers, &event.multi_value_headers),
+        _ => return,
+    };
+    if !lists.is_empty() {
+        headers.clear();
+    }
+}
+
+fn stage(event: &LambdaRequest) -> Option<&str> {
+    match event {
+        LambdaRequest::ApiGatewayV1(event) => event.request_context.stage.as_deref(),
+        LambdaRequest::ApiGatewayV2(event) => event.request_context.stage.as_deref(),
+        _ => None,
+    }
+}
+
+/// The path behind the stage, so that a stage called `v1` makes no other route of `/token`.
+fn without_stage(path: &str, stage: &str) -> Option<Uri> {
+    let rest = path.strip_prefix('/')?.strip_prefix(stage)?;
+    if rest.starts_with('/') { rest.parse().ok() } else { None }
+}
+
+/// The `Origin` header, which a refusal of an unreadable request needs.
+fn page(event: &LambdaRequest) -> HeaderMap {
+    let (headers, lists) = match event {
+        LambdaRequest::ApiGatewayV1(event) => (&event.headers, Some(&event.multi_value_headers)),
+        LambdaRequest::ApiGatewayV2(event) => (&event.headers, None),
+        LambdaRequest::Alb(event) => (&event.headers, Some(&event.multi_value_headers)),
+        _ => return HeaderMap::new(),
+    };
+    let origin = headers.get(ORIGIN).or_else(|| lists?.get(ORIGIN));
+    origin.map(|origin| (ORIGIN, origin.clone())).into_iter().collect()
 }
 
 impl<'de> Deserialize<'de> for Incoming {

@@ -35,6 +35,7 @@ pub mod policy;
 pub mod presence;
 pub mod problem;
 pub mod secrets;
+pub mod shared_key;
 pub mod text;
 pub mod upstream;
 

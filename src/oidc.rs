@@ -2,11 +2,16 @@
 
 pub mod algorithm;
 pub mod claims;
+pub mod directory;
 pub mod discovery;
 pub mod issuer;
 pub mod jwk;
 pub mod jwks;
 pub mod jwt;
+pub mod kept;
 pub mod profile;
+pub mod profiles;
+pub mod provider;
+pub mod providers;
 pub mod userinfo;
 pub mod verifier;

@@ -104,6 +104,20 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// What the rules that apply to the caller with `claims` give, in order: role, rooms, agents. For
+    /// an operator who wants to know.
+    pub fn explain<'a>(
+        &'a self,
+        claims: &'a VerifiedClaims,
+    ) -> impl Iterator<Item = (&'a Role, Vec<&'a str>, &'a [String])> {
+        self.rules.iter().filter(|rule| rule.applies_to(claims)).map(|rule| {
+            let rooms = rule.rooms.iter().map(|pattern| pattern.0.as_str()).collect();
+            (&rule.role, rooms, rule.agents.as_slice())
+        })
+    }
+}
+
 impl Rule {
     /// The default rule is for everyone.
     #[expect(clippy::unused_self, reason = "rules on claims need both")]

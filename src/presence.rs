@@ -54,13 +54,15 @@ impl Presence {
     }
 }
 
-/// Reads a comma list of `#RRGGBB` colours.
+/// Reads a list of `#RRGGBB` colours, with commas or blanks between.
 ///
 /// # Errors
 ///
 /// The end of a sentence that starts with the variable's name.
 pub fn parse_palette(list: &str) -> Result<Vec<Color>, &'static str> {
-    let colors: Vec<Color> = list.split(',').map(|color| color.trim().to_owned()).collect();
+    let has_commas = list.contains(',');
+    let is_between = |byte: char| if has_commas { byte == ',' } else { byte.is_whitespace() };
+    let colors: Vec<Color> = list.split(is_between).map(|color| color.trim().to_owned()).collect();
     let is_color = |color: &Color| {
         color.strip_prefix('#').is_some_and(|digits| {
             digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
@@ -69,7 +71,7 @@ pub fn parse_palette(list: &str) -> Result<Vec<Color>, &'static str> {
     if colors.len() <= PALETTE_COLORS && colors.iter().all(is_color) {
         Ok(colors)
     } else {
-        Err("must be a comma list of 1 to 64 colours as #RRGGBB")
+        Err("must be a list of 1 to 64 colours as #RRGGBB")
     }
 }
 
@@ -108,6 +110,7 @@ mod tests {
     #[test]
     fn reads_palettes() {
         assert_eq!(parse_palette("#E74C3C, #8e44ad").unwrap(), ["#E74C3C", "#8e44ad"]);
+        assert_eq!(parse_palette("#E74C3C #8e44ad").unwrap(), ["#E74C3C", "#8e44ad"]);
         let long = ["#000000"; 64].join(",");
         assert_eq!(parse_palette(&long).unwrap().len(), 64);
         for wrong in ["", "E74C3C", "#E74C3", "#E74C3C0", "#GGGGGG", "#E74C3C,", "red"] {

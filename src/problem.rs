@@ -177,6 +177,9 @@ impl From<&ExchangeError> for Problem {
                 "A bearer token is required",
                 r#"Bearer realm="roomkey""#,
             ),
+            ExchangeError::Origin => {
+                Self::forbidden("origin_not_allowed", "The origin is not allowed")
+            }
             // Told apart because only here can a client act: refresh, and ask again.
             ExchangeError::Rejected(VerifyError::Expired) => Self::unauthorized(
                 "token_expired",
@@ -192,6 +195,7 @@ impl From<&ExchangeError> for Problem {
                 | VerifyError::UnfitKey
                 | VerifyError::Signature
                 | VerifyError::Issuer
+                | VerifyError::TokenKind(_)
                 | VerifyError::Audience
                 | VerifyError::AuthorizedParty
                 | VerifyError::NotYetValid(_)

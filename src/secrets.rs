@@ -1,5 +1,6 @@
 //! What we sign with: from Secrets Manager, or from the environment for local runs.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
@@ -10,18 +11,15 @@ use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
 use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
-use serde::Deserialize;
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::livekit::access_token::ApiKey;
+use crate::shared_key::{SECRET_BYTES, SharedKey};
 use crate::upstream::client::{
     self, CONNECT_TIMEOUT, Client, FetchError, TOTAL_TIMEOUT, retried_once,
 };
 use crate::upstream::last_good::{LastGood, Limits, Unavailable};
-
-/// Shortest API secret, in bytes: the output of the hash that HS256 signs with
-/// ([RFC 7518 §3.2](https://www.rfc-editor.org/rfc/rfc7518#section-3.2)).
-pub const SECRET_BYTES: usize = 32;
 
 /// Where LiveKit is and the key it knows us by. `Debug` shows nothing.
 #[derive(Clone)]
@@ -30,6 +28,13 @@ pub struct Secrets {
     pub livekit_url: String,
     /// What signs participants' tokens.
     pub api_key: ApiKey,
+    /// `CLERK_SECRET_KEY`, for Clerk's Backend API.
+    pub clerk_secret_key: Option<Zeroizing<String>>,
+    /// `WORKOS_API_KEY`, for WorkOS' user management.
+    pub workos_api_key: Option<Zeroizing<String>>,
+    /// `OIDC_HS256_SECRET` and its like for named issuers (`OIDC_STAFF_HS256_SECRET`), by their name
+    /// there.
+    pub hs256: BTreeMap<String, SharedKey>,
 }
 
 /// Where the secrets come from.
@@ -47,23 +52,14 @@ pub struct SecretsManager {
     pub secret_id: String,
     /// `LIVEKIT_URL` of the environment, which comes before the secret's.
     pub livekit_url: Option<String>,
+    /// Names under which the secret may hold what issuers share with us.
+    pub hs256_names: Vec<String>,
     /// `AWS_REGION`.
     pub region: String,
     /// `AWS_ENDPOINT_URL_SECRETS_MANAGER` or `AWS_ENDPOINT_URL`, where it is not AWS itself.
     pub endpoint: Option<String>,
     /// The function's own credentials.
     pub credentials: Credentials,
-}
-
-/// The secret's JSON: the names that a LiveKit `.env` has. Others are ignored.
-#[derive(Deserialize)]
-struct SecretString {
-    #[serde(rename = "LIVEKIT_URL")]
-    livekit_url: Option<String>,
-    #[serde(rename = "LIVEKIT_API_KEY")]
-    api_key: String,
-    #[serde(rename = "LIVEKIT_API_SECRET")]
-    api_secret: Zeroizing<String>,
 }
 
 impl SecretStore {
@@ -139,36 +135,55 @@ impl SecretsManager {
         let request = sdk.get_secret_value().secret_id(&self.secret_id).version_stage("AWSCURRENT");
         let answer = request.send().await.map_err(|error| refusal(&error))?;
         let text = Zeroizing::new(answer.secret_string.unwrap_or_default());
-        let secret: SecretString = serde_json::from_str(&text).map_err(|_| {
-            FetchError::Malformed("JSON with LIVEKIT_API_KEY and LIVEKIT_API_SECRET")
-        })?;
-        let livekit_url = self.livekit_url.clone().or(secret.livekit_url).unwrap_or_default();
-        Secrets::new(livekit_url, secret.api_key, secret.api_secret).map_err(FetchError::Malformed)
+        // Members of other kinds are others' business.
+        let members: BTreeMap<String, &RawValue> =
+            serde_json::from_str(&text).map_err(|_| FetchError::Malformed("a JSON object"))?;
+        let lookup = |name: &str| match &self.livekit_url {
+            Some(url) if name == "LIVEKIT_URL" => Some(Zeroizing::new(url.clone())),
+            _ => serde_json::from_str(members.get(name)?.get()).ok(),
+        };
+        Secrets::new(lookup, &self.hs256_names).map_err(FetchError::Malformed)
     }
 }
 
 impl Secrets {
-    /// Secrets that belong together.
+    /// Secrets that belong together, by the names that a LiveKit `.env` has; empty ones count as
+    /// absent. `hs256_names` are those of secrets that issuers share with us.
     ///
     /// # Errors
     ///
     /// What is wrong, as the end of "is not …": an address that is not LiveKit's, no key, or a
-    /// secret shorter than [`SECRET_BYTES`] for a server that is not on this machine
-    /// (`livekit-server --dev` uses `secret`).
+    /// secret shorter than [`SECRET_BYTES`] (LiveKit's may be on this machine: `livekit-server --dev`
+    /// uses `secret`).
     pub fn new(
-        livekit_url: String,
-        api_key: String,
-        api_secret: Zeroizing<String>,
+        lookup: impl Fn(&str) -> Option<Zeroizing<String>>,
+        hs256_names: &[String],
     ) -> Result<Self, &'static str> {
+        let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let livekit_url = lookup("LIVEKIT_URL").map(|url| url.to_string()).unwrap_or_default();
         let is_local = is_local_livekit_url(&livekit_url)
             .ok_or("complete: LIVEKIT_URL must be a ws, wss, http or https URL")?;
-        if api_key.is_empty() {
-            return Err("complete: LIVEKIT_API_KEY is empty");
-        }
-        if api_secret.is_empty() || (api_secret.len() < SECRET_BYTES && !is_local) {
+        let key = lookup("LIVEKIT_API_KEY").ok_or("complete: LIVEKIT_API_KEY is missing")?;
+        let secret =
+            lookup("LIVEKIT_API_SECRET").ok_or("complete: LIVEKIT_API_SECRET is missing")?;
+        if secret.len() < SECRET_BYTES && !is_local {
             return Err("safe: LIVEKIT_API_SECRET must have at least 32 bytes");
         }
-        Ok(Self { livekit_url, api_key: ApiKey::new(api_key, api_secret) })
+        let mut hs256 = BTreeMap::new();
+        for name in hs256_names {
+            if let Some(shared) = lookup(name) {
+                let shared = SharedKey::new(&shared)
+                    .ok_or("safe: OIDC_HS256_SECRET must have at least 32 bytes")?;
+                hs256.insert(name.clone(), shared);
+            }
+        }
+        Ok(Self {
+            livekit_url,
+            api_key: ApiKey::new(key.to_string(), secret),
+            clerk_secret_key: lookup("CLERK_SECRET_KEY"),
+            workos_api_key: lookup("WORKOS_API_KEY"),
+            hs256,
+        })
     }
 }
 
@@ -218,7 +233,7 @@ mod tests {
 
     #[test]
     fn secrets_have_borders() {
-        let key = |bytes: usize| Zeroizing::new("s".repeat(bytes));
+        let key = |bytes: usize| "s".repeat(bytes);
         let rows = [
             ("wss://sfu.example", "key", key(32), true),
             ("wss://sfu.example", "key", key(31), false),
@@ -235,16 +250,35 @@ mod tests {
         ];
         for (url, api_key, secret, expected) in rows {
             let length = secret.len();
-            let secrets = Secrets::new(url.into(), api_key.into(), secret);
-            assert_eq!(secrets.is_ok(), expected, "{url} {api_key} {length}");
+            assert_eq!(
+                secrets(url, api_key, &secret, "").is_ok(),
+                expected,
+                "{url} {api_key} {length}"
+            );
+        }
+        for (bytes, expected) in [(0, true), (31, false), (32, true)] {
+            let read = secrets("wss://sfu.example", "key", &key(32), &key(bytes));
+            assert_eq!(read.is_ok(), expected, "a shared secret of {bytes} bytes");
         }
     }
 
     #[test]
     fn debug_shows_nothing() {
-        let secrets =
-            Secrets::new("wss://sfu.example".into(), "key".into(), Zeroizing::new("s".repeat(32)));
-        let shown = format!("{:?}", secrets.unwrap());
-        assert_eq!(shown, "Secrets(…)");
+        let read = secrets("wss://sfu.example", "key", &"s".repeat(32), &"t".repeat(32));
+        assert_eq!(format!("{:?}", read.unwrap()), "Secrets(…)");
+    }
+
+    fn secrets(url: &str, key: &str, secret: &str, hs256: &str) -> Result<Secrets, &'static str> {
+        let lookup = |name: &str| {
+            let value = match name {
+                "LIVEKIT_URL" => url,
+                "LIVEKIT_API_KEY" => key,
+                "LIVEKIT_API_SECRET" => secret,
+                "OIDC_HS256_SECRET" => hs256,
+                _ => return None,
+            };
+            Some(Zeroizing::new(value.to_owned()))
+        };
+        Secrets::new(lookup, &["OIDC_HS256_SECRET".to_owned()])
     }
 }

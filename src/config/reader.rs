@@ -1,5 +1,6 @@
 //! Reads variables one by one and keeps every fault, so that reading never stops early.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::variables::VARIABLES;
@@ -10,11 +11,14 @@ pub struct ConfigError {
     faults: Vec<Fault>,
 }
 
+/// A variable's name: those of named issuers are made of these names.
+pub(super) type Name = Cow<'static, str>;
+
 /// A fault of one variable. The reason is fixed text, so that a secret pasted into the wrong
 /// variable cannot reach the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Fault {
-    variable: &'static str,
+    variable: Name,
     /// Completes the sentence "`variable` …".
     reason: &'static str,
 }
@@ -44,44 +48,47 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
 
     /// The variable's value. An empty one counts as not set: `sam local` passes every variable that
     /// the template declares.
-    pub(super) fn text(&self, variable: &'static str) -> Option<String> {
+    pub(super) fn text(&self, variable: &str) -> Option<String> {
         (self.lookup)(variable).filter(|value| !value.is_empty())
     }
 
     /// The parsed variable, or its default from [`VARIABLES`], which must parse.
     pub(super) fn parsed<T>(
         &mut self,
-        variable: &'static str,
+        variable: impl Into<Name>,
         parse: impl Fn(&str) -> Result<T, &'static str>,
     ) -> Option<T> {
-        match self.text(variable) {
+        let variable = variable.into();
+        match self.text(&variable) {
             Some(value) => self.keep(variable, parse(&value)),
-            None => parse(default_of(variable)).ok(),
+            None => parse(default_of(&variable)).ok(),
         }
     }
 
     /// The parsed variable, if it is set.
     pub(super) fn optional<T>(
         &mut self,
-        variable: &'static str,
+        variable: impl Into<Name>,
         parse: impl Fn(&str) -> Result<T, &'static str>,
     ) -> Option<T> {
-        let value = self.text(variable)?;
+        let variable = variable.into();
+        let value = self.text(&variable)?;
         self.keep(variable, parse(&value))
     }
 
     /// The parsed variable, which must be set.
     pub(super) fn required<T>(
         &mut self,
-        variable: &'static str,
+        variable: impl Into<Name>,
         parse: impl Fn(&str) -> Result<T, &'static str>,
     ) -> Option<T> {
-        let read = self.text(variable).ok_or("is not set").and_then(|value| parse(&value));
+        let variable = variable.into();
+        let read = self.text(&variable).ok_or("is not set").and_then(|value| parse(&value));
         self.keep(variable, read)
     }
 
-    pub(super) fn fault(&mut self, variable: &'static str, reason: &'static str) {
-        self.faults.push(Fault { variable, reason });
+    pub(super) fn fault(&mut self, variable: impl Into<Name>, reason: &'static str) {
+        self.faults.push(Fault { variable: variable.into(), reason });
     }
 
     /// Whether a fault of `variable` is known: one is enough for it.
@@ -89,7 +96,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         self.faults.iter().any(|fault| fault.variable == variable)
     }
 
-    fn keep<T>(&mut self, variable: &'static str, read: Result<T, &'static str>) -> Option<T> {
+    fn keep<T>(&mut self, variable: Name, read: Result<T, &'static str>) -> Option<T> {
         read.map_err(|reason| self.fault(variable, reason)).ok()
     }
 
@@ -105,6 +112,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
     }
 }
 
-fn default_of(variable: &str) -> &'static str {
+/// What [`VARIABLES`] gives for a variable that is not set.
+pub(super) fn default_of(variable: &str) -> &'static str {
     VARIABLES.iter().find(|known| known.name == variable).map_or("", |known| known.default)
 }

@@ -13,6 +13,12 @@ pub struct Variable {
 /// The default of a variable that has none and must be set.
 pub const REQUIRED: &str = "required";
 
+/// The default of the variable that overrides what is recognised from the issuer.
+pub const RECOGNISED: &str = "recognised";
+
+/// The default of variables that override the provider's habits.
+pub const BY_PROVIDER: &str = "by provider";
+
 const fn variable(name: &'static str, default: &'static str) -> Variable {
     Variable { name, default }
 }
@@ -20,7 +26,7 @@ const fn variable(name: &'static str, default: &'static str) -> Variable {
 /// Every variable that the function reads, except those that AWS Lambda sets by itself.
 pub const VARIABLES: &[Variable] = &[
     variable("OIDC_ISSUER", REQUIRED),
-    variable("OIDC_PROVIDER", "generic"),
+    variable("OIDC_PROVIDER", RECOGNISED),
     variable("OIDC_AUDIENCE", ""),
     variable("OIDC_AUTHORIZED_PARTIES", ""),
     variable("OIDC_JWKS_URI", ""),
@@ -29,10 +35,12 @@ pub const VARIABLES: &[Variable] = &[
     variable("CLOCK_SKEW_SECONDS", "5"),
     variable("JWKS_TTL_SECONDS", "600"),
     variable("JWKS_COOLDOWN_SECONDS", "10"),
-    variable("PROFILE_SOURCE", "claims,userinfo"),
-    variable("EMAIL_CLAIM", "email"),
-    variable("NAME_CLAIM", "name"),
-    variable("PICTURE_CLAIM", "picture"),
+    variable("PROFILE_SOURCE", BY_PROVIDER),
+    variable("EMAIL_CLAIM", BY_PROVIDER),
+    variable("NAME_CLAIM", BY_PROVIDER),
+    variable("PICTURE_CLAIM", BY_PROVIDER),
+    variable("CLERK_API_URL", "https://api.clerk.com"),
+    variable("WORKOS_API_URL", "https://api.workos.com"),
     variable("REQUIRE_VERIFIED_EMAIL", "true"),
     variable("PARTICIPANT_IDENTITY", "email"),
     variable("PARTICIPANT_DEVICES", "false"),
@@ -48,8 +56,12 @@ pub const VARIABLES: &[Variable] = &[
     variable("LIVEKIT_URL", ""),
     variable("LIVEKIT_API_KEY", ""),
     variable("LIVEKIT_API_SECRET", ""),
+    variable("CLERK_SECRET_KEY", ""),
+    variable("WORKOS_API_KEY", ""),
+    variable("OIDC_HS256_SECRET", ""),
     variable("SECRET_TTL_SECONDS", "300"),
     variable("TOKEN_TTL_SECONDS", "600"),
     variable("ALLOWED_ORIGINS", ""),
+    variable("SESSION_COOKIE", ""),
     variable("RUST_LOG", "info"),
 ];

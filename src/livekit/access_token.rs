@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_lc_rs::{digest, hmac};
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey};
@@ -83,22 +83,29 @@ impl ApiKey {
     #[must_use]
     pub fn pseudonym(&self, text: &str) -> String {
         use fmt::Write;
-        let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret.as_bytes());
-        let mut context = hmac::Context::with_key(&key);
-        // No token starts like this, so that no pseudonym is ever half a signature.
-        context.update(b"roomkey pseudonym\0");
-        context.update(text.as_bytes());
-        context.sign().as_ref()[..8].iter().fold(String::with_capacity(16), |mut hex, byte| {
+        let tag = self.tag(b"roomkey pseudonym\0", text);
+        tag.as_ref()[..8].iter().fold(String::with_capacity(16), |mut hex, byte| {
             let _ = write!(hex, "{byte:02x}"); // writing to a String does not fail
             hex
         })
+    }
+
+    /// HMAC-SHA256 of `text` behind `purpose`. No token starts like a purpose, so that no tag is ever
+    /// a signature.
+    fn tag(&self, purpose: &[u8], text: &str) -> hmac::Tag {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret.as_bytes());
+        let mut context = hmac::Context::with_key(&key);
+        context.update(purpose);
+        context.update(text.as_bytes());
+        context.sign()
     }
 }
 
 impl AccessToken<'_> {
     /// Signs the token with `key`, valid from `now` for `ttl`, both in whole seconds.
     ///
-    /// The same token, key, time and TTL give the same bytes: `jti` is a hash of the other claims.
+    /// The same token, key, time and TTL give the same bytes: `jti` is a keyed hash of the other
+    /// claims: it stands in logs, where nobody shall be found by guessing.
     ///
     /// # Errors
     ///
@@ -113,8 +120,7 @@ impl AccessToken<'_> {
         let exp = issued + ttl.as_secs();
         let signed = Signed { iss: &key.key, nbf: issued, iat: issued, exp, token: self };
         let mut claims = serde_json::to_string(&signed).map_err(|_| SignError)?;
-        let hash = digest::digest(&digest::SHA256, claims.as_bytes());
-        let jti = URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16]);
+        let jti = URL_SAFE_NO_PAD.encode(&key.tag(b"roomkey jti\0", &claims).as_ref()[..16]);
         claims.pop(); // the closing brace: `jti` is the last claim
         claims.push_str(",\"jti\":\"");
         claims.push_str(&jti);

@@ -3,7 +3,8 @@
 pub use jsonwebtoken::Algorithm;
 use jsonwebtoken::AlgorithmFamily;
 
-/// What a token may be signed with: asymmetric algorithms only, chosen by us and never by the token
+/// What a token may be signed with: asymmetric algorithms, or HS256 alone, chosen by us and never by
+/// the token
 /// ([RFC 8725 §3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedAlgorithms(Vec<Algorithm>);
@@ -22,10 +23,17 @@ impl AllowedAlgorithms {
             .ok_or("may list RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA only")
     }
 
+    /// HS256 and nothing else, for a secret that the issuer shares with us.
+    #[must_use]
+    pub fn hs256() -> Self {
+        Self(vec![Algorithm::HS256])
+    }
+
     /// The algorithm of that name, if it is allowed.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Algorithm> {
-        by_name(name).filter(|algorithm| self.0.contains(algorithm))
+        let named = if name == "HS256" { Some(Algorithm::HS256) } else { by_name(name) };
+        named.filter(|algorithm| self.0.contains(algorithm))
     }
 }
 
@@ -66,6 +74,9 @@ mod tests {
         for name in ["ES256", "rs256", "HS256", "none", ""] {
             assert_eq!(allowed.get(name), None, "{name}");
         }
+        let shared = AllowedAlgorithms::hs256();
+        assert_eq!(shared.get("HS256"), Some(Algorithm::HS256));
+        assert_eq!(shared.get("RS256"), None);
         for list in ["", "RS256,", "RS256,HS256", "none", "RS256;ES256"] {
             assert!(AllowedAlgorithms::parse(list).is_err(), "{list}");
         }

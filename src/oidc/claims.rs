@@ -42,7 +42,7 @@ impl VerifiedClaims {
 }
 
 impl Subject {
-    /// 1 to 255 bytes without control characters.
+    /// 1 to 255 bytes, without what may not stand in an identity.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

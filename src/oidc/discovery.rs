@@ -23,20 +23,22 @@ impl Discovery {
     /// # Errors
     ///
     /// [`FetchError`]; also where the document's `issuer` is another than the one asked, byte for
-    /// byte ([Discovery §4.3]), or its addresses are not `https`.
+    /// byte ([Discovery §4.3]), or its keys are not at an `https` address.
     ///
     /// [Discovery §4.3]: https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfigurationValidation
     pub async fn fetch(client: Arc<Client>, issuer: String) -> Result<Self, FetchError> {
         let text = client.get(&address(&issuer), None).await?;
-        let discovery: Self = serde_json::from_slice(&text)
+        let mut discovery: Self = serde_json::from_slice(&text)
             .map_err(|_| FetchError::Malformed("a discovery document"))?;
         if discovery.issuer != issuer {
             return Err(FetchError::Malformed("the discovery document of this issuer"));
         }
-        let endpoints = std::iter::once(&discovery.jwks_uri).chain(&discovery.userinfo_endpoint);
-        if endpoints.into_iter().any(|endpoint| !is_https_or_loopback(endpoint)) {
+        if !is_https_or_loopback(&discovery.jwks_uri) {
             return Err(FetchError::Address);
         }
+        // Tokens that need no UserInfo are good without it.
+        discovery.userinfo_endpoint =
+            discovery.userinfo_endpoint.filter(|endpoint| is_https_or_loopback(endpoint));
         Ok(discovery)
     }
 }

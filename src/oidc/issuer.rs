@@ -8,6 +8,7 @@ use super::discovery::Discovery;
 use super::jwks::{KeySet, Lookup};
 use super::jwt::UnverifiedJwt;
 use super::verifier::{Verifier, VerifyError};
+use crate::shared_key::SharedKey;
 use crate::upstream::client::{Client, FetchError};
 use crate::upstream::last_good::{LastGood, Limits, Unavailable};
 
@@ -23,6 +24,8 @@ pub enum KeySource {
     At(String),
     /// Where the issuer's discovery document says.
     Discovered,
+    /// There are none: the issuer shares a secret with us, which stands among our own.
+    Shared,
 }
 
 /// An issuer whose tokens are accepted.
@@ -35,6 +38,7 @@ pub struct Issuer {
 enum Keys {
     Given(Arc<KeySet>),
     Fetched(LastGood<KeySet>),
+    Shared,
 }
 
 /// Why a token's caller is not known.
@@ -63,6 +67,7 @@ impl Issuer {
             move |_| Discovery::fetch(Arc::clone(&client), issuer.clone())
         });
         let keys = match source {
+            KeySource::Shared => Keys::Shared,
             KeySource::Given(keys) => Keys::Given(Arc::from(keys)),
             KeySource::At(address) => {
                 let client = Arc::clone(client);
@@ -100,8 +105,27 @@ impl Issuer {
         }
     }
 
+    /// What tokens of the issuer must say.
+    #[must_use]
+    pub fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// The key set, fetched where need be; `None` where the issuer shares a secret instead.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`].
+    pub async fn keys(&self, now: SystemTime) -> Result<Option<Arc<KeySet>>, Unavailable> {
+        match &self.keys {
+            Keys::Given(keys) => Ok(Some(Arc::clone(keys))),
+            Keys::Fetched(keys) => keys.get(now).await.map(Some),
+            Keys::Shared => Ok(None),
+        }
+    }
+
     /// Verifies `token` as of `now`, as [`Verifier::verify`] does, with the key that its header
-    /// names.
+    /// names; or with `shared`, the secret that the issuer shares with us, and then with nothing else.
     ///
     /// Costs no I/O while the key set is young and holds the key. An unknown key causes one fetch,
     /// unless there was one within the cool-down.
@@ -109,16 +133,21 @@ impl Issuer {
     /// # Errors
     ///
     /// [`AuthenticateError::Unavailable`] where there is no key set, or none new enough to say that
-    /// a key is unknown: then the token was not checked.
+    /// a key is unknown, or no secret where there should be one: then the token was not checked.
     pub async fn authenticate(
         &self,
         token: &str,
+        shared: Option<&SharedKey>,
         now: SystemTime,
     ) -> Result<VerifiedClaims, AuthenticateError> {
-        let jwt = UnverifiedJwt::read(token, self.verifier.algorithms())?;
+        if let Some(shared) = shared {
+            return Ok(self.verifier.verify_shared(token, shared, now)?);
+        }
+        let jwt = self.verifier.read(token)?;
         let keys = match &self.keys {
             Keys::Given(keys) => return self.verify(&jwt, keys, now)?.ok_or(UNKNOWN_KEY),
             Keys::Fetched(keys) => keys,
+            Keys::Shared => return Err(Unavailable { upstream: "secrets", retry_after: 30 }.into()),
         };
         if let Some(claims) = self.verify(&jwt, &*keys.get(now).await?, now)? {
             return Ok(claims);

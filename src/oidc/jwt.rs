@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::algorithm::{Algorithm, AllowedAlgorithms};
+use super::provider::Provider;
 use super::verifier::VerifyError;
 use crate::json;
 
@@ -25,7 +26,7 @@ pub struct UnverifiedJwt<'a> {
 impl<'a> UnverifiedJwt<'a> {
     /// Splits `token` and reads its header.
     ///
-    /// The header must name an allowed `alg`, be of a `typ` that access tokens have, and ask for
+    /// The header must name an allowed `alg`, be of a kind that `provider` gives to people, and ask for
     /// nothing that we would have to understand: no `crit` ([RFC 7515 §4.1.11]), no `b64:false`
     /// ([RFC 7797 §7]), no nesting (`cty`) and no compression (`zip`). Where it says the key is
     /// (`jku`, `jwk`, `x5u`, `x5c`) is ignored.
@@ -36,12 +37,12 @@ impl<'a> UnverifiedJwt<'a> {
     ///
     /// [RFC 7515 §4.1.11]: https://www.rfc-editor.org/rfc/rfc7515#section-4.1.11
     /// [RFC 7797 §7]: https://www.rfc-editor.org/rfc/rfc7797#section-7
-    pub fn read(token: &'a str, allowed: &AllowedAlgorithms) -> Result<Self, VerifyError> {
-        let (signing_input, signature) = token.rsplit_once('.').ok_or(VerifyError::NotAJwt)?;
-        let (header, payload) = signing_input.split_once('.').ok_or(VerifyError::NotAJwt)?;
-        if payload.contains('.') {
-            return Err(VerifyError::NotAJwt);
-        }
+    pub fn read(
+        token: &'a str,
+        allowed: &AllowedAlgorithms,
+        provider: &Provider,
+    ) -> Result<Self, VerifyError> {
+        let (signing_input, header, payload, signature) = split(token)?;
         let header = object(header)?;
         let algorithm = header
             .get("alg")
@@ -53,7 +54,7 @@ impl<'a> UnverifiedJwt<'a> {
             Some(Value::String(kid)) => Some(kid.clone()),
             Some(_) => return Err(VerifyError::Header("kid")),
         };
-        check_header(&header)?;
+        check_header(&header, provider)?;
         Ok(Self { signing_input, payload, signature, algorithm, key_id })
     }
 
@@ -85,6 +86,30 @@ impl<'a> UnverifiedJwt<'a> {
     }
 }
 
+/// The `iss` of a token of which nothing is known, to choose whose keys to try. It is checked again,
+/// with the signature.
+///
+/// # Errors
+///
+/// [`VerifyError::NotAJwt`], and [`VerifyError::Issuer`] where it is no text.
+pub fn unverified_issuer(token: &str) -> Result<String, VerifyError> {
+    let (_, _, payload, _) = split(token)?;
+    match object(payload)?.remove("iss") {
+        Some(Value::String(issuer)) => Ok(issuer),
+        _ => Err(VerifyError::Issuer),
+    }
+}
+
+/// Signing input, header, payload and signature.
+fn split(token: &str) -> Result<(&str, &str, &str, &str), VerifyError> {
+    let (signing_input, signature) = token.rsplit_once('.').ok_or(VerifyError::NotAJwt)?;
+    let (header, payload) = signing_input.split_once('.').ok_or(VerifyError::NotAJwt)?;
+    if payload.contains('.') {
+        return Err(VerifyError::NotAJwt);
+    }
+    Ok((signing_input, header, payload, signature))
+}
+
 /// Canonical base64url ([RFC 7515 §2](https://www.rfc-editor.org/rfc/rfc7515#section-2): no padding;
 /// and no stray bits, which would give one token many spellings) of a JSON object without duplicates.
 fn object(part: &str) -> Result<Map<String, Value>, VerifyError> {
@@ -92,7 +117,7 @@ fn object(part: &str) -> Result<Map<String, Value>, VerifyError> {
     json::parse_object(&text).map_err(|_| VerifyError::NotAJwt)
 }
 
-fn check_header(header: &Map<String, Value>) -> Result<(), VerifyError> {
+fn check_header(header: &Map<String, Value>, provider: &Provider) -> Result<(), VerifyError> {
     for unsupported in ["crit", "cty", "zip"] {
         if header.contains_key(unsupported) {
             return Err(VerifyError::Header(unsupported));
@@ -102,22 +127,20 @@ fn check_header(header: &Map<String, Value>) -> Result<(), VerifyError> {
         return Err(VerifyError::Header("b64"));
     }
     match header.get("typ") {
-        None => Ok(()),
-        Some(Value::String(typ)) if is_access_token_type(typ) => Ok(()),
-        Some(_) => Err(VerifyError::Header("typ")),
+        None => {}
+        Some(Value::String(typ)) if is_one_of(typ, provider.types) => {}
+        Some(_) => return Err(VerifyError::Header("typ")),
     }
+    provider.check_header(header)
 }
 
-/// `JWT` ([RFC 7519 §5.1]) or `at+jwt` ([RFC 9068 §2.1]), as media types in any case, with or without
-/// `application/`.
-///
-/// [RFC 7519 §5.1]: https://www.rfc-editor.org/rfc/rfc7519#section-5.1
-/// [RFC 9068 §2.1]: https://www.rfc-editor.org/rfc/rfc9068#section-2.1
-fn is_access_token_type(typ: &str) -> bool {
+/// Media types have no case, and `application/` may be left out
+/// ([RFC 7515 §4.1.9](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.9)).
+fn is_one_of(typ: &str, types: &[&str]) -> bool {
     const PREFIX: &str = "application/";
     let subtype = match typ.split_at_checked(PREFIX.len()) {
         Some((prefix, subtype)) if prefix.eq_ignore_ascii_case(PREFIX) => subtype,
         _ => typ,
     };
-    subtype.eq_ignore_ascii_case("JWT") || subtype.eq_ignore_ascii_case("at+jwt")
+    types.iter().any(|known| subtype.eq_ignore_ascii_case(known))
 }

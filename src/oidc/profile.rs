@@ -1,15 +1,15 @@
 //! Who the caller is to other people: email, name, picture.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
-use super::claims::VerifiedClaims;
-use super::userinfo::{UserInfo, UserInfoError};
+use super::provider::Provider;
+use super::verifier::VerifyError;
 use crate::json;
 use crate::text;
+use crate::upstream::client::{FetchError, is_https_or_loopback};
+use crate::upstream::last_good::{Unavailable, jitter};
 
 /// The name of somebody without one.
 pub const UNNAMED: &str = "Unnamed User";
@@ -20,6 +20,9 @@ const PICTURE_BYTES: usize = 1024;
 /// Longest email address, in bytes
 /// ([RFC 5321 §4.5.3.1](https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1), erratum 1690).
 const EMAIL_BYTES: usize = 254;
+
+/// When to ask a source again after a failure, in seconds, where it does not say.
+const RETRY_AFTER: u64 = 2;
 
 /// What is known of a caller. Shows nothing in `Debug`: it is personal data.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -34,8 +37,8 @@ pub struct Profile {
 pub struct Email {
     /// As the source spells it.
     pub address: String,
-    /// Whether the source says that the address is the person's.
-    pub is_verified: bool,
+    /// Whether the source says that the address is the person's, if it says anything about it.
+    verified: Option<bool>,
 }
 
 /// What a source says of one claim.
@@ -58,18 +61,37 @@ pub enum Source {
     /// The issuer's UserInfo endpoint
     /// ([OIDC Core §5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)).
     UserInfo,
+    /// Clerk's Backend API.
+    Clerk,
+    /// WorkOS' user management.
+    WorkOs,
 }
 
-/// Where in a source's claims the profile stands, as dotted paths.
+/// Where in a source's claims the profile stands, as dotted paths; of several the first that is
+/// there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
-    /// The email address. Whether it is verified stands at the same path with `_verified` behind it,
-    /// so that one claim's verification is never taken for another's.
-    pub email: String,
+    /// The email address, and the claim that vouches for it: one claim's verification is never taken
+    /// for another's.
+    pub emails: Vec<(String, String)>,
     /// The name.
-    pub name: String,
+    pub names: Vec<String>,
     /// The picture's address.
-    pub picture: String,
+    pub pictures: Vec<String>,
+}
+
+/// Why a profile could not be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProfileError {
+    /// The issuer refuses the token or the user, or speaks of somebody else.
+    #[error(transparent)]
+    Rejected(#[from] VerifyError),
+    /// The source knows no such user.
+    #[error("the source of profiles knows no such user")]
+    UserNotFound,
+    /// The source could not be asked.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
 }
 
 /// What a profile must say before no further source is asked.
@@ -81,68 +103,52 @@ pub struct Needs {
     pub verified_email: bool,
 }
 
-/// Finds profiles: sources in order, until one has said what is needed.
-#[derive(Debug)]
-pub struct Profiles {
-    sources: Vec<Source>,
-    paths: Paths,
-    needs: Needs,
-    userinfo: UserInfo,
-}
-
-impl Profiles {
-    /// Profiles from `sources`, with claims at `paths`.
+impl Paths {
+    /// Where `provider` puts things.
     #[must_use]
-    pub fn new(sources: Vec<Source>, paths: Paths, needs: Needs, userinfo: UserInfo) -> Self {
-        Self { sources, paths, needs, userinfo }
-    }
-
-    /// The profile of the caller with `claims`, whose `token` is shown to the issuer where UserInfo
-    /// is asked.
-    ///
-    /// Costs no I/O where the claims hold what is needed, else at most one request; UserInfo's
-    /// answer is kept per subject.
-    ///
-    /// # Errors
-    ///
-    /// [`UserInfoError`]: a source that should be asked and cannot be is never passed over, or a
-    /// guess would stand in for its answer.
-    pub async fn find(
-        &self,
-        claims: &VerifiedClaims,
-        token: &str,
-        now: SystemTime,
-    ) -> Result<Profile, UserInfoError> {
-        let mut profile = Profile::default();
-        for source in &self.sources {
-            if profile.says(self.needs) {
-                break;
-            }
-            match source {
-                Source::Claims => profile.complete(&Profile::read(claims.as_object(), &self.paths)),
-                Source::UserInfo => {
-                    let read = |answer: &Map<String, Value>| self.read_userinfo(answer);
-                    let found = self.userinfo.find(claims.subject(), token, now, read).await?;
-                    profile.complete(&found.unwrap_or_else(|| Arc::new(Profile::default())));
-                }
-            }
+    pub fn of(provider: &Provider) -> Self {
+        let owned = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect();
+        Self {
+            emails: provider
+                .emails
+                .iter()
+                .map(|(email, verified)| ((*email).to_owned(), (*verified).to_owned()))
+                .collect(),
+            names: owned(provider.names),
+            pictures: owned(provider.pictures),
         }
-        Ok(profile)
     }
 
-    /// UserInfo speaks standard claims; a path of one's own comes first there too.
-    fn read_userinfo(&self, answer: &Map<String, Value>) -> Profile {
-        let mut profile = Profile::read(answer, &self.paths);
-        profile.complete(&Profile::read(answer, &Paths::default()));
-        profile
+    /// These paths, and behind them those of `other`.
+    #[must_use]
+    pub fn or(&self, other: &Self) -> Self {
+        Self {
+            emails: self.emails.iter().chain(&other.emails).cloned().collect(),
+            names: self.names.iter().chain(&other.names).cloned().collect(),
+            pictures: self.pictures.iter().chain(&other.pictures).cloned().collect(),
+        }
     }
 }
 
-impl Default for Paths {
-    /// The standard claims
-    /// ([OIDC Core §5.1](https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims)).
-    fn default() -> Self {
-        Self { email: "email".into(), name: "name".into(), picture: "picture".into() }
+impl Email {
+    /// Whether the source says that the address is the person's. Saying nothing is not enough.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        self.verified == Some(true)
+    }
+}
+
+impl ProfileError {
+    /// What a failed request to `upstream` means, which is logged here: a 404 is its word on the
+    /// user.
+    #[must_use]
+    pub fn of(upstream: &'static str, error: FetchError) -> Self {
+        if let FetchError::Status { status: 404, .. } = error {
+            return Self::UserNotFound;
+        }
+        tracing::warn!(upstream, reason = %error, "fetch failed");
+        let retry_after = error.retry_after().unwrap_or_else(|| RETRY_AFTER + jitter());
+        Unavailable { upstream, retry_after }.into()
     }
 }
 
@@ -172,44 +178,54 @@ impl Profile {
         self.picture.as_deref()
     }
 
-    fn read(claims: &Map<String, Value>, paths: &Paths) -> Self {
-        let email = text_at(claims, &paths.email).and_then(|address| {
-            let is_address = address.len() <= EMAIL_BYTES && text::is_plain(address);
-            let verified = json::find(claims, &format!("{}_verified", paths.email));
-            is_address.then(|| Email {
-                address: address.to_owned(),
-                is_verified: verified.is_some_and(is_true),
-            })
+    /// What `claims` say.
+    #[must_use]
+    pub fn read(claims: &Map<String, Value>, paths: &Paths) -> Self {
+        let texts = |paths: &[String]| {
+            paths
+                .iter()
+                .map(|path| text_at(claims, path))
+                .find(Claimed::is_said)
+                .unwrap_or_default()
+        };
+        let email = paths.emails.iter().find_map(|(path, verified)| {
+            let address = text_at(claims, path);
+            address.is_said().then(|| address.and_then(|address| email(claims, address, verified)))
         });
-        let name = text_at(claims, &paths.name).and_then(|name| {
+        let name = texts(&paths.names).and_then(|name| {
             let name = text::sanitize(name);
             (!name.is_empty()).then_some(name)
         });
-        let picture =
-            json::find(claims, &paths.picture).and_then(Value::as_str).filter(|address| {
-                address.len() <= PICTURE_BYTES
-                    && crate::upstream::client::is_https_or_loopback(address)
-            });
-        Self { email, name, picture: picture.map(str::to_owned) }
+        let picture = match texts(&paths.pictures) {
+            Claimed::With(address)
+                if address.len() <= PICTURE_BYTES && is_https_or_loopback(address) =>
+            {
+                Some(address.to_owned())
+            }
+            _ => None,
+        };
+        Self { email: email.unwrap_or_default(), name, picture }
     }
 
-    fn says(&self, needs: Needs) -> bool {
+    /// Whether no further source needs to be asked.
+    #[must_use]
+    pub fn says(&self, needs: Needs) -> bool {
         let email = match &self.email {
             Claimed::Unsaid => !needs.email,
             Claimed::Without => true,
-            Claimed::With(email) => email.is_verified || !needs.verified_email || !needs.email,
+            Claimed::With(email) => {
+                email.verified.is_some() || !needs.verified_email || !needs.email
+            }
         };
         email && self.name != Claimed::Unsaid
     }
 
-    /// Fills what is unsaid from `other`. An address comes with its own verification: an unverified
-    /// one gives way to a verified one, and never borrows from it.
-    fn complete(&mut self, other: &Self) {
+    /// Fills what is unsaid from `other`, a later source. An address comes with its own verification:
+    /// one of which nothing is said gives way to a later source's, and never borrows from it.
+    pub fn complete(&mut self, other: &Self) {
         match (&self.email, &other.email) {
             (Claimed::Unsaid, _) => self.email = other.email.clone(),
-            (Claimed::With(ours), Claimed::With(theirs))
-                if !ours.is_verified && theirs.is_verified =>
-            {
+            (Claimed::With(ours), Claimed::With(_)) if ours.verified.is_none() => {
                 self.email = other.email.clone();
             }
             _ => {}
@@ -224,6 +240,10 @@ impl Profile {
 }
 
 impl<T> Claimed<T> {
+    fn is_said(&self) -> bool {
+        !matches!(self, Self::Unsaid)
+    }
+
     fn and_then<U>(self, map: impl FnOnce(T) -> Option<U>) -> Claimed<U> {
         match self {
             Self::With(value) => map(value).map_or(Claimed::Without, Claimed::With),
@@ -231,6 +251,13 @@ impl<T> Claimed<T> {
             Self::Unsaid => Claimed::Unsaid,
         }
     }
+}
+
+/// The address with its verification; `None` where it is no address.
+fn email(claims: &Map<String, Value>, address: &str, verified: &str) -> Option<Email> {
+    let is_address = address.len() <= EMAIL_BYTES && text::is_plain(address);
+    let verified = json::find(claims, verified).map(is_true);
+    is_address.then(|| Email { address: address.to_owned(), verified })
 }
 
 /// Absent, `null` or of another type says nothing; empty text says that there is none.
@@ -264,13 +291,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::oidc::providers::GENERIC;
 
     fn read(claims: &Value, paths: &Paths) -> Profile {
         Profile::read(claims.as_object().unwrap(), paths)
     }
 
     fn standard(claims: &Value) -> Profile {
-        read(claims, &Paths::default())
+        read(claims, &Paths::of(&GENERIC))
     }
 
     #[test]
@@ -293,11 +321,14 @@ mod tests {
         ];
         for (claims, expected) in rows {
             let profile = standard(&claims);
-            assert_eq!(profile.email().map(|email| email.is_verified), expected, "{claims}");
+            assert_eq!(profile.email().map(Email::is_verified), expected, "{claims}");
         }
-        let own = Paths { email: "login".into(), ..Paths::default() };
+        let own = Paths {
+            emails: vec![("login".into(), "login_verified".into())],
+            ..Paths::of(&GENERIC)
+        };
         let claims = json!({ "login": "a@b", "email": "c@d", "email_verified": true });
-        assert!(read(&claims, &own).email().is_some_and(|email| !email.is_verified));
+        assert!(read(&claims, &own).email().is_some_and(|email| !email.is_verified()));
     }
 
     #[test]
@@ -340,6 +371,7 @@ mod tests {
             (verified.clone(), needs, true),
             (json!({ "email": "a@b", "email_verified": true }), needs, false),
             (json!({ "email": "a@b", "name": "A" }), needs, false),
+            (json!({ "email": "a@b", "email_verified": false, "name": "A" }), needs, true),
             (
                 json!({ "email": "a@b", "name": "A" }),
                 Needs { verified_email: false, ..needs },
@@ -362,6 +394,9 @@ mod tests {
         profile
             .complete(&standard(&json!({ "email": "c@d", "email_verified": true, "name": "C" })));
         let email = profile.email().unwrap();
-        assert_eq!((email.address.as_str(), email.is_verified, profile.name()), ("c@d", true, "A"));
+        assert_eq!(
+            (email.address.as_str(), email.is_verified(), profile.name()),
+            ("c@d", true, "A")
+        );
     }
 }

@@ -1,0 +1,289 @@
+//! The examination: the function's own checks, one after the other.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use roomkey::Config;
+use roomkey::config::{IssuerConfig, SecretSource};
+use roomkey::oidc::claims::VerifiedClaims;
+use roomkey::oidc::issuer::Issuer;
+use roomkey::oidc::jwks::{KeySet, Lookup};
+use roomkey::oidc::jwt::{self, UnverifiedJwt};
+use roomkey::oidc::profile::{Profile, Source};
+use roomkey::oidc::provider::Provider;
+use roomkey::oidc::verifier::{Expected, VerifyError};
+use roomkey::policy::Policy;
+use roomkey::shared_key::SharedKey;
+use roomkey::upstream::client::Client;
+use serde_json::{Map, Value};
+
+use crate::report::{Finding, Report};
+
+/// Examines `token` as the function that `config` describes would as of `now`.
+pub(crate) async fn of(config: Config, token: &str, now: SystemTime, report: &mut Report) {
+    let claims = unverified_claims(token);
+    let needs = config.needs;
+    let secrets = config.secrets;
+    let Some(issuer) = choose(config.issuers, token, report) else { return };
+    let (sources, paths, hs256_name) = (issuer.sources, issuer.paths, issuer.hs256_name);
+    let expected = issuer.verifier.expected().clone();
+    report.add(Finding::note("provider", expected.provider.name));
+    if let Some(claims) = &claims {
+        describe(claims, &expected, now, report);
+    }
+
+    let shared = match &secrets {
+        SecretSource::Given(secrets) => secrets.hs256.get(&hs256_name).cloned(),
+        SecretSource::Managed(..) => {
+            let detail =
+                "Secrets Manager is not asked: a shared HS256 secret in it is not known here";
+            report.add(Finding::note("secret", detail));
+            None
+        }
+    };
+    let issuer =
+        Issuer::new(&Arc::new(Client::default()), issuer.verifier, issuer.keys, issuer.jwks_limits);
+    let verified = match shared {
+        Some(shared) => with_secret(&issuer, token, &shared, now, report),
+        None => with_keys(&issuer, token, now, report).await,
+    };
+    let Some(verified) = verified else { return };
+
+    let profile = if sources.contains(&Source::Claims) {
+        Profile::read(verified.as_object(), &paths)
+    } else {
+        Profile::default()
+    };
+    let names: Vec<&str> = sources.iter().map(|source| name_of(*source)).collect();
+    report.add(Finding::note("profile sources", &names.join(", then ")));
+    if profile.says(needs) {
+        found_in_claims(&profile, needs.email, needs.verified_email, expected.provider, report);
+    } else {
+        elsewhere(&sources, expected.provider, report);
+    }
+    for (role, rooms, agents) in Policy::default().explain(&verified) {
+        let agents = if agents.is_empty() { "the default one" } else { &agents.join(", ") };
+        let detail = format!("{} in {}; agents: {agents}", role.name, rooms.join(", "));
+        report.add(Finding::pass("policy", &detail));
+    }
+}
+
+/// The issuer that the token's `iss` names, as the function chooses it.
+fn choose(issuers: Vec<IssuerConfig>, token: &str, report: &mut Report) -> Option<IssuerConfig> {
+    let count = issuers.len();
+    if count == 1 {
+        return issuers.into_iter().next();
+    }
+    let named = jwt::unverified_issuer(token);
+    let found = match &named {
+        Ok(named) => issuers.into_iter().find(|issuer| issuer.verifier.is_of(named)),
+        Err(_) => None,
+    };
+    if found.is_none() {
+        let detail = format!("the token's iss is none of the {count} issuers of OIDC_ISSUER");
+        report.add(Finding::fail("issuer", &detail));
+    }
+    found
+}
+
+fn with_secret(
+    issuer: &Issuer,
+    token: &str,
+    shared: &SharedKey,
+    now: SystemTime,
+    report: &mut Report,
+) -> Option<VerifiedClaims> {
+    report.add(Finding::note("keys", "a shared secret is configured: HS256 and nothing else"));
+    match issuer.verifier().verify_shared(token, shared, now) {
+        Ok(claims) => {
+            report.add(Finding::pass("signature and claims", "all checks hold"));
+            Some(claims)
+        }
+        Err(error) => {
+            report.add(Finding::fail("signature and claims", &error.to_string()));
+            None
+        }
+    }
+}
+
+async fn with_keys(
+    issuer: &Issuer,
+    token: &str,
+    now: SystemTime,
+    report: &mut Report,
+) -> Option<VerifiedClaims> {
+    let jwt = match issuer.verifier().read(token) {
+        Ok(jwt) => jwt,
+        Err(error) => {
+            report.add(Finding::fail("header", &hint(error)));
+            return None;
+        }
+    };
+    let kid = if jwt.key_id().is_some() { "with a kid" } else { "without a kid" };
+    report.add(Finding::pass("header", &format!("{:?}, {kid}", jwt.algorithm())));
+    let keys = match issuer.keys(now).await {
+        Ok(Some(keys)) => keys,
+        Ok(None) => {
+            report.add(Finding::fail(
+                "keys",
+                "OIDC_ALGORITHMS is HS256, and the secret is not known here",
+            ));
+            return None;
+        }
+        Err(error) => {
+            let detail =
+                format!("{error}: is the issuer's address right, and can it be reached from here?");
+            report.add(Finding::fail("keys", &detail));
+            return None;
+        }
+    };
+    check(issuer, &jwt, &keys, now, report)
+}
+
+fn check(
+    issuer: &Issuer,
+    jwt: &UnverifiedJwt<'_>,
+    keys: &KeySet,
+    now: SystemTime,
+    report: &mut Report,
+) -> Option<VerifiedClaims> {
+    let key = match keys.find(jwt) {
+        Lookup::Found(key) => key,
+        Lookup::Unknown => {
+            report.add(Finding::fail(
+                "key",
+                "the key set has no such kid: is the token another issuer's?",
+            ));
+            return None;
+        }
+        Lookup::Unfit => {
+            report.add(Finding::fail("key", &VerifyError::UnfitKey.to_string()));
+            return None;
+        }
+    };
+    report.add(Finding::pass("key", "the key set holds the key"));
+    for (name, outcome) in issuer.verifier().explain(jwt, key, now) {
+        report.add(match outcome {
+            Ok(()) => Finding::pass(name, "holds"),
+            Err(error) => Finding::fail(name, &hint(error)),
+        });
+    }
+    issuer.verifier().verify(jwt, key, now).ok()
+}
+
+/// The reason, and what usually mends it.
+fn hint(error: VerifyError) -> String {
+    let advice = match error {
+        VerifyError::NotAJwt => {
+            "opaque access tokens are not JWTs: ask the provider for an audience or an API"
+        }
+        VerifyError::Algorithm => "see OIDC_ALGORITHMS",
+        VerifyError::Issuer => {
+            "compare byte for byte: scheme, host, path, and the slash at the end"
+        }
+        VerifyError::Audience => {
+            "the token was issued to somebody else, or OIDC_AUDIENCE is not what the provider puts into aud"
+        }
+        VerifyError::AuthorizedParty => "the token was issued to a client that is not listed",
+        VerifyError::Expired => "get a fresh one",
+        VerifyError::NotYetValid(_) => "is this machine's clock right?",
+        VerifyError::TokenKind(_) => {
+            "an ID, refresh, machine or pending token is no access token of a person"
+        }
+        _ => return error.to_string(),
+    };
+    format!("{error}: {advice}")
+}
+
+fn found_in_claims(
+    profile: &Profile,
+    needs_email: bool,
+    needs_verified: bool,
+    provider: &Provider,
+    report: &mut Report,
+) {
+    match profile.email() {
+        _ if !needs_email => {
+            report.add(Finding::note("email", "is not needed: PARTICIPANT_IDENTITY is sub"));
+        }
+        None => {
+            let detail =
+                format!("the token says there is none: 404 email_not_set\n{}", provider.console);
+            report.add(Finding::fail("email", &detail));
+        }
+        Some(email) if needs_verified && !email.is_verified() => {
+            let detail = format!("is not verified: 403 email_not_verified\n{}", provider.console);
+            report.add(Finding::fail("email", &detail));
+        }
+        Some(_) => report.add(Finding::pass("email", "comes from the token's claims")),
+    }
+    report.add(Finding::pass("name", "comes from the token's claims"));
+}
+
+/// The claims do not say enough.
+fn elsewhere(sources: &[Source], provider: &Provider, report: &mut Report) {
+    let others: Vec<&str> = sources
+        .iter()
+        .filter(|source| **source != Source::Claims)
+        .map(|source| name_of(*source))
+        .collect();
+    if others.is_empty() {
+        let detail =
+            format!("the claims lack them, and nobody else is asked\n{}", provider.console);
+        report.add(Finding::fail("email and name", &detail));
+    } else {
+        let detail = format!(
+            "the claims lack at least one: {} is asked, which is not tried here\nif it stays away: {}",
+            others.join(", then "),
+            provider.console
+        );
+        report.add(Finding::note("email and name", &detail));
+    }
+}
+
+fn name_of(source: Source) -> &'static str {
+    match source {
+        Source::Claims => "the token's claims",
+        Source::UserInfo => "UserInfo",
+        Source::Clerk => "Clerk's Backend API",
+        Source::WorkOs => "WorkOS' user management",
+    }
+}
+
+/// Claims about the token, not about the person, beside what is expected.
+fn describe(
+    claims: &Map<String, Value>,
+    expected: &Expected,
+    now: SystemTime,
+    report: &mut Report,
+) {
+    let shown = |name: &str| claims.get(name).map_or_else(|| "–".to_owned(), Value::to_string);
+    report.add(Finding::note(
+        "iss",
+        &format!("{}, expected {}", shown("iss"), expected.issuers.join(" or ")),
+    ));
+    if !expected.audiences.is_empty() {
+        let detail = format!("{}, expected one of {}", shown("aud"), expected.audiences.join(", "));
+        report.add(Finding::note("aud", &detail));
+    }
+    if !expected.authorized_parties.is_empty() {
+        let parties = format!("{} {} {}", shown("azp"), shown("client_id"), shown("cid"));
+        let detail =
+            format!("{parties}, expected one of {}", expected.authorized_parties.join(", "));
+        report.add(Finding::note("azp, client_id, cid", &detail));
+    }
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    if let Some(expires) = claims.get("exp").and_then(Value::as_f64) {
+        report.add(Finding::note("exp", &format!("{:+.0} s from now", expires - now)));
+    }
+    let names: Vec<&str> = claims.keys().map(String::as_str).collect();
+    report.add(Finding::note("claims", &names.join(" ")));
+}
+
+/// For the description only: nothing is decided by them.
+fn unverified_claims(token: &str) -> Option<Map<String, Value>> {
+    use base64::Engine;
+    let payload = token.split('.').nth(1)?;
+    let text = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).ok()?;
+    serde_json::from_slice(&text).ok()
+}

@@ -1,0 +1,111 @@
+//! What was found, for people and for scripts.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+/// One thing that was looked at.
+pub(crate) struct Finding {
+    check: String,
+    outcome: Outcome,
+    detail: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Pass,
+    Fail,
+    Note,
+}
+
+/// All that was found, in order.
+#[derive(Default)]
+pub(crate) struct Report {
+    findings: Vec<Finding>,
+}
+
+impl Finding {
+    /// The check passes.
+    pub(crate) fn pass(check: &str, detail: &str) -> Self {
+        Self::new(check, Outcome::Pass, detail)
+    }
+
+    /// The check fails, and the token would be refused.
+    pub(crate) fn fail(check: &str, detail: &str) -> Self {
+        Self::new(check, Outcome::Fail, detail)
+    }
+
+    /// Worth knowing.
+    pub(crate) fn note(check: &str, detail: &str) -> Self {
+        Self::new(check, Outcome::Note, detail)
+    }
+
+    fn new(check: &str, outcome: Outcome, detail: &str) -> Self {
+        Self { check: check.to_owned(), outcome, detail: detail.to_owned() }
+    }
+}
+
+impl Outcome {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Note => "note",
+        }
+    }
+
+    fn color(self) -> &'static str {
+        match self {
+            Self::Pass => "\u{1b}[32m",
+            Self::Fail => "\u{1b}[31;1m",
+            Self::Note => "\u{1b}[36m",
+        }
+    }
+}
+
+impl Report {
+    /// Adds what was found.
+    pub(crate) fn add(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// Whether nothing fails.
+    pub(crate) fn is_good(&self) -> bool {
+        self.findings.iter().all(|finding| finding.outcome != Outcome::Fail)
+    }
+
+    /// A line for each finding; further lines of a detail are indented.
+    pub(crate) fn to_text(&self, with_color: bool) -> String {
+        let width =
+            self.findings.iter().map(|finding| finding.check.len()).max().unwrap_or_default();
+        let mut text = String::new();
+        for finding in &self.findings {
+            let (color, end) =
+                if with_color { (finding.outcome.color(), "\u{1b}[0m") } else { ("", "") };
+            let detail =
+                finding.detail.replace('\n', &format!("\n{:width$}", "", width = width + 8));
+            let (outcome, check) = (finding.outcome.word(), &finding.check);
+            // Writing to a String does not fail.
+            let _ = writeln!(text, "{color}{outcome}{end}  {check:width$}  {detail}");
+        }
+        let verdict = if self.is_good() { "would be accepted" } else { "would be refused" };
+        let _ = writeln!(text, "\nThis token {verdict}.");
+        text
+    }
+
+    /// `{"accepted": …, "findings": [{"check", "outcome", "detail"}]}`
+    pub(crate) fn to_json(&self) -> Value {
+        let findings: Vec<Value> = self
+            .findings
+            .iter()
+            .map(|finding| {
+                json!({
+                    "check": finding.check,
+                    "outcome": finding.outcome.word(),
+                    "detail": finding.detail,
+                })
+            })
+            .collect();
+        json!({ "accepted": self.is_good(), "findings": findings })
+    }
+}

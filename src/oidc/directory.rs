@@ -1,0 +1,210 @@
+//! Providers' own user directories, asked with a key of ours where tokens and UserInfo say nothing.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+use super::claims::Subject;
+use super::profile::ProfileError;
+use super::verifier::VerifyError;
+use crate::json;
+use crate::upstream::client::{Client, FetchError};
+
+/// A user directory.
+pub struct Directory {
+    client: Arc<Client>,
+    kind: Kind,
+    /// Where its API is, without a slash at the end.
+    api_url: String,
+}
+
+/// Whose directory it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// [Clerk's Backend API](https://clerk.com/docs/reference/backend-api): `GET /v1/users/{id}`.
+    Clerk,
+    /// [WorkOS](https://workos.com/docs/reference/user-management/user):
+    /// `GET /user_management/users/{id}`.
+    WorkOs,
+}
+
+impl Directory {
+    /// The directory at `api_url`.
+    #[must_use]
+    pub fn new(client: Arc<Client>, kind: Kind, api_url: &str) -> Self {
+        Self { client, kind, api_url: api_url.trim_end_matches('/').to_owned() }
+    }
+
+    /// Whose directory it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What the directory says of `subject`, as standard claims. Costs one request, with `key`, the
+    /// operator's, as its credentials.
+    ///
+    /// # Errors
+    ///
+    /// A 404 is the directory's word on the user; a user who is banned is refused like a bad token.
+    /// All else, a refusal of our key included, is [`ProfileError::Unavailable`]: it is not the
+    /// caller's fault.
+    pub async fn ask(
+        &self,
+        subject: &Subject,
+        key: Option<&Zeroizing<String>>,
+    ) -> Result<Map<String, Value>, ProfileError> {
+        let (upstream, path) = match self.kind {
+            Kind::Clerk => ("clerk", "v1/users"),
+            Kind::WorkOs => ("workos", "user_management/users"),
+        };
+        let unavailable = |error| ProfileError::of(upstream, error);
+        let key =
+            key.ok_or_else(|| unavailable(FetchError::Refused("its key is not in the secret")))?;
+        let segment = segment(subject.as_str()).ok_or(ProfileError::UserNotFound)?;
+        let address = format!("{}/{path}/{segment}", self.api_url);
+        let answer = self.client.get(&address, Some(key)).await.map_err(unavailable)?;
+        let user = json::parse_object(&answer)
+            .map_err(|_| unavailable(FetchError::Malformed("a user")))?;
+        if user.get("id").and_then(Value::as_str) != Some(subject.as_str()) {
+            return Err(VerifyError::SubjectMismatch.into());
+        }
+        match self.kind {
+            Kind::Clerk => clerk_claims(&user),
+            Kind::WorkOs => Ok(workos_claims(&user)),
+        }
+    }
+}
+
+/// The primary address with its verification, the full name, the image.
+fn clerk_claims(user: &Map<String, Value>) -> Result<Map<String, Value>, ProfileError> {
+    let is_set = |member: &str| user.get(member).is_some_and(|value| *value == Value::Bool(true));
+    if is_set("banned") || is_set("locked") {
+        return Err(VerifyError::RefusedByIssuer.into());
+    }
+    let primary = user.get("primary_email_address_id").and_then(Value::as_str);
+    let email = user.get("email_addresses").and_then(Value::as_array).and_then(|addresses| {
+        addresses.iter().find(|address| {
+            primary.is_some() && address.get("id").and_then(Value::as_str) == primary
+        })
+    });
+    let address = email.and_then(|email| email.get("email_address")?.as_str());
+    let status = email.and_then(|email| email.get("verification")?.get("status")?.as_str());
+    Ok(claims(
+        address,
+        status == Some("verified"),
+        &full_name(user),
+        user.get("image_url").and_then(Value::as_str),
+    ))
+}
+
+fn workos_claims(user: &Map<String, Value>) -> Map<String, Value> {
+    claims(
+        user.get("email").and_then(Value::as_str),
+        user.get("email_verified") == Some(&Value::Bool(true)),
+        &full_name(user),
+        user.get("profile_picture_url").and_then(Value::as_str),
+    )
+}
+
+/// Standard claims. What the directory does not have is empty, not absent: it has the last word.
+fn claims(
+    email: Option<&str>,
+    is_verified: bool,
+    name: &str,
+    picture: Option<&str>,
+) -> Map<String, Value> {
+    let claims = json!({
+        "email": email.unwrap_or_default(),
+        "email_verified": is_verified,
+        "name": name,
+        "picture": picture.unwrap_or_default(),
+    });
+    match claims {
+        Value::Object(claims) => claims,
+        _ => Map::new(),
+    }
+}
+
+/// First and last name, as far as there are any.
+fn full_name(user: &Map<String, Value>) -> String {
+    let names = ["first_name", "last_name"]
+        .iter()
+        .filter_map(|member| user.get(*member)?.as_str())
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    names.collect::<Vec<_>>().join(" ")
+}
+
+/// `text` as one segment of a path
+/// ([RFC 3986 §2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3)): a subject with slashes
+/// reaches no other resource. `None` for dots alone, which servers take for a way up, encoded or not.
+fn segment(text: &str) -> Option<String> {
+    use std::fmt::Write;
+    if text.bytes().all(|byte| byte == b'.') {
+        return None;
+    }
+    let segment = text.bytes().fold(String::with_capacity(text.len()), |mut segment, byte| {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            segment.push(char::from(byte));
+        } else {
+            let _ = write!(segment, "%{byte:02X}"); // writing to a String does not fail
+        }
+        segment
+    });
+    Some(segment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_are_one_segment() {
+        let rows = [
+            ("user_2abcDEF", Some("user_2abcDEF")),
+            ("a.b", Some("a.b")),
+            ("..", None),
+            (".", None),
+            ("../organizations", Some("..%2Forganizations")),
+            ("a?b#c%d", Some("a%3Fb%23c%25d")),
+            ("é", Some("%C3%A9")),
+        ];
+        for (subject, expected) in rows {
+            assert_eq!(segment(subject).as_deref(), expected, "{subject}");
+        }
+    }
+
+    #[test]
+    fn clerk_users_become_claims() {
+        let user = json!({
+            "id": "user_1", "first_name": "Ada", "last_name": null, "image_url": "https://img/1",
+            "primary_email_address_id": "idn_2",
+            "email_addresses": [
+                { "id": "idn_1", "email_address": "old@b", "verification": { "status": "verified" } },
+                { "id": "idn_2", "email_address": "ada@b", "verification": { "status": "verified" } },
+            ],
+        });
+        let with = |change: Value| {
+            let mut user = user.as_object().unwrap().clone();
+            user.extend(change.as_object().unwrap().clone());
+            clerk_claims(&user)
+        };
+        let email = |change: Value| {
+            let claims = with(change).unwrap();
+            (claims["email"].clone(), claims["email_verified"].clone())
+        };
+        assert_eq!(email(json!({})), (json!("ada@b"), json!(true)));
+        assert_eq!(email(json!({ "primary_email_address_id": null })), (json!(""), json!(false)));
+        assert_eq!(email(json!({ "email_addresses": [] })), (json!(""), json!(false)));
+        let unverified = json!({ "email_addresses": [
+            { "id": "idn_2", "email_address": "ada@b", "verification": null }
+        ] });
+        assert_eq!(email(unverified), (json!("ada@b"), json!(false)));
+        assert_eq!(with(json!({})).unwrap()["name"], "Ada");
+        assert_eq!(with(json!({ "first_name": " ", "last_name": "L" })).unwrap()["name"], "L");
+        assert!(with(json!({ "banned": true })).is_err());
+        assert!(with(json!({ "banned": false, "locked": true })).is_err());
+    }
+}

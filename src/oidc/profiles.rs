@@ -1,0 +1,110 @@
+//! Who is asked for a profile, in order, until enough is said.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde_json::{Map, Value};
+
+use super::claims::VerifiedClaims;
+use super::directory::{Directory, Kind};
+use super::kept::KeptProfiles;
+use super::profile::{Needs, Paths, Profile, ProfileError};
+use super::providers::GENERIC;
+use super::userinfo::UserInfo;
+use crate::secrets::Secrets;
+
+/// Finds profiles.
+pub struct Profiles {
+    sources: Vec<ProfileSource>,
+    /// Where a token's claims hold the profile.
+    token_paths: Paths,
+    /// Where other sources hold it.
+    other_paths: Paths,
+    needs: Needs,
+}
+
+/// A source of profiles, with what it needs to be asked.
+pub enum ProfileSource {
+    /// The claims of the caller's token.
+    Claims,
+    /// The issuer's UserInfo, and what it said.
+    UserInfo(UserInfo, KeptProfiles),
+    /// A user directory, and what it said.
+    Directory(Directory, KeptProfiles),
+}
+
+impl Profiles {
+    /// Profiles from `sources`, where a token holds claims at `paths`.
+    #[must_use]
+    pub fn new(sources: Vec<ProfileSource>, paths: Paths, needs: Needs) -> Self {
+        // Other sources speak standard claims; a path of one's own comes first there too.
+        let other_paths = paths.or(&Paths::of(&GENERIC));
+        Self { sources, token_paths: paths, other_paths, needs }
+    }
+
+    /// The profile of the caller with `claims`, whose verified `token` is shown to the issuer where
+    /// UserInfo is asked; `secrets` hold the keys to user directories.
+    ///
+    /// Costs no I/O where the claims hold what is needed, else one request for each further source,
+    /// whose answer is kept per subject for five minutes. A failure is not kept.
+    ///
+    /// # Errors
+    ///
+    /// [`ProfileError`]: a source that should be asked and cannot be is never passed over, or a
+    /// guess would stand in for its answer.
+    pub async fn find(
+        &self,
+        claims: &VerifiedClaims,
+        token: &str,
+        secrets: &Secrets,
+        now: SystemTime,
+    ) -> Result<Profile, ProfileError> {
+        let subject = claims.subject();
+        let mut profile = Profile::default();
+        for source in &self.sources {
+            if profile.says(self.needs) {
+                break;
+            }
+            let kept = match source {
+                ProfileSource::Claims => {
+                    profile.complete(&Profile::read(claims.as_object(), &self.token_paths));
+                    continue;
+                }
+                ProfileSource::UserInfo(_, kept) | ProfileSource::Directory(_, kept) => kept,
+            };
+            if let Some(known) = kept.get(subject, now) {
+                profile.complete(&known);
+                continue;
+            }
+            if let Some(answer) = source.ask(claims, token, secrets, now).await? {
+                let found = Arc::new(Profile::read(&answer, &self.other_paths));
+                kept.keep(subject, &found, now);
+                profile.complete(&found);
+            }
+        }
+        Ok(profile)
+    }
+}
+
+impl ProfileSource {
+    async fn ask(
+        &self,
+        claims: &VerifiedClaims,
+        token: &str,
+        secrets: &Secrets,
+        now: SystemTime,
+    ) -> Result<Option<Map<String, Value>>, ProfileError> {
+        match self {
+            Self::Claims => Ok(None),
+            Self::UserInfo(userinfo, _) if !userinfo.takes(claims) => Ok(None),
+            Self::UserInfo(userinfo, _) => userinfo.ask(claims.subject(), token, now).await,
+            Self::Directory(directory, _) => {
+                let key = match directory.kind() {
+                    Kind::Clerk => secrets.clerk_secret_key.as_ref(),
+                    Kind::WorkOs => secrets.workos_api_key.as_ref(),
+                };
+                directory.ask(claims.subject(), key).await.map(Some)
+            }
+        }
+    }
+}
