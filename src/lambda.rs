@@ -18,6 +18,9 @@ use crate::app::App;
 /// How long before the invocation's deadline we answer, so that nothing is cut off.
 const MARGIN: Duration = Duration::from_millis(300);
 
+/// Where an event says that it is of payload 2.0, if it begins with that.
+const VERSION_BYTES: usize = 32;
+
 /// An event, readable or not: the runtime would make a failed invocation of one that is not.
 pub enum Incoming {
     /// A request through API Gateway (payloads 1.0 and 2.0), a Function URL or ALB.
@@ -124,8 +127,13 @@ fn page(event: &LambdaRequest) -> HeaderMap {
 
 impl<'de> Deserialize<'de> for Incoming {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let event = Box::<RawValue>::deserialize(deserializer)?;
-        let request = serde_json::from_str::<LambdaRequest>(event.get());
+        let event = <&RawValue>::deserialize(deserializer)?.get();
+        // `lambda_http` tries payload 1.0 first. Most events are of payload 2.0, and say so in front.
+        let is_v2 = event.get(..VERSION_BYTES).is_some_and(|head| head.contains(r#""2.0""#));
+        let request = match is_v2.then(|| serde_json::from_str(event)) {
+            Some(Ok(request)) => Ok(LambdaRequest::ApiGatewayV2(request)),
+            _ => serde_json::from_str(event),
+        };
         Ok(request.map_or(Self::Unreadable, |request| Self::Http(Box::new(request))))
     }
 }

@@ -219,16 +219,21 @@ fn keys<L: Fn(&str) -> Option<String>>(
     });
     let at = reader.optional(of("OIDC_JWKS_URI"), super::url);
     let has = |variable| reader.text(&of(variable)).is_some();
-    match (has("OIDC_JWKS"), has("OIDC_JWKS_URI")) {
+    let (has_keys, has_address) = (has("OIDC_JWKS"), has("OIDC_JWKS_URI"));
+    let is_shared = algorithms == Some(&AllowedAlgorithms::hs256());
+    if is_shared && (has_keys || has_address) {
+        let reason = "is HS256, which takes a shared secret and no key set: leave out OIDC_JWKS and \
+                      OIDC_JWKS_URI";
+        reader.fault(of("OIDC_ALGORITHMS"), reason);
+    }
+    match (has_keys, has_address) {
         (true, true) => {
             reader.fault(of("OIDC_JWKS"), "and OIDC_JWKS_URI are both set: one is enough");
             None
         }
         (true, false) => given.map(|keys| KeySource::Given(Box::new(keys))),
         (false, true) => at.map(KeySource::At),
-        (false, false) if algorithms == Some(&AllowedAlgorithms::hs256()) => {
-            Some(KeySource::Shared)
-        }
+        (false, false) if is_shared => Some(KeySource::Shared),
         (false, false) => {
             Some(provider.keys_of(issuer).map_or(KeySource::Discovered, KeySource::At))
         }

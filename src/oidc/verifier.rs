@@ -146,6 +146,22 @@ impl Verifier {
         UnverifiedJwt::read(token, &self.expected.algorithms, self.expected.provider)
     }
 
+    /// Whether `token` could be verified at all, by what needs no key: nobody is asked for keys on
+    /// behalf of what is no token.
+    ///
+    /// # Errors
+    ///
+    /// As [`UnverifiedJwt::read`], whatever the algorithm.
+    pub fn check_form(&self, token: &str) -> Result<(), VerifyError> {
+        match self.read(token) {
+            Err(VerifyError::Algorithm) => {
+                let allowed = AllowedAlgorithms::hs256();
+                UnverifiedJwt::read(token, &allowed, self.expected.provider).map(drop)
+            }
+            read => read.map(drop),
+        }
+    }
+
     /// Verifies `jwt`, signed with `key`, as of `now`. In order, stopping at the first that fails:
     ///
     /// 1. the key fits the algorithm, and the signature holds;

@@ -1,0 +1,119 @@
+//! Cold starts: a new process, its first request, and what both cost.
+
+use crate::bar::Bar;
+use crate::stats::{by_round, median, percentile, ratio};
+use crate::target::Target;
+use crate::tokens::{self, Request};
+use crate::upstream::{Asked, Upstream};
+use crate::{Failure, ms};
+
+/// One target's rounds; the same index is the same round.
+#[derive(Default)]
+struct Rounds {
+    init: Vec<f64>,
+    first: Vec<f64>,
+    init_cpu: Vec<f64>,
+    first_cpu: Vec<f64>,
+    peak_mb: Vec<f64>,
+    asked: Vec<Asked>,
+}
+
+/// Starts every target once per round, in an order that turns, and prints the table.
+pub fn run(
+    targets: &[Target],
+    upstream: &Upstream,
+    requests: &mut [Request],
+    rounds: usize,
+    delay: std::time::Duration,
+    bar: &mut Bar,
+) -> Result<(), Failure> {
+    let mut results: Vec<Rounds> = targets.iter().map(|_| Rounds::default()).collect();
+    for round in 0..rounds {
+        for place in 0..targets.len() {
+            let index = (place + round) % targets.len();
+            let request = &mut requests[round % tokens::PEOPLE];
+            measure(&targets[index], upstream, request, &mut results[index])
+                .map_err(|error| format!("{}: {error}", targets[index].name))?;
+        }
+        eprint!("\rcold: round {} of {rounds}", round + 1);
+    }
+    eprintln!();
+    print(targets, &results, rounds, delay, bar);
+    Ok(())
+}
+
+fn measure(
+    target: &Target,
+    upstream: &Upstream,
+    request: &mut Request,
+    rounds: &mut Rounds,
+) -> Result<(), Failure> {
+    let before = upstream.asked();
+    let mut started = target.start()?;
+    let answer = started.process.invoke(&mut request.event)?;
+    rounds.init.push(ms(started.init));
+    rounds.init_cpu.push(ms(started.init_cpu));
+    rounds.first.push(ms(answer.at - started.spawned));
+    rounds.first_cpu.push(ms(answer.cpu));
+    rounds.peak_mb.push(started.process.peak_mb()?);
+    rounds.asked.push(upstream.asked() - before);
+    if target.base { Ok(()) } else { tokens::check(&answer.body, &request.email) }
+}
+
+fn print(
+    targets: &[Target],
+    results: &[Rounds],
+    count: usize,
+    delay: std::time::Duration,
+    bar: &mut Bar,
+) {
+    println!("\n### Cold start ({count} rounds, upstream answers held back {} ms)\n", ms(delay));
+    println!(
+        "*init*: from the start of the process to its asking for an event. *first*: to its first answer."
+    );
+    println!(
+        "*own*: first answer, less the base's, less the upstream answers it had to wait for in turn.\n"
+    );
+    println!(
+        "| target | init ms p50 (p90) | first ms p50 (p90) | own ms [95 %] | init CPU ms | CPU ms to first answer | peak MB | init × base | first × base | init CPU × base [95 %] | asked: secret, keys, discovery |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|---|");
+    let Some(base) = targets.iter().position(|target| target.base).map(|at| &results[at]) else {
+        return;
+    };
+    for (target, ours) in targets.iter().zip(results) {
+        let waits = ms(delay * target.steps);
+        let own = by_round(&ours.first, &base.first, |ours, base| ours - base - waits);
+        let cpu = ratio(&ours.init_cpu, &base.init_cpu);
+        println!(
+            "| {} | {:.2} ({:.2}) | {:.2} ({:.2}) | {own} | {:.2} | {:.2} | {:.1} | {:.2} | {:.2} | {cpu} | {} |",
+            target.name,
+            median(&ours.init),
+            percentile(&ours.init, 0.9),
+            median(&ours.first),
+            percentile(&ours.first, 0.9),
+            median(&ours.init_cpu),
+            median(&ours.first_cpu),
+            median(&ours.peak_mb),
+            ratio(&ours.init, &base.init).median,
+            ratio(&ours.first, &base.first).median,
+            asked(&ours.asked),
+        );
+        if !target.base {
+            bar.cold(&target.name, own, cpu);
+        }
+    }
+}
+
+/// What each start asked for; starts that differ are told apart.
+fn asked(starts: &[Asked]) -> String {
+    let mut kinds: Vec<Asked> = Vec::new();
+    for start in starts {
+        if !kinds.contains(start) {
+            kinds.push(*start);
+        }
+    }
+    let kinds =
+        kinds.iter().map(|asked| format!("{}, {}, {}", asked.secrets, asked.keys, asked.discovery));
+    kinds.collect::<Vec<_>>().join(" or ")
+}

@@ -1,0 +1,251 @@
+//! Stand-ins for Secrets Manager and an identity provider: TLS on loopback, each answer held back
+//! for a set time, each request counted.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use serde_json::json;
+
+use crate::Failure;
+use crate::runtime::http_request;
+use crate::tokens::{self, Issuer};
+
+/// What has been asked of the stand-ins so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub secrets: usize,
+    pub keys: usize,
+    pub discovery: usize,
+}
+
+impl Asked {
+    pub fn total(self) -> usize {
+        self.secrets + self.keys + self.discovery
+    }
+}
+
+#[derive(Default)]
+struct Counters {
+    secrets: AtomicUsize,
+    keys: AtomicUsize,
+    discovery: AtomicUsize,
+}
+
+pub struct Upstream {
+    pub secrets_port: u16,
+    pub issuer_port: u16,
+    pub roots: PathBuf,
+    counters: Arc<Counters>,
+}
+
+/// Whom targets trust besides the CA of the run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Roots {
+    /// Everybody the system trusts, as in Lambda.
+    System,
+    /// Nobody: the difference is what reading the system's roots costs.
+    Own,
+}
+
+/// Where Linux distributions keep the certificates that everybody trusts.
+const SYSTEM_ROOTS: [&str; 2] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
+
+impl Upstream {
+    /// Starts both servers. `directory` is where the file of trusted roots goes.
+    pub fn start(
+        issuer: &Issuer,
+        delay: Duration,
+        roots: Roots,
+        directory: &std::path::Path,
+    ) -> Result<Self, Failure> {
+        let (tls, roots) = certificates(roots, directory)?;
+        let secrets = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let issuer_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let secrets_port = secrets.local_addr()?.port();
+        let issuer_port = issuer_listener.local_addr()?.port();
+        let counters = Arc::new(Counters::default());
+
+        let secret = secret_answer();
+        let tally = Arc::clone(&counters);
+        serve(secrets, Arc::clone(&tls), delay, move |request| {
+            tally.secrets.fetch_add(1, Ordering::Relaxed);
+            request.starts_with("POST / ").then(|| ("application/x-amz-json-1.1", secret.clone()))
+        });
+
+        let keys = issuer.jwks();
+        let discovery = discovery(issuer_port);
+        let tally = Arc::clone(&counters);
+        serve(issuer_listener, tls, delay, move |request| {
+            let (counter, answer) = if request.starts_with(&format!("GET {JWKS_PATH} ")) {
+                (&tally.keys, keys.clone())
+            } else if request.starts_with("GET /.well-known/openid-configuration ") {
+                (&tally.discovery, discovery.clone())
+            } else {
+                return None;
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
+            Some(("application/json", answer))
+        });
+        Ok(Self { secrets_port, issuer_port, roots, counters })
+    }
+
+    pub fn asked(&self) -> Asked {
+        let read = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+        Asked {
+            secrets: read(&self.counters.secrets),
+            keys: read(&self.counters.keys),
+            discovery: read(&self.counters.discovery),
+        }
+    }
+
+    pub fn issuer(&self) -> String {
+        format!("https://localhost:{}", self.issuer_port)
+    }
+
+    pub fn jwks_uri(&self) -> String {
+        format!("{}{JWKS_PATH}", self.issuer())
+    }
+}
+
+const JWKS_PATH: &str = "/.well-known/jwks.json";
+
+impl std::ops::Sub for Asked {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            secrets: self.secrets - earlier.secrets,
+            keys: self.keys - earlier.keys,
+            discovery: self.discovery - earlier.discovery,
+        }
+    }
+}
+
+fn secret_answer() -> String {
+    let secret = json!({
+        "LIVEKIT_URL": tokens::SERVER_URL,
+        "LIVEKIT_API_KEY": tokens::API_KEY,
+        "LIVEKIT_API_SECRET": tokens::API_SECRET,
+    });
+    json!({
+        "ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:bench/livekit-AbCdEf",
+        "CreatedDate": 1_767_225_600.0,
+        "Name": tokens::SECRET_ID,
+        "SecretString": secret.to_string(),
+        "VersionId": "8a1f2c9e-0d37-4bb0-9f5e-3f1f1d7f2a11",
+        "VersionStages": ["AWSCURRENT"],
+    })
+    .to_string()
+}
+
+fn discovery(port: u16) -> String {
+    let at = |path: &str| format!("https://localhost:{port}{path}");
+    json!({
+        "issuer": at(""),
+        "authorization_endpoint": at("/authorize"),
+        "token_endpoint": at("/token"),
+        "userinfo_endpoint": at("/userinfo"),
+        "jwks_uri": at(JWKS_PATH),
+        "response_types_supported": ["code"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256", "ES256"],
+    })
+    .to_string()
+}
+
+/// A certificate for `localhost`, and a file with the system's roots and ours: reading some 140
+/// certificates is part of what a cold start costs.
+fn certificates(
+    roots: Roots,
+    directory: &std::path::Path,
+) -> Result<(Arc<ServerConfig>, PathBuf), Failure> {
+    // Two names: one name for both would make the leaf look as if it had signed itself.
+    let mut ca = CertificateParams::new(Vec::new())?;
+    ca.distinguished_name.push(DnType::CommonName, "bench CA");
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate()?)?;
+    let key = KeyPair::generate()?;
+    let mut leaf = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
+    leaf.distinguished_name.push(DnType::CommonName, "localhost");
+    let leaf = leaf.signed_by(&key, &ca)?;
+
+    let system = match roots {
+        Roots::Own => Some(String::new()),
+        Roots::System => SYSTEM_ROOTS.iter().find_map(|path| std::fs::read_to_string(path).ok()),
+    };
+    let roots = system.ok_or("no system roots: install ca-certificates")? + &ca.pem();
+    let path = directory.join("roots.pem");
+    std::fs::write(&path, roots)?;
+
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let tls = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], key)?;
+    Ok((Arc::new(tls), path))
+}
+
+/// Answers on threads of its own, for as long as the harness runs.
+fn serve<A>(listener: TcpListener, tls: Arc<ServerConfig>, delay: Duration, answer: A)
+where
+    A: Fn(&str) -> Option<(&'static str, String)> + Send + Sync + 'static,
+{
+    let answer = Arc::new(answer);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (tls, answer) = (Arc::clone(&tls), Arc::clone(&answer));
+            // A client that goes away in the middle is a function that was stopped.
+            std::thread::spawn(move || drop(converse(stream, tls, delay, &*answer)));
+        }
+    });
+}
+
+fn converse(
+    stream: TcpStream,
+    tls: Arc<ServerConfig>,
+    delay: Duration,
+    answer: &dyn Fn(&str) -> Option<(&'static str, String)>,
+) -> Result<(), Failure> {
+    stream.set_nodelay(true)?;
+    let mut stream = StreamOwned::new(ServerConnection::new(tls)?, stream);
+    let mut read = Vec::new();
+    let mut chunk = [0; 16 * 1024];
+    loop {
+        let count = stream.read(&mut chunk)?;
+        if count == 0 {
+            return Ok(());
+        }
+        read.extend_from_slice(&chunk[..count]);
+        let Some((request, _)) = http_request(&read)? else { continue };
+        read.clear();
+        hold(delay);
+        let response = answer(&request).map_or_else(
+            || "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned(),
+            |(kind, body)| {
+                format!(
+                    "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
+                    body.len()
+                )
+            },
+        );
+        stream.write_all(response.as_bytes())?;
+        stream.flush()?;
+    }
+}
+
+/// Waits as long as it says and no longer: sleeping alone would add what it takes to wake up.
+fn hold(delay: Duration) {
+    const WAKE_UP: Duration = Duration::from_micros(300);
+    let until = Instant::now() + delay;
+    std::thread::sleep(delay.saturating_sub(WAKE_UP));
+    while Instant::now() < until {
+        std::hint::spin_loop();
+    }
+}
