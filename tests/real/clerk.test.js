@@ -1,0 +1,246 @@
+// Clerk: session tokens that Clerk's own SDK accepts, tokens of the same key that are no session, and the profile from
+// the Backend API.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { createClerkClient, verifyToken } from '@clerk/backend';
+import * as jose from 'jose';
+import { CATEGORY, ORIGIN, SECRET_KEY, USERS, startClerk } from './support/clerk.js';
+import { DEV_LIVEKIT, event, startFunction, tokenEvent } from './support/lambda.js';
+import { startMoto } from './support/moto.js';
+import { judge } from './support/judge.js';
+import { eventually } from './support/processes.js';
+
+const ALICE = {
+  identity: 'alice@example.com',
+  name: 'Alice Ångström',
+  attributes: { imageUrl: 'https://img.example.com/alice.png' },
+};
+
+let clerk;
+before(async () => { clerk = await startClerk(); });
+after(() => clerk.stop());
+
+const trusting = (env) => startFunction({
+  ...DEV_LIVEKIT,
+  OIDC_PROVIDER: 'clerk',
+  OIDC_ISSUER: clerk.url,
+  OIDC_AUTHORIZED_PARTIES: ORIGIN,
+  CLERK_API_URL: clerk.url,
+  CLERK_SECRET_KEY: SECRET_KEY,
+  ...env,
+});
+
+/** Clerk's own verdict on a token: its claims, or an error. */
+const clerksVerdict = (token) => verifyToken(token, {
+  secretKey: SECRET_KEY, apiUrl: clerk.url, authorizedParties: [ORIGIN],
+});
+
+function assertProblem(answer, status, code) {
+  assert.equal(answer.status, status, String(answer.bytes));
+  assert.equal(answer.json.code, code);
+}
+
+describe('session tokens', () => {
+  let lambda;
+  before(async () => { lambda = await trusting(); });
+  after(() => lambda.stop());
+  const ask = async (...token) => lambda.invoke(tokenEvent(await clerk.sign(...token)));
+
+  test('what Clerk\'s SDK accepts; email, name and picture come from the Backend API, once', async () => {
+    const token = await clerk.sign('user_alice');
+    assert.equal((await clerksVerdict(token)).sub, 'user_alice');
+    await judge(await lambda.invoke(tokenEvent(token)), ALICE);
+    await judge(await ask('user_alice'), ALICE);
+    assert.equal(clerk.askedFor('user_alice'), 1);
+  });
+
+  test('Clerk\'s SDK reads the same user', async () => {
+    const { users } = createClerkClient({ secretKey: SECRET_KEY, apiUrl: clerk.url });
+    const user = await users.getUser('user_alice');
+    assert.equal(user.primaryEmailAddress.emailAddress, ALICE.identity);
+    assert.equal(user.fullName, ALICE.name);
+    assert.equal(user.imageUrl, ALICE.attributes.imageUrl);
+  });
+
+  test('a session of the time before categories and versions', async () => {
+    const claims = { v: undefined, sts: undefined, fva: undefined, jti: undefined };
+    const token = await clerk.sign('user_alice', claims, { cat: undefined });
+    await clerksVerdict(token);
+    await judge(await lambda.invoke(tokenEvent(token)), ALICE);
+  });
+
+  test('a session in an organization', async () => {
+    const o = { id: 'org_1', slg: 'acme', rol: 'admin', per: 'manage', fpm: '1' };
+    await judge(await ask('user_alice', { o }), ALICE);
+  });
+
+  /** What the operator's log says of each, and how the token differs from a session's. */
+  const others = {
+    'a token of a template': ['member cat', 'user_alice', { sid: undefined, sts: undefined }, { cat: CATEGORY.template }],
+    'a token of a template, in a session\'s clothes': ['member cat', 'user_alice', {}, { cat: CATEGORY.template }],
+    'no session at all': ['claim sid', 'user_alice', { sid: undefined }],
+    'somebody who has yet to finish signing in': ['claim sts', 'user_alice', { sts: 'pending' }],
+    'a machine': ['member cat', 'mch_1', { sid: undefined, sts: undefined }, { cat: CATEGORY.machine }],
+    'a machine, in a session\'s clothes': ['claim sub', 'mch_1'],
+    'an OAuth access token': ['member typ', 'user_alice', { scope: 'openid email' }, { typ: 'at+jwt', cat: undefined }],
+    'another page\'s session': ['azp', 'user_alice', { azp: 'https://evil.example.com' }],
+    'a session that no page is known of': ['azp', 'user_alice', { azp: undefined }],
+  };
+  for (const [name, [reason, ...parts]] of Object.entries(others)) {
+    test(`refused, though signed with the same key: ${name}`, async () => {
+      const token = await clerk.sign(...parts);
+      await jose.jwtVerify(token, jose.createLocalJWKSet(clerk.keySet), { issuer: clerk.url });
+      const before = lambda.log().length;
+      assertProblem(await lambda.invoke(tokenEvent(token)), 401, 'invalid_token');
+      const logged = () => lambda.log().slice(before).match(/"reason":"([^"]*)"/)?.[1];
+      assert.match(await eventually('the reason is logged', logged), new RegExp(reason));
+    });
+  }
+
+  test('of these, Clerk\'s own `verifyToken` refuses only some', async () => {
+    const refused = [];
+    for (const [name, [, ...parts]] of Object.entries(others)) {
+      await clerksVerdict(await clerk.sign(...parts)).catch(() => refused.push(name));
+    }
+    assert.deepEqual(refused, [
+      'a machine', 'an OAuth access token', 'another page\'s session', 'a session that no page is known of',
+    ]);
+  });
+
+  test('expired', async () => {
+    const now = Math.floor(Date.now() / 1000);
+    assertProblem(await ask('user_alice', { iat: now - 70, nbf: now - 80, exp: now - 10 }), 401, 'token_expired');
+  });
+});
+
+describe('the profile from the Backend API', () => {
+  let lambda;
+  before(async () => { lambda = await trusting(); });
+  after(() => lambda.stop());
+  const ask = async (subject) => lambda.invoke(tokenEvent(await clerk.sign(subject)));
+
+  test('no name', async () => judge(await ask('user_nora'), { identity: 'nora@example.com', name: 'Unnamed User' }));
+
+  test('no such user', async () => {
+    const answer = await ask('user_gone');
+    assertProblem(answer, 404, 'user_not_found');
+    assert.equal(answer.json.title, 'User not found');
+  });
+
+  test('no primary address, though there is another', async () => {
+    const answer = await ask('user_nomail');
+    assertProblem(answer, 404, 'email_not_set');
+    assert.equal(answer.json.title, 'Email address not set');
+  });
+
+  for (const subject of ['user_mallory', 'user_unasked']) {
+    test(`a primary address that is not verified: ${subject}`, async () => {
+      assertProblem(await ask(subject), 403, 'email_not_verified');
+    });
+  }
+
+  for (const subject of ['user_banned', 'user_locked']) {
+    test(`refused: ${subject}`, async () => assertProblem(await ask(subject), 401, 'invalid_token'));
+  }
+
+  test('too many requests: 503 with the wait that Clerk asks for, then the user', async () => {
+    clerk.trouble.set('user_alice', { status: 429, headers: { 'retry-after': '7' } });
+    const busy = await ask('user_alice');
+    assertProblem(busy, 503, 'unavailable');
+    assert.equal(busy.headers['retry-after'], '7');
+    clerk.trouble.clear();
+    await judge(await ask('user_alice'), ALICE);
+  });
+
+  for (const status of [500, 503, 302]) {
+    test(`the Backend API answers ${status}: 503, not a token without a name`, async () => {
+      clerk.trouble.set('user_nora2', { status, headers: { location: `${clerk.url}/v1/users/user_alice` } });
+      const answer = await ask('user_nora2');
+      assertProblem(answer, 503, 'unavailable');
+      const wait = Number(answer.headers['retry-after']);
+      assert.ok(Number.isInteger(wait) && wait >= 1 && wait <= 30, `${wait}`);
+    });
+  }
+
+  test('another user\'s record', async () => {
+    USERS.user_switched = USERS.user_alice;
+    assertProblem(await ask('user_switched'), 401, 'invalid_token');
+  });
+
+  test('a subject that reaches for another resource', async () => {
+    for (const subject of ['../jwks', 'user_alice/../user_nora', 'user_alice?x=', '..']) {
+      assertProblem(await ask(subject), 404, 'user_not_found');
+    }
+    const isKnown = (path) => /^\/(\.well-known\/jwks\.json|v1\/jwks|v1\/users\/[^/]+)$/.test(path);
+    assert.deepEqual(clerk.seen.filter((path) => !isKnown(path)), []);
+  });
+
+  test('neither the key nor anything personal is logged', () => {
+    assert.match(lambda.log(), /"code":"email_not_verified"/);
+    for (const text of [SECRET_KEY, 'alice', 'Ångström', '@']) assert.ok(!lambda.log().includes(text), text);
+  });
+});
+
+describe('other ways to set it up', () => {
+  const running = [];
+  const function_ = async (env) => {
+    running.push(await trusting(env));
+    return running.at(-1);
+  };
+  after(() => Promise.all(running.map((program) => program.stop())));
+
+  test('recognised from the issuer; a customized session token says everything, and nobody is asked', async () => {
+    const issuer = 'https://clerk.meet.example.com';
+    const lambda = await function_({
+      OIDC_PROVIDER: '', OIDC_ISSUER: issuer, OIDC_JWKS: JSON.stringify(clerk.keySet), CLERK_SECRET_KEY: 'sk_test_wrong',
+    });
+    const said = {
+      iss: issuer, email: ALICE.identity, email_verified: true, name: ALICE.name, picture: ALICE.attributes.imageUrl,
+    };
+    await judge(await lambda.invoke(tokenEvent(await clerk.sign('user_alice', said))), ALICE);
+    const pending = await clerk.sign('user_alice', { ...said, sts: 'pending' });
+    assertProblem(await lambda.invoke(tokenEvent(pending)), 401, 'invalid_token');
+  });
+
+  test('a wrong secret key is the operator\'s fault: 503', async () => {
+    const lambda = await function_({ CLERK_SECRET_KEY: 'sk_test_wrong' });
+    assertProblem(await lambda.invoke(tokenEvent(await clerk.sign('user_alice'))), 503, 'unavailable');
+  });
+
+  test('the key in the secret, beside others', async () => {
+    const moto = await startMoto();
+    running.push(moto);
+    const secret = {
+      LIVEKIT_API_KEY: 'devkey',
+      LIVEKIT_API_SECRET: 'secret',
+      CLERK_SECRET_KEY: SECRET_KEY,
+      BACKEND_API_KEYS: { app: 'a secret of another use' },
+    };
+    await moto.ask('CreateSecret', { Name: 'livekit', SecretString: JSON.stringify(secret) });
+    const lambda = await function_({
+      ...moto.env, LIVEKIT_SECRET_ID: 'livekit', LIVEKIT_API_KEY: '', LIVEKIT_API_SECRET: '', CLERK_SECRET_KEY: '',
+    });
+    await judge(await lambda.invoke(tokenEvent(await clerk.sign('user_alice'))), ALICE);
+  });
+
+  test('the session cookie, from a listed page alone', async () => {
+    const lambda = await function_({ SESSION_COOKIE: '__session', ALLOWED_ORIGINS: ORIGIN });
+    const token = await clerk.sign('user_alice');
+    const from = (origin) => lambda.invoke(event({
+      headers: { 'content-type': 'application/json', cookie: `theme=dark; __session=${token}`, ...(origin && { origin }) },
+      body: '{}',
+    }));
+    const answer = await from(ORIGIN);
+    await judge(answer, ALICE);
+    assert.equal(answer.headers['access-control-allow-credentials'], 'true');
+    for (const origin of ['https://evil.example.com', 'null', undefined]) {
+      assertProblem(await from(origin), 403, 'origin_not_allowed');
+    }
+  });
+
+  test('a session cookie and every origin: the function does not start, and says why', async () => {
+    const lambda = await function_({ SESSION_COOKIE: '__session', ALLOWED_ORIGINS: '*' });
+    await assert.rejects(lambda.invoke(tokenEvent(await clerk.sign('user_alice'))));
+    await eventually('the reason is logged', () => /ALLOWED_ORIGINS must list the origins/.test(lambda.log()));
+  });
+});

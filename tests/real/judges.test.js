@@ -1,0 +1,92 @@
+// LiveKit's server SDK and protocol package judge tokens for many kinds of request. The provider's key set is
+// given as JSON, so nothing but the function runs.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import * as jose from 'jose';
+import { TokenVerifier } from 'livekit-server-sdk';
+import { AUDIENCE, PEOPLE, newKey } from './support/issuer.js';
+import { DEV_LIVEKIT, startFunction, tokenEvent } from './support/lambda.js';
+import { PALETTE, judge } from './support/judge.js';
+
+const ISSUER = 'https://idp.example.com/realm';
+let key;
+const running = [];
+
+/** A bearer of `person`, signed by the provider's key. */
+async function bearer(person, claims = {}) {
+  return new jose.SignJWT({ ...PEOPLE[person], ...claims })
+    .setProtectedHeader({ alg: 'ES256', kid: key.kid })
+    .setIssuer(ISSUER).setAudience(AUDIENCE).setSubject(person).setIssuedAt().setExpirationTime('5m')
+    .sign(await jose.importJWK(key));
+}
+
+async function offline(env = {}) {
+  const { d, ...publicKey } = key;
+  const lambda = await startFunction({
+    ...DEV_LIVEKIT, OIDC_ISSUER: ISSUER, OIDC_AUDIENCE: AUDIENCE, OIDC_JWKS: JSON.stringify({ keys: [publicKey] }), ...env,
+  });
+  running.push(lambda);
+  return lambda;
+}
+
+before(async () => { key = await newKey('ES256'); });
+after(() => Promise.all(running.map((lambda) => lambda.stop())));
+
+describe('what the server SDK reads in a token', () => {
+  const ALICE = { identity: 'alice@example.com', name: 'Alice Ångström' };
+  const MANY = Object.fromEntries(Array.from({ length: 64 }, (_, index) => [`key.${index}`, `${index}`]));
+  const requests = [
+    ['an empty request', {}, {}],
+    ['a room', { room_name: 'standup' }, { room: 'standup' }],
+    ['a room with every kind of character', { room_name: 'Größe/空間:#?&=%20 😀' }, { room: 'Größe/空間:#?&=%20 😀' }],
+    ['a room of 256 bytes', { room_name: 'r'.repeat(256) }, { room: 'r'.repeat(256) }],
+    ['metadata', { participant_metadata: '{"a":"\\"quoted\\""}' }, { metadata: '{"a":"\\"quoted\\""}' }],
+    ['sixty-four attributes', { participant_attributes: MANY }, { attributes: MANY }],
+    ['camelCase', { roomName: 'standup', participantMetadata: 'm' }, { room: 'standup', metadata: 'm' }],
+    ['an empty room config', { room_config: {} }, {}],
+    ['an agent without a name', { room_config: { agents: [{}] } }, {}],
+    ['fields nobody knows', { room_name: 'standup', colour: 'red', room_config: { someday: 1 } }, { room: 'standup' }],
+  ];
+  let lambda;
+  before(async () => { lambda = await offline(); });
+
+  for (const [what, body, expected] of requests) {
+    test(what, async () => {
+      await judge(await lambda.invoke(tokenEvent(await bearer('alice'), body)), { ...ALICE, ...expected });
+    });
+  }
+
+  test('the same person has the same colour in every room', async () => {
+    const color = async (room) => {
+      const answer = await lambda.invoke(tokenEvent(await bearer('alice'), { room_name: room }));
+      return (await judge(answer, { ...ALICE, room })).attributes.color;
+    };
+    assert.equal(await color('one'), await color('two'));
+  });
+
+  test('a token that was tampered with, or another key, is refused', async () => {
+    const answer = await lambda.invoke(tokenEvent(await bearer('alice')));
+    const [head, body, signature] = answer.json.participant_token.split('.');
+    const claims = { ...JSON.parse(Buffer.from(body, 'base64url')), sub: 'bob@example.com' };
+    const forged = `${head}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.${signature}`;
+    await assert.rejects(new TokenVerifier('devkey', 'secret').verify(forged));
+    await assert.rejects(new TokenVerifier('otherkey', 'secret').verify(answer.json.participant_token));
+  });
+});
+
+test('identity as sub, a longer life, random colours', async () => {
+  const lambda = await offline({ PARTICIPANT_IDENTITY: 'sub', TOKEN_TTL_SECONDS: '3600', PRESENCE_COLOR: 'random' });
+  const colors = new Set();
+  for (let draw = 0; draw < 40; draw += 1) {
+    const answer = await lambda.invoke(tokenEvent(await bearer('alice')));
+    const claims = await judge(answer, { identity: 'alice', name: 'Alice Ångström', ttl: 3600 });
+    colors.add(claims.attributes.color);
+  }
+  assert.ok(colors.size > 1 && colors.size <= PALETTE.length, `${colors.size} colours in 40 draws`);
+});
+
+test('a device of its own', async () => {
+  const lambda = await offline({ PARTICIPANT_DEVICES: 'true' });
+  const answer = await lambda.invoke(tokenEvent(await bearer('alice'), { participant_identity: 'alice@example.com:phone-2' }));
+  await judge(answer, { identity: 'alice@example.com:phone-2', name: 'Alice Ångström' });
+});

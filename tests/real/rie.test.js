@@ -1,0 +1,169 @@
+// The release binary under AWS's Runtime Interface Emulator, its LiveKit keys from Secrets Manager (moto),
+// the provider's keys by discovery (oidc-provider).
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AUDIENCE, newKey, startIssuer } from './support/issuer.js';
+import { event, startFunction, tokenEvent } from './support/lambda.js';
+import { startMoto } from './support/moto.js';
+import { eventually } from './support/processes.js';
+import { judge } from './support/judge.js';
+import { signIn } from './support/sign_in.js';
+
+const SERVER = 'wss://livekit.example.com';
+/** A secret's value, told apart by its generation. */
+const keys = (generation) => ({
+  LIVEKIT_URL: SERVER,
+  LIVEKIT_API_KEY: `APIgeneration${generation}`,
+  LIVEKIT_API_SECRET: `${generation}`.repeat(40),
+});
+const expected = (generation) => ({
+  server: SERVER,
+  key: `APIgeneration${generation}`,
+  secret: `${generation}`.repeat(40),
+  identity: 'alice@example.com',
+  name: 'Alice Ångström',
+});
+
+let issuer;
+let moto;
+let alice;
+const running = [];
+
+/** The function, with the named secret, asking for it again after a second. */
+async function withSecret(id) {
+  const lambda = await startFunction({
+    ...moto.env,
+    OIDC_ISSUER: issuer.url,
+    OIDC_AUDIENCE: AUDIENCE,
+    LIVEKIT_SECRET_ID: id,
+    SECRET_TTL_SECONDS: '1',
+  });
+  running.push(lambda);
+  return lambda;
+}
+
+const put = (id, value) => moto.ask('PutSecretValue', {
+  SecretId: id, SecretString: typeof value === 'string' ? value : JSON.stringify(value),
+});
+const keyOf = (answer) => JSON.parse(Buffer.from(answer.json.participant_token.split('.')[1], 'base64url')).iss;
+
+/** Asks until the function has read its secret once more, and then again: each time that generation must sign. */
+async function keeps(lambda, generation) {
+  const before = moto.reads.length;
+  await eventually('the secret is read again', async () => {
+    await sleep(250);
+    await judge(await lambda.invoke(tokenEvent(alice)), expected(generation));
+    return moto.reads.length > before;
+  }, 14);
+  await judge(await lambda.invoke(tokenEvent(alice)), expected(generation));
+}
+
+/** A read is tried again no more than every ten seconds, so that is how long a new key may take. */
+async function turnsTo(lambda, generation) {
+  await eventually(`generation ${generation} signs`, async () => {
+    await sleep(250);
+    const answer = await lambda.invoke(tokenEvent(alice));
+    return answer.status === 201 && keyOf(answer) === `APIgeneration${generation}`;
+  }, 14);
+  await judge(await lambda.invoke(tokenEvent(alice)), expected(generation));
+}
+
+before(async () => {
+  issuer = await startIssuer({ keys: [await newKey('RS256')] });
+  moto = await startMoto();
+  alice = (await signIn(issuer, 'alice')).access_token;
+});
+
+after(async () => {
+  await Promise.all(running.map((lambda) => lambda.stop()));
+  await Promise.all([issuer.stop(), moto.stop()]);
+});
+
+describe('a secret that changes', () => {
+  let lambda;
+  before(async () => {
+    await moto.ask('CreateSecret', { Name: 'livekit/keys', SecretString: JSON.stringify(keys(1)) });
+    lambda = await withSecret('livekit/keys');
+  });
+
+  test('the first answer is 201', async () => {
+    const answer = await lambda.invoke(tokenEvent(alice, { room_name: 'standup' }));
+    await judge(answer, { ...expected(1), room: 'standup' });
+    assert.deepEqual(moto.reads, [{
+      action: 'secretsmanager.GetSecretValue', input: { SecretId: 'livekit/keys', VersionStage: 'AWSCURRENT' }, status: 200,
+    }]);
+  });
+
+  test('health is 200 and asks for no token', async () => {
+    assert.equal((await lambda.invoke(event({ method: 'GET', path: '/health' }))).status, 200);
+  });
+
+  test('a bad token is 401', async () => {
+    const answer = await lambda.invoke(tokenEvent(`${alice}x`));
+    assert.equal(answer.status, 401);
+    assert.match(answer.headers['www-authenticate'], /^Bearer/);
+    assert.equal(answer.json.code, 'invalid_token');
+  });
+
+  test('a rotated secret signs, without a restart', async () => {
+    await put('livekit/keys', keys(2));
+    await turnsTo(lambda, 2);
+  });
+
+  test('a malformed secret does not replace a good one', async () => {
+    await put('livekit/keys', '{"LIVEKIT_API_KEY": 7');
+    await keeps(lambda, 2);
+  });
+
+  test('a secret that is too short does not replace a good one', async () => {
+    await put('livekit/keys', { ...keys(3), LIVEKIT_API_SECRET: 'short' });
+    await keeps(lambda, 2);
+  });
+
+  test('the next good one is found', async () => {
+    await put('livekit/keys', keys(4));
+    await turnsTo(lambda, 4);
+  });
+
+  test('a deleted secret goes on signing', async () => {
+    await moto.ask('DeleteSecret', { SecretId: 'livekit/keys' });
+    await keeps(lambda, 4);
+    assert.equal(moto.reads.at(-1).status, 400, 'Secrets Manager refused it');
+  });
+
+  test('the log has a line for each request, and no secret, token, name or address', () => {
+    const log = lambda.log();
+    assert.match(log, /invalid_token/);
+    for (const generation of [1, 2, 3, 4]) assert.ok(!log.includes(keys(generation).LIVEKIT_API_SECRET));
+    for (const word of [alice, alice.split('.')[2], 'alice@example.com', 'Ångström']) assert.ok(!log.includes(word), word);
+  });
+});
+
+describe('a secret that is not there yet', () => {
+  let lambda;
+  before(async () => { lambda = await withSecret('livekit/later'); });
+
+  test('answers 503 and when to come back', async () => {
+    const answer = await lambda.invoke(tokenEvent(alice));
+    assert.equal(answer.status, 503);
+    assert.equal(answer.json.code, 'unavailable');
+    const wait = Number(answer.headers['retry-after']);
+    assert.ok(Number.isInteger(wait) && wait >= 1 && wait <= 30, answer.headers['retry-after']);
+  });
+
+  test('recovers without a restart', async () => {
+    await moto.ask('CreateSecret', { Name: 'livekit/later', SecretString: JSON.stringify(keys(5)) });
+    await turnsTo(lambda, 5);
+  });
+});
+
+test('Secrets Manager unreachable: what was read goes on signing', async () => {
+  const lambda = await withSecret('livekit/later');
+  await judge(await lambda.invoke(tokenEvent(alice)), expected(5));
+  await moto.stop();
+  for (let second = 0; second < 12; second += 1) {
+    await judge(await lambda.invoke(tokenEvent(alice)), expected(5));
+    await sleep(1000);
+  }
+});

@@ -1,0 +1,120 @@
+// An identity provider: npm's certified `oidc-provider`, with people to sign in as.
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import * as jose from 'jose';
+import { Provider } from 'oidc-provider';
+import MemoryAdapter from 'oidc-provider/lib/adapters/memory_adapter.js';
+
+export const AUDIENCE = 'https://meet.example.com';
+export const CLIENT = 'frontend';
+export const CALLBACK = 'http://127.0.0.1/callback';
+
+export const PEOPLE = {
+  alice: { email: 'alice@example.com', email_verified: true, name: 'Alice Ångström', picture: 'https://cdn.example.com/alice.png' },
+  nora: { email: 'nora@example.com', email_verified: true },
+  mallory: { email: 'alice@example.com', email_verified: false, name: 'Mallory' },
+  nomail: { name: 'No Mail' },
+};
+
+/** A key pair as a private JWK, named after its algorithm and `generation`. */
+export async function newKey(alg, generation = 1) {
+  const { privateKey } = await jose.generateKeyPair(alg, { extractable: true });
+  return { ...(await jose.exportJWK(privateKey)), alg, use: 'sig', kid: `${alg}-${generation}` };
+}
+
+/**
+ * Starts the provider. `port` and the issuer with it can be those of an earlier one: that is a key
+ * rotation. `profileInToken` puts email and name into access tokens, as many providers do. `seen`
+ * remembers the paths that were asked for.
+ */
+export async function startIssuer({ keys, port = 0, profileInToken = true }) {
+  const server = createServer().listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${server.address().port}`;
+
+  const issued = new Map();
+  const provider = new Provider(url, {
+    adapter: (model) => new Store(model, { issued, url, keys }),
+    jwks: { keys },
+    clients: [{
+      client_id: CLIENT,
+      application_type: 'native',
+      token_endpoint_auth_method: 'none',
+      redirect_uris: [CALLBACK],
+      grant_types: ['authorization_code'],
+      response_types: ['code'],
+      id_token_signed_response_alg: keys[0].alg,
+    }],
+    clientDefaults: { id_token_signed_response_alg: keys[0].alg },
+    claims: { email: ['email', 'email_verified'], profile: ['name', 'picture'] },
+    // Its ID tokens hold email and name too, as most providers' do.
+    conformIdTokenClaims: false,
+    cookies: { keys: ['a key for the sign-in cookies'] },
+    ttl: { AccessToken: 300, IdToken: 300, Grant: 3600, Session: 3600, Interaction: 300 },
+    findAccount: (_, id) => PEOPLE[id] && { accountId: id, claims: () => ({ sub: id, ...PEOPLE[id] }) },
+    extraTokenClaims: (_, token) => (profileInToken ? PEOPLE[token.accountId] : undefined),
+    formats: {
+      customizers: { jwt: (_, token, { payload }) => { issued.set(payload.jti, { ...token, ...payload }); } },
+    },
+    features: {
+      devInteractions: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        // The resource's last part names the algorithm: .../ES256.
+        getResourceServerInfo: (_, resource) => ({
+          scope: 'openid email profile',
+          audience: AUDIENCE,
+          accessTokenFormat: 'jwt',
+          jwt: { sign: { alg: resource.split('/').at(-1) } },
+        }),
+      },
+    },
+  });
+
+  const seen = [];
+  const answer = provider.callback();
+  server.on('request', (request, response) => {
+    seen.push(request.url);
+    answer(request, response);
+  });
+  return {
+    url,
+    port: server.address().port,
+    seen,
+    stop: async () => {
+      if (!server.listening) return;
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+/**
+ * The provider's storage. `oidc-provider` keeps no JWT access token, and at UserInfo it takes only a
+ * token that is stored and has no audience. Other providers (Auth0, Okta, Keycloak) take there the very
+ * token that an API gets, and roomkey has no other. So the lookup by value, which the provider leaves
+ * to its storage, finds a JWT too: verified against the provider's own keys, then the record that the
+ * provider made when it issued it, without the audience. All the rest of UserInfo is the provider's.
+ */
+class Store extends MemoryAdapter {
+  constructor(model, { issued, url, keys }) {
+    super(model);
+    if (model === 'AccessToken') {
+      this.issued = issued;
+      this.verify = (jwt) => jose.jwtVerify(jwt, jose.createLocalJWKSet({ keys: keys.map(publicPart) }), { issuer: url, typ: 'at+jwt' });
+    }
+  }
+
+  async find(id) {
+    if (!this.issued || id.split('.').length !== 3) return super.find(id);
+    const verified = await this.verify(id).catch(() => undefined);
+    if (!verified) return undefined;
+    const { aud, format, extra, ...record } = this.issued.get(verified.payload.jti);
+    return record;
+  }
+}
+
+function publicPart({ d, p, q, dp, dq, qi, ...rest }) {
+  return rest;
+}

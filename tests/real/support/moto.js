@@ -1,0 +1,63 @@
+// A stand-in for AWS Secrets Manager that speaks its protocol: moto, as a server.
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { eventually, freePort, listening, start, work } from './processes.js';
+
+/**
+ * Starts moto. `ask('CreateSecret', {...})` does to it what an operator does to Secrets Manager. The function
+ * reaches it through a counter: `reads` holds what was asked for, once it was answered.
+ */
+export async function startMoto() {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const program = start(`${work}/venv/bin/moto_server`, ['-H', '127.0.0.1', '-p', String(port)]);
+  await eventually('moto listens', () => listening(port), 30);
+
+  const ask = async (action, input) => {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/x-amz-json-1.1',
+        'x-amz-target': `secretsmanager.${action}`,
+        // moto reads the service out of the scope and does not check the signature.
+        authorization: 'AWS4-HMAC-SHA256 Credential=operator/20260101/us-east-1/secretsmanager/aws4_request, '
+          + 'SignedHeaders=host, Signature=0',
+      },
+      body: JSON.stringify({ ...input, ...(/Create|Put/.test(action) && { ClientRequestToken: crypto.randomUUID() }) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${action}: ${response.status} ${text}`);
+    return JSON.parse(text);
+  };
+
+  const reads = [];
+  const counter = createServer(async (request, response) => {
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const body = Buffer.concat(chunks);
+    const { host, connection, ...headers } = request.headers;
+    const answer = await fetch(url, { method: request.method, headers, body });
+    const bytes = Buffer.from(await answer.arrayBuffer());
+    response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') }).end(bytes, () => {
+      reads.push({ action: request.headers['x-amz-target'], input: JSON.parse(body), status: answer.status });
+    });
+  }).listen(0, '127.0.0.1');
+  await once(counter, 'listening');
+
+  return {
+    ask,
+    reads,
+    stop: async () => {
+      counter.closeAllConnections();
+      counter.close();
+      await program.stop();
+    },
+    /** What the function needs to find it. */
+    env: {
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: `http://127.0.0.1:${counter.address().port}`,
+      AWS_ACCESS_KEY_ID: 'testing',
+      AWS_SECRET_ACCESS_KEY: 'testing',
+      AWS_SESSION_TOKEN: 'testing',
+    },
+  };
+}

@@ -1,0 +1,106 @@
+// Background programs and ports. Whatever a suite starts here ends with the suite.
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+export const repository = fileURLToPath(new URL('../../../', import.meta.url));
+export const work = `${repository}.ci/work`;
+export const bootstrap = process.env.BOOTSTRAP ?? `${repository}target/release/bootstrap`;
+
+const execute = promisify(execFile);
+const running = new Set();
+process.on('exit', () => running.forEach((child) => signal(child, 'SIGKILL')));
+process.on('SIGTERM', () => process.exit(143));
+
+/** A port that is free now. */
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Asks `probe` until it says something true, for at most `seconds`. */
+export async function eventually(what, probe, seconds = 15) {
+  const end = Date.now() + seconds * 1000;
+  let last;
+  while (Date.now() < end) {
+    try {
+      last = await probe();
+      if (last) return last;
+    } catch (error) {
+      last = error;
+    }
+    await sleep(50);
+  }
+  throw new Error(`${what}: not within ${seconds} s (last: ${last})`);
+}
+
+/** True once something listens on the port. */
+export async function listening(port, host = '127.0.0.1') {
+  const socket = connect(port, host);
+  try {
+    await once(socket, 'connect');
+    return true;
+  } finally {
+    socket.destroy();
+  }
+}
+
+/**
+ * Starts a program in a process group of its own. `timeout` ends it even where the suite is killed
+ * before it can clean up.
+ */
+export function start(command, args, { env = process.env, cwd = repository, seconds = 900 } = {}) {
+  const child = spawn('timeout', ['--kill-after=5', String(seconds), command, ...args], {
+    cwd,
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const program = { child, output: '', exited: once(child, 'exit') };
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text) => { program.output += text; });
+  }
+  running.add(child);
+  program.exited.then(() => running.delete(child));
+  program.stop = async (first = 'SIGTERM', graceSeconds = 10) => {
+    signal(child, first);
+    const late = setTimeout(() => signal(child, 'SIGKILL'), graceSeconds * 1000);
+    await program.exited;
+    clearTimeout(late);
+  };
+  return program;
+}
+
+function signal(child, name) {
+  try {
+    process.kill(-child.pid, name);
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
+}
+
+/** Runs a short program to its end; nothing else runs meanwhile. A failure throws, with all it printed. */
+export function run(command, args, options = {}) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd: repository, encoding: 'utf8', timeout: 60_000, maxBuffer: 1 << 26, ...options,
+  });
+  if (error) throw error;
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}\n${stdout}\n${stderr}`);
+  return { stdout, stderr };
+}
+
+/** Runs a program to its end beside others and gives what it printed to stdout. */
+export async function output(command, args, options = {}) {
+  try {
+    return (await execute(command, args, { cwd: repository, timeout: 120_000, maxBuffer: 1 << 26, ...options })).stdout;
+  } catch (error) {
+    throw new Error(`${error.message}\n${error.stdout}\n${error.stderr}`);
+  }
+}
