@@ -172,6 +172,13 @@ fn secrets<L: Fn(&str) -> Option<String>>(
         let region = reader.required("AWS_REGION", |text| Ok(text.to_owned()));
         let key = reader.required("AWS_ACCESS_KEY_ID", |text| Ok(text.to_owned()));
         let secret = reader.required("AWS_SECRET_ACCESS_KEY", |text| Ok(text.to_owned()));
+        for name in &hs256_names {
+            if reader.text(name).is_some() {
+                // Ignoring it would leave key sets in force that it is meant to replace.
+                let reason = "stands beside LIVEKIT_SECRET_ID: put it into that secret";
+                reader.fault(name.clone(), reason);
+            }
+        }
         let session = reader.text("AWS_SESSION_TOKEN");
         let endpoint = reader
             .text("AWS_ENDPOINT_URL_SECRETS_MANAGER")

@@ -30,7 +30,7 @@ async fn main() -> ExitCode {
             as_json = true;
         } else {
             eprintln!("usage: doctor [--json] < token");
-            return ExitCode::from(2);
+            return ExitCode::FAILURE;
         }
     }
     let report = examine().await;

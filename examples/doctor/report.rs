@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use roomkey::text;
 use serde_json::{Value, json};
 
 /// One thing that was looked at.
@@ -41,7 +42,7 @@ impl Finding {
     }
 
     fn new(check: &str, outcome: Outcome, detail: &str) -> Self {
-        Self { check: check.to_owned(), outcome, detail: detail.to_owned() }
+        Self { check: check.to_owned(), outcome, detail: harmless(detail) }
     }
 }
 
@@ -108,4 +109,13 @@ impl Report {
             .collect();
         json!({ "accepted": self.is_good(), "findings": findings })
     }
+}
+
+/// What a token says may hold escape sequences, which are not for this terminal.
+fn harmless(text: &str) -> String {
+    let is_harmless =
+        |character: char| character == '\n' || text::is_plain(character.encode_utf8(&mut [0; 4]));
+    text.chars()
+        .map(|character| if is_harmless(character) { character } else { '\u{fffd}' })
+        .collect()
 }

@@ -71,7 +71,18 @@ pub(super) fn read<L: Fn(&str) -> Option<String>>(
         clock_skew: clock_skew?,
         limits: Limits { ttl: ttl?, cooldown: cooldown?, max_age: MAX_AGE },
     };
-    read.into_iter().map(|partial| partial.map(|partial| partial.with(&common))).collect()
+    let issuers: Vec<IssuerConfig> = read
+        .into_iter()
+        .map(|partial| partial.map(|partial| partial.with(&common)))
+        .collect::<Option<_>>()?;
+    let is_another = |(place, issuer): (usize, &IssuerConfig)| {
+        issuers[..place].iter().all(|before| !before.verifier.is_of(issuer.verifier.issuer()))
+    };
+    if !issuers.iter().enumerate().all(is_another) {
+        reader
+            .fault("OIDC_ISSUER", "must not list an issuer twice, not in another spelling either");
+    }
+    Some(issuers)
 }
 
 /// What belongs to one issuer alone.

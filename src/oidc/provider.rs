@@ -61,6 +61,8 @@ pub enum IssuerForm {
     HostStarts(&'static str),
     /// Holds this.
     Holds(&'static str),
+    /// The first segment of its path is this.
+    FirstSegment(&'static str),
     /// The first, but not the second.
     But(&'static IssuerForm, &'static IssuerForm),
 }
@@ -106,12 +108,14 @@ pub enum Must {
     Be(&'static [&'static str]),
     /// One of these texts, or absent.
     BeOrBeAbsent(&'static [&'static str]),
-    /// There.
+    /// There, and not empty.
     BePresent,
     /// Absent.
     BeAbsent,
     /// No text, or one that does not start with this.
     NotStart(&'static str),
+    /// No text, or one that does not end with this.
+    NotEnd(&'static str),
     /// This text; or the other one, where `OIDC_AUDIENCE` says whom it is for.
     BeOrWithAudience(&'static str, &'static str),
     /// Absent, unless `OIDC_AUDIENCE` says whom the token is for.
@@ -196,6 +200,7 @@ impl IssuerForm {
             Self::HostEnds(form) => host().is_some_and(|host| host.ends_with(form)),
             Self::HostStarts(form) => host().is_some_and(|host| host.starts_with(form)),
             Self::Holds(form) => issuer.contains(form),
+            Self::FirstSegment(form) => first_segment(issuer) == Some(form),
             Self::But(form, exception) => form.matches(issuer) && !exception.matches(issuer),
         }
     }
@@ -235,10 +240,13 @@ impl Must {
         match self {
             Self::Be(texts) => is_one_of(texts),
             Self::BeOrBeAbsent(texts) => value.is_none() || is_one_of(texts),
-            Self::BePresent => value.is_some_and(|value| !value.is_null()),
+            Self::BePresent => value.is_some_and(|value| !value.is_null() && *value != ""),
             Self::BeAbsent => value.is_none(),
             Self::NotStart(prefix) => {
                 !value.and_then(Value::as_str).is_some_and(|text| text.starts_with(prefix))
+            }
+            Self::NotEnd(suffix) => {
+                !value.and_then(Value::as_str).is_some_and(|text| text.ends_with(suffix))
             }
             Self::BeOrWithAudience(text, other) => {
                 is_one_of(&[text]) || (has_audience && is_one_of(&[other]))

@@ -2,7 +2,7 @@
 //! says for each what to set, and what its trap is.
 
 use super::profile::Source;
-use super::provider::IssuerForm::{But, Holds, HostEnds, HostStarts, Is, Starts};
+use super::provider::IssuerForm::{But, FirstSegment, Holds, HostEnds, HostStarts, Is, Starts};
 use super::provider::{KeyLocation, Must, Provider, Rule, Substitute};
 
 /// `typ` of plain JWTs ([RFC 7519 §5.1](https://www.rfc-editor.org/rfc/rfc7519#section-5.1)).
@@ -76,7 +76,11 @@ const AUTH0: Provider = Provider {
     name: "auth0",
     issuers: &[HostEnds(".auth0.com")],
     keys: KeyLocation::Behind("/.well-known/jwks.json"),
-    claims: &[rule("gty", Must::NotStart("client-credentials")), NOT_A_MACHINE],
+    claims: &[
+        rule("gty", Must::NotStart("client-credentials")),
+        rule("sub", Must::NotEnd("@clients")),
+        NOT_A_MACHINE,
+    ],
     console: "request the scopes openid, email and profile besides your API's audience, so that UserInfo answers with both; or add namespaced claims in a post-login Action",
     ..GENERIC
 };
@@ -114,6 +118,8 @@ const OKTA: Provider = Provider {
     ..GENERIC
 };
 
+const NO_TENANT: &str = "is not a tenant's: put the tenant's id into its path";
+
 /// Microsoft Entra ID. The API's manifest decides between the issuer's two forms. Tokens without
 /// `scp` are ID tokens or an application's own. `email` is an optional claim that nobody vouches for
 /// except through `xms_edov`; UserInfo is Graph's and takes no token of ours.
@@ -121,19 +127,10 @@ const ENTRA: Provider = Provider {
     name: "entra",
     issuers: &[Starts("https://login.microsoftonline.com/"), Starts("https://sts.windows.net/")],
     unusable: &[
-        (
-            Starts("https://login.microsoftonline.com/common/"),
-            "is not a tenant's: put the tenant's id in the place of common",
-        ),
-        (
-            Starts("https://login.microsoftonline.com/organizations/"),
-            "is not a tenant's: put the tenant's id in the place of organizations",
-        ),
-        (
-            Starts("https://login.microsoftonline.com/consumers/"),
-            "is not a tenant's: put the tenant's id in the place of consumers",
-        ),
-        (Holds("{"), "is a template: put the tenant's id in its place"),
+        (FirstSegment("common"), NO_TENANT),
+        (FirstSegment("organizations"), NO_TENANT),
+        (FirstSegment("consumers"), NO_TENANT),
+        (Holds("{"), NO_TENANT),
     ],
     keys: KeyLocation::At("https://login.microsoftonline.com/{first}/discovery/v2.0/keys"),
     types: JWT,
@@ -198,6 +195,8 @@ const KEYCLOAK: Provider = Provider {
     claims: &[
         rule("typ", Must::Be(&["Bearer"])),
         rule("preferred_username", Must::NotStart("service-account-")),
+        rule("clientHost", Must::BeAbsent),
+        rule("clientAddress", Must::BeAbsent),
     ],
     console: "give the client the scopes email and profile (Client scopes), and do not use lightweight access tokens",
     ..GENERIC
@@ -230,6 +229,7 @@ const ZITADEL: Provider = Provider {
         rule("nonce", Must::BeAbsent),
         rule("at_hash", Must::BeAbsent),
         rule("c_hash", Must::BeAbsent),
+        rule("auth_time", Must::BeAbsent),
         NOT_A_MACHINE,
     ],
     console: "request the scopes openid, email and profile, and set the application's token type to JWT",

@@ -13,8 +13,8 @@ use super::client::FetchError;
 pub struct Limits {
     /// Age at which it is fetched again, while the old one goes on serving.
     pub ttl: Duration,
-    /// Least time between two fetches, whether they succeed or fail: whatever comes in, the upstream
-    /// is asked no more often.
+    /// How long a failure waits, and how long callers who miss something in the value: whatever comes
+    /// in, the upstream is asked no more often. A value that is merely old does not wait for it.
     pub cooldown: Duration,
     /// Age at which it no longer serves: a withdrawn key or secret dies with it.
     pub max_age: Duration,
@@ -98,7 +98,8 @@ impl<T: Send + Sync + 'static> LastGood<T> {
         {
             let mut state = self.inner.lock();
             if let Some((value, age)) = state.servable(now, self.inner.limits) {
-                if age > self.inner.limits.ttl {
+                let may_be_asked = state.failure.is_none() || !self.is_cooling(&state, now);
+                if age > self.inner.limits.ttl && may_be_asked {
                     self.start(&mut state, now);
                 }
                 return Ok(value);
@@ -118,7 +119,9 @@ impl<T: Send + Sync + 'static> LastGood<T> {
         let mut landed = self.inner.landed.subscribe();
         let is_fetching = {
             let mut state = self.inner.lock();
-            self.start(&mut state, now);
+            if !self.is_cooling(&state, now) {
+                self.start(&mut state, now);
+            }
             state.is_fetching
         };
         if is_fetching {
@@ -147,11 +150,14 @@ impl<T: Send + Sync + 'static> LastGood<T> {
         self.inner.lock().servable(now, self.inner.limits).map(|(value, _)| value)
     }
 
-    /// Starts a fetch, unless one is under way or the cool-down forbids it.
+    /// Whether the last fetch began less than a cool-down ago.
+    fn is_cooling(&self, state: &State<T>, now: SystemTime) -> bool {
+        state.tried.is_some_and(|tried| distance(now, tried) < self.inner.limits.cooldown)
+    }
+
+    /// Starts a fetch, unless one is under way.
     fn start(&self, state: &mut State<T>, now: SystemTime) {
-        let is_cooling =
-            state.tried.is_some_and(|tried| distance(now, tried) < self.inner.limits.cooldown);
-        if state.is_fetching || is_cooling {
+        if state.is_fetching {
             return;
         }
         state.is_fetching = true;

@@ -1,6 +1,6 @@
-//! The README's table of variables is the code's.
+//! The README's table of variables is the code's, and so is the template's list.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use roomkey::config::VARIABLES;
@@ -32,4 +32,21 @@ fn lists_every_variable_with_its_default() {
         let known = VARIABLES.iter().any(|variable| variable.name == name);
         assert!(known, "the README documents {name}, which the code does not read");
     }
+}
+
+/// `sam local` hands on only what the template declares.
+#[test]
+fn the_template_declares_every_variable() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml");
+    let template = fs::read_to_string(path).expect("template.yaml");
+    let declared: BTreeSet<&str> = template
+        .lines()
+        .skip_while(|line| line.trim() != "Variables:")
+        .skip(1)
+        .take_while(|line| line.starts_with("          "))
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .filter_map(|line| line.trim().split(':').next())
+        .collect();
+    let read: BTreeSet<&str> = VARIABLES.iter().map(|variable| variable.name).collect();
+    assert_eq!(declared, read);
 }

@@ -4,6 +4,7 @@
 mod app;
 mod bootstrap;
 mod call;
+mod fake_directory;
 mod fake_idp;
 mod fake_secrets_manager;
 mod fault;
@@ -12,11 +13,13 @@ mod keys;
 mod reply;
 mod runtime_api;
 mod server;
+mod tenant;
 mod tokens;
 
 pub(crate) use app::{API_KEY, API_SECRET, Env, ISSUER};
 pub(crate) use bootstrap::Bootstrap;
 pub(crate) use call::Call;
+pub(crate) use fake_directory::FakeDirectory;
 pub(crate) use fake_idp::{FakeIdp, Route};
 pub(crate) use fake_secrets_manager::{FakeSecretsManager, SecretFault};
 pub(crate) use fault::Fault;
@@ -24,6 +27,7 @@ pub(crate) use keys::{Key, key_set, weak};
 pub(crate) use reply::Reply;
 pub(crate) use runtime_api::Outcome;
 pub(crate) use server::Server;
+pub(crate) use tenant::Tenant;
 pub(crate) use tokens::{
     NOW, at, claims, clock, decode_part, encode_part, extend, merge, now, text, today, token,
 };

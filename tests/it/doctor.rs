@@ -1,0 +1,235 @@
+//! The doctor: what it says of a token, and what it keeps to itself. `cargo test` builds it beside
+//! the tests.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::support::{Env, FakeDirectory, FakeIdp, Key, Route, extend, key_set, merge, today};
+
+/// A person whom no output may name.
+const EMAIL: &str = "ada.quux@private.example";
+const NAME: &str = "Ada Quuxworth";
+const PICTURE: &str = "https://img.private.example/quux.png";
+
+/// What the doctor made of a token.
+struct Finding {
+    status: Option<i32>,
+    output: String,
+}
+
+impl Finding {
+    /// The checks that failed, of a report for scripts.
+    #[track_caller]
+    fn failed(&self) -> Vec<String> {
+        let report: Value = serde_json::from_str(&self.output).expect(&self.output);
+        let findings = report["findings"].as_array().unwrap();
+        for finding in findings {
+            for member in ["check", "outcome", "detail"] {
+                assert!(finding[member].is_string(), "{member} in {finding}");
+            }
+        }
+        let failed = findings.iter().filter(|finding| finding["outcome"] == "fail");
+        let failed: Vec<_> =
+            failed.map(|finding| finding["check"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(report["accepted"], failed.is_empty());
+        assert_eq!(self.status, Some(i32::from(!failed.is_empty())), "{}", self.output);
+        failed
+    }
+}
+
+/// Runs the doctor with `env` and nothing else; `input` is its standard input.
+async fn doctor(env: &Env, arguments: &[&str], input: impl AsRef<[u8]>) -> Finding {
+    let directory = PathBuf::from(env!("CARGO_BIN_EXE_bootstrap"));
+    let path = directory.parent().unwrap().join("examples/doctor");
+    assert!(path.exists(), "no {}: `cargo build --example doctor` makes it", path.display());
+    let mut child = Command::new(path)
+        .args(arguments)
+        .env_clear()
+        .envs(env.variables())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    // It need not read all of it, or any.
+    let _closed = child.stdin.take().unwrap().write_all(input.as_ref()).await;
+    let output = timeout(Duration::from_secs(20), child.wait_with_output()).await;
+    let output = output.expect("it ends by itself").unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    Finding { status: output.status.code(), output: String::from_utf8_lossy(&text).into_owned() }
+}
+
+/// Insists that neither the token nor whose it is can be read.
+#[track_caller]
+fn tells_nothing(output: &str, token: &str, row: &str) {
+    for part in token.split('.').filter(|part| part.len() > 8) {
+        assert!(!output.contains(part), "{row}: a part of the token in {output}");
+    }
+    for word in [EMAIL, NAME, PICTURE, "quux", "Quux"] {
+        assert!(!output.contains(word), "{row}: {word} in {output}");
+    }
+}
+
+fn person() -> Value {
+    let who = json!({ "email": EMAIL, "email_verified": true, "name": NAME, "picture": PICTURE });
+    extend(who, &today())
+}
+
+#[tokio::test]
+async fn a_token_that_would_be_accepted() {
+    let idp = FakeIdp::start();
+    let token = idp.token(&person());
+    for input in [token.clone(), format!("{token}\n"), format!("Bearer {token}\r\n")] {
+        let found = doctor(&Env::online(&idp), &["--json"], &input).await;
+        assert_eq!(found.failed(), Vec::<String>::new(), "{}", found.output);
+        tells_nothing(&found.output, &token, "json");
+    }
+    let found = doctor(&Env::online(&idp), &[], &token).await;
+    assert_eq!(found.status, Some(0), "{}", found.output);
+    tells_nothing(&found.output, &token, "text");
+    assert!(!found.output.contains('\u{1b}'), "no colours without a terminal: {}", found.output);
+    for word in ["would be accepted", "signature", "audience", "expiry", "policy", "participant"] {
+        assert!(found.output.contains(word), "no {word} in {}", found.output);
+    }
+}
+
+#[tokio::test]
+async fn every_check_that_fails_is_named() {
+    let idp = FakeIdp::start();
+    let env = Env::online(&idp);
+    let with = |change: Value| idp.token(&extend(person(), &change));
+    let stranger = Key::stranger();
+    let mut unknown = Key::rsa_next();
+    unknown.kid = "gone";
+    let header = |change: Value| {
+        let claims = merge(crate::support::claims(), &person());
+        let key = Key::rsa();
+        key.sign(&merge(key.header(), &change), &merge(claims, &json!({ "iss": idp.issuer() })))
+    };
+    let past = today()["exp"].as_u64().unwrap() - 4_000;
+    #[rustfmt::skip]
+    let rows = [
+        ("no token",            String::new(),                                        vec!["token"]),
+        ("blanks",              " \n".to_owned(),                                     vec!["token"]),
+        ("opaque",              "dGhpcyBpcyBvcGFxdWU".to_owned(),                     vec!["header"]),
+        ("alg none",            header(json!({ "alg": "none" })),                     vec!["header"]),
+        ("crit",                header(json!({ "crit": ["x"] })),                     vec!["header"]),
+        ("an unknown key",      idp.token_by(&unknown, &person()),                    vec!["key"]),
+        ("a stranger's",        idp.token_by(&stranger, &person()),                   vec!["signature"]),
+        ("another issuer",      with(json!({ "iss": "https://x.example" })),          vec!["issuer"]),
+        ("another audience",    with(json!({ "aud": "shop" })),                       vec!["audience"]),
+        ("expired",             with(json!({ "exp": past })),                         vec!["expiry"]),
+        ("not yet",             with(json!({ "nbf": past + 8_000 })),                 vec!["not before, issued at"]),
+        ("no subject",          with(json!({ "sub": null })),                         vec!["subject"]),
+        ("two things",          with(json!({ "aud": "shop", "exp": past })),          vec!["audience", "expiry"]),
+        ("an unverified email", with(json!({ "email_verified": false })),             vec!["email"]),
+        ("an empty email",      with(json!({ "email": "" })),                         vec!["email"]),
+    ];
+    for (name, token, expected) in rows {
+        let found = doctor(&env, &["--json"], &token).await;
+        assert_eq!(found.failed(), expected, "{name}: {}", found.output);
+        tells_nothing(&found.output, &token, name);
+        let found = doctor(&env, &[], &token).await;
+        assert_eq!(found.status, Some(1), "{name}: {}", found.output);
+        assert!(found.output.contains("would be refused"), "{name}: {}", found.output);
+        tells_nothing(&found.output, &token, name);
+    }
+    let found = doctor(&env, &["--json"], b"\xff\xfe").await;
+    assert_eq!(found.failed(), ["token"]);
+    let parties = env.without("OIDC_AUDIENCE").with("OIDC_AUTHORIZED_PARTIES", "web");
+    let found = doctor(&parties, &["--json"], with(json!({ "azp": "shop", "nonce": "n" }))).await;
+    assert_eq!(found.failed(), ["kind of token", "authorized party"]);
+}
+
+#[tokio::test]
+async fn nobody_is_shown_the_token() {
+    let idp = FakeIdp::start();
+    let directory = FakeDirectory::start();
+    let bare = extend(
+        person(),
+        &json!({ "email": null, "email_verified": null, "name": null, "picture": null }),
+    );
+    let token = idp.token(&bare);
+    let env = Env::online(&idp)
+        .with("PROFILE_SOURCE", "claims,userinfo,clerk")
+        .with("CLERK_API_URL", &directory.url())
+        .with("CLERK_SECRET_KEY", FakeDirectory::KEY);
+    let found = doctor(&env, &["--json"], &token).await;
+    assert_eq!(found.failed(), Vec::<String>::new(), "{}", found.output);
+    for word in ["UserInfo", "Clerk"] {
+        assert!(found.output.contains(word), "no {word} in {}", found.output);
+    }
+    assert!(!found.output.contains(FakeDirectory::KEY), "{}", found.output);
+    assert_eq!((idp.counts(), directory.count()), ((1, 1, 0), 0));
+    assert_eq!(idp.strays(), Vec::<String>::new());
+    let signature = token.rsplit('.').next().unwrap();
+    for route in [Route::Discovery, Route::Jwks] {
+        let asked = format!("{:?}", idp.asked(route));
+        assert!(!asked.contains(signature) && !asked.contains("authorization"), "{asked}");
+    }
+    let only_claims = env.with("PROFILE_SOURCE", "claims");
+    let found = doctor(&only_claims, &["--json"], &token).await;
+    assert_eq!(found.failed(), ["email and name"], "{}", found.output);
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_down() {
+    let idp = FakeIdp::start();
+    idp.down();
+    let found = doctor(&Env::online(&idp), &["--json"], idp.token(&person())).await;
+    assert_eq!(found.failed(), ["keys"], "{}", found.output);
+}
+
+#[tokio::test]
+async fn variables_that_cannot_be_used() {
+    let secret = "a-secret-of-31-bytes-is-short!!";
+    let env = Env::offline()
+        .without("OIDC_AUDIENCE")
+        .with("CLOCK_SKEW_SECONDS", "soon")
+        .with("LIVEKIT_API_SECRET", secret);
+    let found = doctor(&env, &["--json"], "").await;
+    assert_eq!(found.failed(), ["configuration"]);
+    for name in ["OIDC_AUDIENCE", "CLOCK_SKEW_SECONDS", "LIVEKIT_API_SECRET"] {
+        assert!(found.output.contains(name), "no {name} in {}", found.output);
+    }
+    assert!(!found.output.contains(secret) && !found.output.contains("soon"), "{}", found.output);
+    let found = doctor(&Env::nothing(), &["--json"], "").await;
+    assert_eq!(found.failed(), ["configuration"]);
+    let found = doctor(&Env::offline(), &["--yaml"], "").await;
+    assert!(found.status.is_some_and(|status| status != 0), "{}", found.output);
+}
+
+#[tokio::test]
+async fn among_several_issuers() {
+    let env = Env::offline()
+        .with("OIDC_ISSUER", "app=https://app.idp.example,staff=https://staff.idp.example")
+        .with("OIDC_APP_JWKS", &key_set(&[&Key::rsa()]).to_string())
+        .with("OIDC_APP_AUDIENCE", "app-api")
+        .with("OIDC_APP_PROFILE_SOURCE", "claims")
+        .with("OIDC_STAFF_JWKS", &key_set(&[&Key::rsa_next()]).to_string())
+        .with("OIDC_STAFF_AUDIENCE", "staff-api")
+        .with("OIDC_STAFF_PROFILE_SOURCE", "claims");
+    let key = Key::rsa();
+    let token = |iss: &str, aud: &str| {
+        let claims = merge(crate::support::claims(), &person());
+        key.sign(&key.header(), &merge(claims, &json!({ "iss": iss, "aud": aud })))
+    };
+    for (iss, aud, expected) in [
+        ("https://app.idp.example", "app-api", vec![]),
+        ("https://app.idp.example", "staff-api", vec!["audience"]),
+        ("https://staff.idp.example", "staff-api", vec!["key"]),
+        ("https://x.idp.example", "app-api", vec!["issuer"]),
+    ] {
+        let token = token(iss, aud);
+        let found = doctor(&env, &["--json"], &token).await;
+        assert_eq!(found.failed(), expected, "{iss} {aud}: {}", found.output);
+        tells_nothing(&found.output, &token, iss);
+    }
+}

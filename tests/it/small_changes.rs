@@ -1,0 +1,59 @@
+//! A flood of small changes to a good token, on the verifier itself.
+
+use roomkey::oidc::issuer::KeySource;
+use roomkey::oidc::jwks::Lookup;
+
+use crate::support::{Env, Key, claims, key_set, now};
+
+/// How many changes are tried for each kind of key: 100,000 in all, most where it costs least.
+const TIMES: [(fn() -> Key, usize); 3] =
+    [(Key::ed25519, 80_000), (Key::p256, 10_000), (Key::rsa, 10_000)];
+
+/// What a character becomes: those of a token, and some that are near.
+const CHARACTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ ";
+
+/// One character of a good token is changed, left out or added.
+#[test]
+fn none_is_accepted() {
+    // xorshift64*, with a seed that never changes.
+    let mut state = 0x2026_0101_u64;
+    let mut below = |limit: usize| {
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        let drawn = state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
+        usize::try_from(drawn).unwrap() % limit
+    };
+    for (key, times) in TIMES {
+        none_of_one_key_is_accepted(&key(), times, &mut below);
+    }
+}
+
+fn none_of_one_key_is_accepted(key: &Key, times: usize, below: &mut impl FnMut(usize) -> usize) {
+    let env = Env::offline().with("OIDC_JWKS", &key_set(&[key]).to_string());
+    let issuer = env.config().unwrap_or_else(|fault| panic!("{fault}")).issuers.remove(0);
+    let KeySource::Given(keys) = issuer.keys else { panic!("the keys are given") };
+    let accepts = |token: &str| {
+        issuer.verifier.read(token).is_ok_and(|jwt| match keys.find(&jwt) {
+            Lookup::Found(key) => issuer.verifier.verify(&jwt, key, now()).is_ok(),
+            _ => false,
+        })
+    };
+    let good = key.sign(&key.header(), &claims());
+    assert!(accepts(&good), "the token itself");
+    let mut changed = 0;
+    while changed < times {
+        let mut bytes = good.clone().into_bytes();
+        let (place, character) = (below(bytes.len()), CHARACTERS[below(CHARACTERS.len())]);
+        match below(8) {
+            0 => drop(bytes.remove(place)),
+            1 => bytes.insert(place, character),
+            _ => bytes[place] = character,
+        }
+        let token = String::from_utf8(bytes).unwrap();
+        if token != good {
+            changed += 1;
+            assert!(!accepts(&token), "{}, change {changed}: {token}", key.kid);
+        }
+    }
+}
