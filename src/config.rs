@@ -11,11 +11,11 @@ use tracing_subscriber::filter::LevelFilter;
 use zeroize::Zeroizing;
 
 use crate::cors::Cors;
-use crate::exchange::{ClientField, Identity, Rules};
 use crate::logging;
 use crate::oidc::issuer::KeySource;
 use crate::oidc::profile::Needs;
 use crate::presence::{Choice, Presence, parse_palette};
+use crate::rules::{ClientField, Identity, Rules};
 use crate::secrets::{Secrets, SecretsManager, is_local_livekit_url};
 use crate::shared_key::SECRET_BYTES;
 use crate::upstream::client::is_https_or_loopback;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use aws_lc_rs::rand;
 use futures_util::future::join_all;
@@ -21,60 +21,9 @@ use crate::oidc::profiles::Profiles;
 use crate::oidc::verifier::VerifyError;
 use crate::policy::{Policy, Refusal};
 use crate::presence::Presence;
+use crate::rules::{RuleError, Rules};
 use crate::secrets::{SecretStore, Secrets};
-use crate::text;
 use crate::upstream::last_good::Unavailable;
-
-/// Longest suffix of an identity that names one of its devices, in bytes.
-const DEVICE_BYTES: usize = 64;
-
-/// Attributes that only we set, in lower case: others trust them.
-const RESERVED_ATTRIBUTES: &[&str] =
-    &["color", "imageurl", "email", "name", "sub", "user_id", "identity", "role"];
-
-/// Attributes that LiveKit sets, by what they start with, in lower case.
-const RESERVED_PREFIXES: &[&str] = &["lk.", "sip.", "ingress."];
-
-/// What a caller becomes in LiveKit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rules {
-    /// What a participant's identity is.
-    pub identity: Identity,
-    /// Whether clients may add `:device` to their identity.
-    pub devices: bool,
-    /// Optional fields of a request that clients may set.
-    pub client_fields: Vec<ClientField>,
-    /// How long a token may be used to join.
-    pub token_ttl: Duration,
-    /// Longest participant's token, in bytes: browsers put it into an address.
-    pub max_token_bytes: usize,
-    /// Whether an address that is an identity must be verified.
-    pub require_verified_email: bool,
-}
-
-/// What a participant's identity is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Identity {
-    /// The caller's email address.
-    Email,
-    /// The `sub` of the caller's token.
-    Subject,
-}
-
-/// An optional field of a request. The identity is not among them: it is never the client's choice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientField {
-    /// `room_name`
-    RoomName,
-    /// `participant_name`
-    ParticipantName,
-    /// `participant_metadata`
-    ParticipantMetadata,
-    /// `participant_attributes`
-    ParticipantAttributes,
-    /// `room_config`
-    RoomConfig,
-}
 
 /// An issuer whose tokens are taken.
 pub struct Trusted {
@@ -141,21 +90,15 @@ pub enum ExchangeError {
     /// The body is not a request.
     #[error("malformed request: {0}")]
     Malformed(Malformed),
-    /// The request holds a field that this caller may not set, or not to this value.
-    #[error("field not allowed: {0}")]
-    FieldNotAllowed(&'static str),
+    /// What is asked, or the person as they are, breaks a rule.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
     /// The policy says no.
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// The issuer knows no such user.
     #[error("the issuer knows no such user")]
     UserNotFound,
-    /// The user has no email address, and it is to be the identity.
-    #[error("the user has no email address")]
-    EmailNotSet,
-    /// The address, which is to be the identity, is not verified.
-    #[error("the user's email address is not verified")]
-    EmailNotVerified,
     /// The token would be longer than it may be.
     #[error("the participant's token would be longer than MAX_TOKEN_BYTES")]
     TokenTooLarge,
@@ -221,8 +164,9 @@ impl Exchange {
         self.rules.check_fields(request)?;
         let secrets = self.secrets.get(now).await?;
         let profile = caller.profile(&secrets, now).await?;
-        let person = self.rules.identity_of(caller, &profile)?;
-        let identity = self.rules.with_device(&person, request.participant_identity.as_deref())?;
+        let key = caller.key();
+        let person = self.rules.identity_of(&key, &profile)?;
+        let identity = self.rules.with_device(person, request.participant_identity.as_deref())?;
         let name = self.rules.name_of(&profile, request.participant_name.as_deref())?;
 
         let agents = &request.room_config.agents;
@@ -237,7 +181,7 @@ impl Exchange {
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()))
             .collect();
-        attributes.insert("color", self.presence.color(&person));
+        attributes.insert("color", self.presence.color(person));
         attributes.insert("role", &decision.role.name);
         if let Some(picture) = profile.picture() {
             attributes.insert("imageUrl", picture);
@@ -275,104 +219,6 @@ impl Caller<'_> {
     async fn profile(&self, secrets: &Secrets, now: SystemTime) -> Result<Profile, ProfileError> {
         self.trusted.profiles.find(&self.claims, self.bearer.as_str(), secrets, now).await
     }
-}
-
-impl Rules {
-    /// Refuses what clients may not set. A field is refused, never overridden: SDKs take what they
-    /// asked for for what they got.
-    fn check_fields(&self, request: &TokenSourceRequest) -> Result<(), ExchangeError> {
-        let asked = [
-            (
-                ClientField::RoomName,
-                request.room_name.is_some(),
-                "room_name is not a client's to set",
-            ),
-            (
-                ClientField::ParticipantMetadata,
-                request.participant_metadata.is_some(),
-                "participant_metadata is not a client's to set",
-            ),
-            (
-                ClientField::ParticipantAttributes,
-                !request.participant_attributes.is_empty(),
-                "participant_attributes are not a client's to set",
-            ),
-            (
-                ClientField::RoomConfig,
-                !request.room_config.is_empty(),
-                "room_config is not a client's to set",
-            ),
-        ];
-        for (field, is_asked, detail) in asked {
-            if is_asked && !self.client_fields.contains(&field) {
-                return Err(ExchangeError::FieldNotAllowed(detail));
-            }
-        }
-        if request.participant_attributes.keys().any(|key| is_reserved(key)) {
-            return Err(ExchangeError::FieldNotAllowed("an attribute's key is reserved"));
-        }
-        if request.room_config.has_forbidden_field {
-            return Err(ExchangeError::FieldNotAllowed("room_config may hold agents only"));
-        }
-        Ok(())
-    }
-
-    fn identity_of<'a>(
-        &self,
-        caller: &'a Caller<'_>,
-        profile: &'a Profile,
-    ) -> Result<Cow<'a, str>, ExchangeError> {
-        match self.identity {
-            Identity::Subject => Ok(caller.key()),
-            Identity::Email => {
-                let email = profile.email().ok_or(ExchangeError::EmailNotSet)?;
-                // Anybody could sign up at the issuer with somebody else's address.
-                if self.require_verified_email && !email.is_verified() {
-                    return Err(ExchangeError::EmailNotVerified);
-                }
-                Ok(Cow::Borrowed(&email.address))
-            }
-        }
-    }
-
-    /// The person's identity, or the one of their device that a client asks for.
-    fn with_device(&self, person: &str, asked: Option<&str>) -> Result<String, ExchangeError> {
-        let Some(asked) = asked else { return Ok(person.to_owned()) };
-        let is_device = |rest: &str| {
-            rest.strip_prefix(':').is_some_and(|device| {
-                (1..=DEVICE_BYTES).contains(&device.len())
-                    && device
-                        .bytes()
-                        .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
-            })
-        };
-        match asked.strip_prefix(person) {
-            Some("") => Ok(person.to_owned()),
-            Some(rest) if self.devices && is_device(rest) && text::is_name(asked) => {
-                Ok(asked.to_owned())
-            }
-            _ => Err(ExchangeError::FieldNotAllowed("participant_identity is not yours")),
-        }
-    }
-
-    fn name_of<'a>(
-        &self,
-        profile: &'a Profile,
-        asked: Option<&'a str>,
-    ) -> Result<&'a str, ExchangeError> {
-        match asked {
-            None => Ok(profile.name()),
-            Some(asked) if asked == profile.name() => Ok(asked),
-            Some(asked) if self.client_fields.contains(&ClientField::ParticipantName) => Ok(asked),
-            Some(_) => Err(ExchangeError::FieldNotAllowed("participant_name is not yours")),
-        }
-    }
-}
-
-fn is_reserved(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    RESERVED_ATTRIBUTES.contains(&key.as_str())
-        || RESERVED_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
 }
 
 /// 128 random bits in 32 hex digits.

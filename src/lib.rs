@@ -11,7 +11,7 @@
 //! | [`endpoint`], [`cors`], [`logging`] | one HTTP request to one HTTP response and one log line |
 //! | [`problem`] | which error a caller sees, and how |
 //! | [`exchange`] | the use case: verify, profile, policy, colour, sign |
-//! | [`policy`], [`presence`] | what callers may do, and their colour |
+//! | [`policy`], [`rules`], [`presence`] | what callers may do, what they are called, their colour |
 //! | [`secrets`] | what we sign with |
 //! | [`oidc`] | the caller's token: key set, verifier, profile |
 //! | [`livekit`] | the participant's token: request, grants, signing |
@@ -34,6 +34,7 @@ pub mod oidc;
 pub mod policy;
 pub mod presence;
 pub mod problem;
+pub mod rules;
 pub mod secrets;
 pub mod shared_key;
 pub mod text;

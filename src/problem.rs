@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::exchange::ExchangeError;
 use crate::oidc::verifier::VerifyError;
 use crate::policy::Refusal;
+use crate::rules::RuleError;
 
 /// The page that explains each `code`, at its anchor.
 const PAGE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/problems.md#");
@@ -204,7 +205,7 @@ impl From<&ExchangeError> for Problem {
                 | VerifyError::SubjectMismatch,
             ) => Self::invalid_token(),
             ExchangeError::Malformed(detail) => Self::invalid_request(detail),
-            ExchangeError::FieldNotAllowed(detail) => {
+            ExchangeError::Rule(RuleError::FieldNotAllowed(detail)) => {
                 Self::forbidden("field_not_allowed", "A field is not allowed").with_detail(detail)
             }
             ExchangeError::Refused(Refusal::Room) => {
@@ -213,13 +214,13 @@ impl From<&ExchangeError> for Problem {
             ExchangeError::Refused(Refusal::Agent) => {
                 Self::forbidden("agent_not_allowed", "The agent is not allowed")
             }
-            ExchangeError::EmailNotVerified => {
+            ExchangeError::Rule(RuleError::EmailNotVerified) => {
                 Self::forbidden("email_not_verified", "The email address is not verified")
             }
             ExchangeError::UserNotFound => {
                 Self::new("user_not_found", StatusCode::NOT_FOUND, "User not found")
             }
-            ExchangeError::EmailNotSet => {
+            ExchangeError::Rule(RuleError::EmailNotSet) => {
                 Self::new("email_not_set", StatusCode::NOT_FOUND, "Email address not set")
             }
             ExchangeError::TokenTooLarge => Self::content_too_large(
