@@ -160,6 +160,67 @@ fn ec(jwk: &Map<String, Value>) -> Option<(Family, DecodingKey)> {
 
 fn ed25519(jwk: &Map<String, Value>) -> Option<DecodingKey> {
     let x = bytes(jwk, "x")?;
-    let is_sound = jwk.get("crv")?.as_str()? == "Ed25519" && x.len() == 32;
+    let is_sound =
+        jwk.get("crv")?.as_str()? == "Ed25519" && x.len() == 32 && !is_of_small_order(&x);
     is_sound.then(|| DecodingKey::from_ed_der(&x))
+}
+
+/// Whether an Ed25519 key is one of the few points with which signatures that nobody made hold
+/// ([RFC 8032 §8.4](https://www.rfc-editor.org/rfc/rfc8032#section-8.4) leaves the check to us): y is
+/// 0, 1, p - 1, p or p + 1, or the point has order 8; the sign does not matter.
+fn is_of_small_order(x: &[u8]) -> bool {
+    const ORDER_8: [[u8; 32]; 2] = [
+        [
+            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef,
+            0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88,
+            0x6d, 0x53, 0xfc, 0x05,
+        ],
+        [
+            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10,
+            0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77,
+            0x92, 0xac, 0x03, 0x7a,
+        ],
+    ];
+    let [first, middle @ .., last] = x else { return true };
+    let last = last & 0x7f;
+    let is_all = |value| middle.iter().all(|byte| *byte == value);
+    let is_near_zero = *first <= 1 && is_all(0) && last == 0;
+    let is_near_p = (0xec..=0xee).contains(first) && is_all(0xff) && last == 0x7f;
+    let is_order_8 = ORDER_8.iter().any(|point| x[..31] == point[..31] && last == point[31]);
+    is_near_zero || is_near_p || is_order_8
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The points that libsodium refuses (`has_small_order` in `ed25519_ref10.c`), and neighbours.
+    #[test]
+    fn ed25519_keys_of_small_order_are_not_keys() {
+        let near_p = |first: &str| format!("{first}{}7f", "ff".repeat(30));
+        let order_8 = "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05";
+        let rows = [
+            ("00".repeat(32), false),
+            (format!("01{}", "00".repeat(31)), false),
+            (format!("01{}80", "00".repeat(30)), false),
+            (format!("02{}", "00".repeat(31)), true),
+            (near_p("ec"), false),
+            (near_p("ed"), false),
+            (near_p("ee"), false),
+            (near_p("ee").replace("7f", "ff"), false),
+            (order_8.to_owned(), false),
+            (order_8.replace("fc05", "fc85"), false),
+            ("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a".to_owned(), false),
+            // RFC 8032 §7.1, test 1.
+            ("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a".to_owned(), true),
+        ];
+        for (hex, expected) in rows {
+            let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+            let x: Vec<u8> = (0..64).step_by(2).map(byte).collect();
+            let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(x) });
+            assert_eq!(Jwk::read(jwk.as_object().unwrap()).is_some(), expected, "{hex}");
+        }
+    }
 }

@@ -36,6 +36,7 @@ async fn headers_that_are_fine() {
     for (name, change) in [
         ("no typ", json!({ "typ": null })),
         ("an access token", json!({ "typ": "at+jwt" })),
+        ("its type in full", json!({ "typ": "Application/at+jwt" })),
         ("no kid where only one key fits", json!({ "kid": null })),
         ("members nobody knows", json!({ "x": 1, "ver": "2.0" })),
         ("where else keys are said to be", json!({ "jku": "https://evil.example/jwks" })),
@@ -61,6 +62,7 @@ async fn headers_that_are_refused() {
         ("a proof of possession",    json!({ "typ": "dpop+jwt" })),
         ("an encrypted token",       json!({ "typ": "JWE" })),
         ("an empty typ",             json!({ "typ": "" })),
+        ("twelve bytes and jwt",     json!({ "typ": "application.jwt" })),
         ("typ a number",             json!({ "typ": 1 })),
         ("typ a list",               json!({ "typ": ["JWT"] })),
         ("an unknown kid",           json!({ "kid": "other" })),

@@ -185,6 +185,11 @@ async fn a_name_is_needed_where_two_keys_fit() {
     for key in [Key::rsa(), Key::p256()] {
         ask(&kinds, &key, &no_name).await.expect_issued("only one of them fits");
     }
+    let untold = |key: Key| merge(key.jwk(), &json!({ "alg": null }));
+    let kinds = json!({ "keys": [untold(Key::rsa()), untold(Key::p256())] });
+    for key in [Key::rsa(), Key::p256()] {
+        ask(&kinds, &key, &no_name).await.expect_issued("only one is of the kind");
+    }
 }
 
 #[tokio::test]

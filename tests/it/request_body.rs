@@ -119,6 +119,8 @@ async fn refuses_wrong_types() {
         ("room_config an array",       json!({ "room_config": [] })),
         ("room_config a number",       json!({ "room_config": 1 })),
         ("agents an object",           json!({ "room_config": { "agents": {} } })),
+        ("eleven agents",              json!({ "room_config": { "agents": vec![json!({}); 11] } })),
+        ("agent metadata too long",    json!({ "room_config": { "agents": [{ "metadata": text(4097) }] } })),
         ("agents a string",            json!({ "room_config": { "agents": "x" } })),
         ("an agent a string",          json!({ "room_config": { "agents": ["x"] } })),
         ("an agent an array",          json!({ "room_config": { "agents": [[]] } })),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Call, Env};
+use crate::support::{Call, Env, text};
 
 #[tokio::test]
 async fn that_asks_nothing_leaves_no_trace() {
@@ -17,6 +17,8 @@ async fn that_asks_nothing_leaves_no_trace() {
         json!({ "agents": [{ "agentName": null }] }),
         json!({ "name": "", "empty_timeout": 0, "departureTimeout": 0, "max_participants": 0 }),
         json!({ "metadata": "", "tags": {}, "sync_streams": false, "egress": {} }),
+        json!({ "tags": [] }),
+        json!({ "agents": vec![json!({}); 10] }),
         json!({ "minPlayoutDelay": 0, "max_playout_delay": null, "egress": null }),
         json!({ "something_new": { "egress": {} }, "another": 5 }),
     ] {
@@ -41,6 +43,14 @@ async fn may_speak_to_the_default_agent() {
             assert_eq!(reply.participant()["roomConfig"], expected, "{config}");
         }
     }
+}
+
+#[tokio::test]
+async fn may_hold_4096_bytes_for_an_agent() {
+    let app = Env::offline().with("MAX_TOKEN_BYTES", "16384").app();
+    let config = json!({ "agents": [{ "metadata": text(4096) }] });
+    let reply = Call::asking(&json!({ "room_config": config })).send(&app).await;
+    assert_eq!(reply.participant()["roomConfig"], config);
 }
 
 #[tokio::test]
@@ -77,6 +87,7 @@ async fn may_not_set_anything_of_the_room() {
         ("syncStreams", json!(true)),
         ("metadata", json!("m")),
         ("tags", json!({ "a": "b" })),
+        ("tags", json!(["a"])),
         ("egress", json!({ "room": {} })),
         ("egress", json!({ "room": { "room_name": "standup" } })),
         ("egress", json!({ "room": { "customBaseUrl": "https://evil.example" } })),
