@@ -108,7 +108,8 @@ impl Endpoint {
         let (parts, body) = request.into_parts();
         let mut record =
             Record { is_cold: !self.is_warm.swap(true, Ordering::Relaxed), ..Record::default() };
-        let respond = AssertUnwindSafe(self.respond(&parts, body.as_ref(), now, &mut record));
+        let respond =
+            AssertUnwindSafe(async { self.respond(&parts, body.as_ref(), now, &mut record).await });
         let answer =
             tokio::time::timeout(budget.min(REQUEST_TIMEOUT), respond.catch_unwind()).await;
         let mut answer = match answer {

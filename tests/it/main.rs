@@ -32,6 +32,7 @@ mod key_faults;
 mod key_sets;
 mod livekit_judges;
 mod malformed_events;
+mod own_mistakes;
 mod participant_token;
 mod presence;
 mod provider_start;
