@@ -127,6 +127,8 @@ mod tests {
             "https://app.example/path",
             "https://*.example",
             "app.example",
+            "HTTPS://app.example",
+            "://app.example",
             "https://",
             "https://App.example",
             "https://a.example,*",

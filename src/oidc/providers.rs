@@ -327,4 +327,42 @@ mod tests {
             assert_eq!(recognise(issuer).keys_of(issuer).as_deref(), expected, "{issuer}");
         }
     }
+    #[test]
+    fn userinfo_is_asked_with_access_tokens_only() {
+        let claims = |token_use: &str| {
+            serde_json::Map::from_iter([("token_use".to_owned(), serde_json::json!(token_use))])
+        };
+        assert!(COGNITO.has_userinfo_for(&claims("access")));
+        assert!(!COGNITO.has_userinfo_for(&claims("id")));
+        assert!(GENERIC.has_userinfo_for(&claims("id")));
+    }
+
+    #[test]
+    fn a_kind_is_one_or_with_an_audience_the_other() {
+        let kind = |token_use: &str, has_audience| {
+            let claims = serde_json::json!({ "token_use": token_use, "sub": "a" });
+            COGNITO.check_kind(claims.as_object().unwrap(), has_audience).is_ok()
+        };
+        let rows = [
+            ("access", false, true),
+            ("access", true, true),
+            ("id", true, true),
+            ("id", false, false),
+            ("refresh", true, false),
+            ("", true, false),
+        ];
+        for (token_use, has_audience, expected) in rows {
+            assert_eq!(kind(token_use, has_audience), expected, "{token_use} {has_audience}");
+        }
+    }
+    #[test]
+    fn what_must_be_there_is_not_empty() {
+        for (scp, expected) in [("access", true), ("", false)] {
+            let claims = serde_json::json!({ "scp": scp });
+            let checked = ENTRA.check_kind(claims.as_object().unwrap(), true);
+            assert_eq!(checked.is_ok(), expected, "{scp}");
+        }
+        let null = serde_json::json!({ "scp": null });
+        assert!(ENTRA.check_kind(null.as_object().unwrap(), true).is_err());
+    }
 }
