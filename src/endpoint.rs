@@ -190,9 +190,7 @@ impl Endpoint {
     ) -> Result<Issued, Answer> {
         let bearer = self.bearer(&parts.headers)?;
         let caller = self.exchange.authenticate(bearer, now).await?;
-        if let Some(secrets) = self.exchange.secrets.peek(now) {
-            record.subject = Some(secrets.api_key.pseudonym(&caller.key()));
-        }
+        record.subject = Some(caller.secrets.api_key.pseudonym(&caller.key()));
         if body.len() > BODY_BYTES {
             let problem = Problem::content_too_large("the body may have 65536 bytes");
             return Err(Answer::problem(&problem, "the body is too long"));

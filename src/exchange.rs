@@ -41,6 +41,8 @@ pub struct Trusted {
 pub struct Caller<'a> {
     /// What the token says.
     pub claims: VerifiedClaims,
+    /// What served to verify it, and serves to sign: one secret for one request.
+    pub secrets: Arc<Secrets>,
     bearer: UnverifiedBearer<'a>,
     trusted: &'a Trusted,
 }
@@ -147,7 +149,7 @@ impl Exchange {
         let secrets = self.secrets.get(now).await?;
         let shared = secrets.hs256.get(&trusted.hs256_name);
         let claims = trusted.issuer.authenticate(token, shared, now).await?;
-        Ok(Caller { claims, bearer, trusted })
+        Ok(Caller { claims, secrets, bearer, trusted })
     }
 
     /// Issues what `request` asks for to `caller`.
@@ -162,8 +164,7 @@ impl Exchange {
         now: SystemTime,
     ) -> Result<Issued, ExchangeError> {
         self.rules.check_fields(request)?;
-        let secrets = self.secrets.get(now).await?;
-        let profile = caller.profile(&secrets, now).await?;
+        let profile = caller.profile(now).await?;
         let key = caller.key();
         let person = self.rules.identity_of(&key, &profile)?;
         let identity = self.rules.with_device(person, request.participant_identity.as_deref())?;
@@ -195,12 +196,12 @@ impl Exchange {
             attributes,
             room_config: RoomConfiguration { agents: agents.clone() },
         };
-        let token = token.sign(&secrets.api_key, now, self.rules.token_ttl)?;
+        let token = token.sign(&caller.secrets.api_key, now, self.rules.token_ttl)?;
         if token.token.len() > self.rules.max_token_bytes {
             return Err(ExchangeError::TokenTooLarge);
         }
         let (name, role) = (name.to_owned(), decision.role.name.clone());
-        Ok(Issued { secrets, token, room, name, role })
+        Ok(Issued { secrets: Arc::clone(&caller.secrets), token, room, name, role })
     }
 }
 
@@ -216,8 +217,8 @@ impl Caller<'_> {
         }
     }
 
-    async fn profile(&self, secrets: &Secrets, now: SystemTime) -> Result<Profile, ProfileError> {
-        self.trusted.profiles.find(&self.claims, self.bearer.as_str(), secrets, now).await
+    async fn profile(&self, now: SystemTime) -> Result<Profile, ProfileError> {
+        self.trusted.profiles.find(&self.claims, self.bearer.as_str(), &self.secrets, now).await
     }
 }
 
