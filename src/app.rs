@@ -14,7 +14,6 @@ use crate::oidc::kept::KeptProfiles;
 use crate::oidc::profile::{Needs, Source};
 use crate::oidc::profiles::{ProfileSource, Profiles};
 use crate::oidc::userinfo::UserInfo;
-use crate::policy::Policy;
 use crate::secrets::SecretStore;
 use crate::upstream::client::Client;
 
@@ -39,7 +38,7 @@ impl App {
         };
         let exchange = Exchange {
             issuers,
-            policy: Policy::default(),
+            policy: config.policy,
             presence: config.presence,
             secrets,
             rules: config.rules,

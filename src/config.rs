@@ -4,6 +4,7 @@ mod issuers;
 mod reader;
 mod variables;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -14,6 +15,7 @@ use crate::cors::Cors;
 use crate::logging;
 use crate::oidc::issuer::KeySource;
 use crate::oidc::profile::Needs;
+use crate::policy::{self, Fault, Policy};
 use crate::presence::{Choice, Presence, parse_palette};
 use crate::rules::{ClientField, Identity, Rules};
 use crate::secrets::{Secrets, SecretsManager, is_local_livekit_url};
@@ -48,6 +50,8 @@ pub struct Config {
     /// `PARTICIPANT_IDENTITY`, `PARTICIPANT_DEVICES`, `CLIENT_FIELDS`, `TOKEN_TTL_SECONDS`,
     /// `MAX_TOKEN_BYTES`, `REQUIRE_VERIFIED_EMAIL`
     pub rules: Rules,
+    /// `POLICY`
+    pub policy: Policy,
     /// `ALLOWED_ORIGINS`
     pub cors: Cors,
     /// `SESSION_COOKIE`
@@ -108,10 +112,7 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
         reader.fault("ALLOWED_ORIGINS", reason);
     }
     let log_level = reader.parsed("RUST_LOG", logging::parse_level);
-    if reader.text("POLICY").is_some() {
-        // Ignoring it would open rooms that it closes.
-        reader.fault("POLICY", "is not supported by this version: the policy is built in");
-    }
+    let policy = policy(reader);
     let rules = rules?;
     Some(Config {
         issuers: issuers?,
@@ -123,10 +124,29 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
         presence: Presence::new(palette?, choice?),
         secrets: secrets?,
         rules,
+        policy: policy?,
         cors: cors?,
         session_cookie,
         log_level: log_level?,
     })
+}
+
+/// The policy of the variable, or else the one that is built in.
+fn policy<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Policy> {
+    let (place, text) = match reader.text("POLICY") {
+        Some(text) => ("POLICY", Cow::Owned(text)),
+        None => ("policy.toml", Cow::Borrowed(policy::BUILT_IN)),
+    };
+    match Policy::parse(&text) {
+        Ok(policy) => Some(policy),
+        Err(error) => {
+            for fault in error.faults() {
+                let Fault { line, reason } = fault;
+                reader.fault(format!("{place}:{line}:"), reason.clone());
+            }
+            None
+        }
+    }
 }
 
 fn rules<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Rules> {

@@ -11,7 +11,6 @@ use futures_util::future::join_all;
 use crate::bearer::{BearerError, UnverifiedBearer};
 use crate::livekit::access_token::{AccessToken, ParticipantToken, SignError};
 use crate::livekit::grants::VideoGrant;
-use crate::livekit::room_config::RoomConfiguration;
 use crate::livekit::token_source::{Malformed, TokenSourceRequest};
 use crate::oidc::claims::VerifiedClaims;
 use crate::oidc::issuer::{AuthenticateError, Issuer};
@@ -23,6 +22,7 @@ use crate::policy::{Policy, Refusal};
 use crate::presence::Presence;
 use crate::rules::{RuleError, Rules};
 use crate::secrets::{SecretStore, Secrets};
+use crate::text;
 use crate::upstream::last_good::Unavailable;
 
 /// An issuer whose tokens are taken.
@@ -170,12 +170,19 @@ impl Exchange {
         let identity = self.rules.with_device(person, request.participant_identity.as_deref())?;
         let name = self.rules.name_of(&profile, request.participant_name.as_deref())?;
 
-        let agents = &request.room_config.agents;
-        let decision = self.policy.decide(&caller.claims, request.room_name.as_deref(), agents)?;
+        let decision = self.policy.decide(
+            caller.claims.as_object(),
+            request.room_name.as_deref(),
+            &request.room_config,
+        )?;
+        let role = &decision.rule.role;
         let room = match &request.room_name {
             Some(room) => room.clone(),
             None => format!("{}room-{}", decision.fresh_room_prefix, unguessable()?),
         };
+        if !text::is_name(&room) {
+            return Err(Refusal::Room.into()); // made of a claim that is no part of a name
+        }
 
         let mut attributes: BTreeMap<&str, &str> = request
             .participant_attributes
@@ -183,7 +190,10 @@ impl Exchange {
             .map(|(key, value)| (key.as_str(), value.as_str()))
             .collect();
         attributes.insert("color", self.presence.color(person));
-        attributes.insert("role", &decision.role.name);
+        attributes.insert("role", &role.name);
+        if self.rules.devices {
+            attributes.insert("identity", person);
+        }
         if let Some(picture) = profile.picture() {
             attributes.insert("imageUrl", picture);
         }
@@ -191,16 +201,17 @@ impl Exchange {
         let token = AccessToken {
             identity: &identity,
             name,
-            video: VideoGrant::join(&room, decision.role.grants),
+            video: VideoGrant::join(&room, role.grants),
             metadata: request.participant_metadata.as_deref(),
             attributes,
-            room_config: RoomConfiguration { agents: agents.clone() },
+            room_config: decision.room_config,
         };
-        let token = token.sign(&caller.secrets.api_key, now, self.rules.token_ttl)?;
+        let ttl = role.ttl.unwrap_or(self.rules.token_ttl);
+        let token = token.sign(&caller.secrets.api_key, now, ttl)?;
         if token.token.len() > self.rules.max_token_bytes {
             return Err(ExchangeError::TokenTooLarge);
         }
-        let (name, role) = (name.to_owned(), decision.role.name.clone());
+        let (name, role) = (name.to_owned(), role.name.clone());
         Ok(Issued { secrets: Arc::clone(&caller.secrets), token, room, name, role })
     }
 }

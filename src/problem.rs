@@ -205,7 +205,8 @@ impl From<&ExchangeError> for Problem {
                 | VerifyError::SubjectMismatch,
             ) => Self::invalid_token(),
             ExchangeError::Malformed(detail) => Self::invalid_request(detail),
-            ExchangeError::Rule(RuleError::FieldNotAllowed(detail)) => {
+            ExchangeError::Rule(RuleError::FieldNotAllowed(detail))
+            | ExchangeError::Refused(Refusal::RoomConfig(detail)) => {
                 Self::forbidden("field_not_allowed", "A field is not allowed").with_detail(detail)
             }
             ExchangeError::Refused(Refusal::Room) => {

@@ -106,7 +106,9 @@ impl Rules {
             return Err(RuleError::FieldNotAllowed("an attribute's key is reserved"));
         }
         if request.room_config.has_forbidden_field {
-            return Err(RuleError::FieldNotAllowed("room_config may hold agents only"));
+            return Err(RuleError::FieldNotAllowed(
+                "room_config holds a field that no client may set",
+            ));
         }
         Ok(())
     }

@@ -5,6 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use roomkey::Config;
 use roomkey::config::{IssuerConfig, SecretSource};
+use roomkey::exchange::ExchangeError;
+use roomkey::livekit::room_config::RequestedRoomConfig;
 use roomkey::oidc::claims::VerifiedClaims;
 use roomkey::oidc::issuer::Issuer;
 use roomkey::oidc::jwks::{KeySet, Lookup};
@@ -13,17 +15,26 @@ use roomkey::oidc::profile::{Profile, Source};
 use roomkey::oidc::provider::Provider;
 use roomkey::oidc::verifier::{Expected, VerifyError};
 use roomkey::policy::Policy;
+use roomkey::problem::Problem;
 use roomkey::shared_key::SharedKey;
 use roomkey::upstream::client::Client;
 use serde_json::{Map, Value};
 
 use crate::report::{Finding, Report};
 
-/// Examines `token` as the function that `config` describes would as of `now`.
-pub(crate) async fn of(config: Config, token: &str, now: SystemTime, report: &mut Report) {
+/// Examines `token`, and whether it opens `room`, as the function that `config` describes would as of
+/// `now`.
+pub(crate) async fn of(
+    config: Config,
+    token: &str,
+    room: Option<&str>,
+    now: SystemTime,
+    report: &mut Report,
+) {
     let claims = unverified_claims(token);
     let needs = config.needs;
     let secrets = config.secrets;
+    let policy = config.policy;
     let Some(issuer) = choose(config.issuers, token, report) else { return };
     let (sources, paths, hs256_name) = (issuer.sources, issuer.paths, issuer.hs256_name);
     let expected = issuer.verifier.expected().clone();
@@ -61,10 +72,36 @@ pub(crate) async fn of(config: Config, token: &str, now: SystemTime, report: &mu
     } else {
         elsewhere(&sources, expected.provider, report);
     }
-    for (role, rooms, agents) in Policy::default().explain(&verified) {
-        let agents = if agents.is_empty() { "the default one" } else { &agents.join(", ") };
-        let detail = format!("{} in {}; agents: {agents}", role.name, rooms.join(", "));
-        report.add(Finding::pass("policy", &detail));
+    ask(&policy, verified.as_object(), room, report);
+}
+
+/// Which rules of the policy are for the caller, and which of them decides.
+fn ask(policy: &Policy, claims: &Map<String, Value>, room: Option<&str>, report: &mut Report) {
+    let list = |patterns: Vec<String>| patterns.join(", ");
+    let mut is_for_caller = false;
+    for rule in policy.explain(claims) {
+        is_for_caller = true;
+        let (role, line, rooms) = (&rule.role.name, rule.line, list(rule.rooms().collect()));
+        let agents = list(rule.agents().chain(["the default one".to_owned()]).collect());
+        let detail = format!("line {line} is for this caller: {role} in {rooms}; agents: {agents}");
+        report.add(Finding::note("policy", &detail));
+    }
+    match policy.decide(claims, room, &RequestedRoomConfig::default()) {
+        Ok(decision) => {
+            let (role, line) = (&decision.rule.role.name, decision.rule.line);
+            let place = if room.is_some() { "the room" } else { "a fresh room" };
+            let detail = format!("{role} in {place}, by the rule in line {line}");
+            report.add(Finding::pass("policy", &detail));
+        }
+        Err(refusal) => {
+            let code = Problem::from(&ExchangeError::Refused(refusal)).code;
+            let detail = format!("{refusal}: 403 {code}");
+            report.add(if room.is_none() && is_for_caller {
+                Finding::note("policy, where no room is asked for", &detail)
+            } else {
+                Finding::fail("policy", &detail)
+            });
+        }
     }
 }
 

@@ -5,8 +5,9 @@
 //! ```
 //!
 //! Reads the same variables as the function, and the token from standard input. The token is neither
-//! printed nor sent anywhere: UserInfo, which would be shown it, is only named. `--json` for scripts;
-//! the exit status is 0 where the token would be accepted, 1 otherwise.
+//! printed nor sent anywhere: UserInfo, which would be shown it, is only named. `--room NAME` asks the
+//! policy about that room; `--json` for scripts; the exit status is 0 where the token would be
+//! accepted, 1 otherwise.
 
 mod examination;
 mod report;
@@ -15,7 +16,7 @@ use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use roomkey::Config;
+use roomkey::{Config, text};
 
 use crate::report::{Finding, Report};
 
@@ -25,15 +26,21 @@ const INPUT_BYTES: u64 = 65_536;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let mut as_json = false;
-    for argument in std::env::args().skip(1) {
-        if argument == "--json" {
-            as_json = true;
-        } else {
-            eprintln!("usage: doctor [--json] < token");
-            return ExitCode::FAILURE;
+    let mut room = None;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--json" => as_json = true,
+            "--room" if room.is_none() => {
+                room = arguments.next().filter(|room| text::is_name(room));
+                if room.is_none() {
+                    return usage();
+                }
+            }
+            _ => return usage(),
         }
     }
-    let report = examine().await;
+    let report = examine(room.as_deref()).await;
     if as_json {
         println!("{}", report.to_json());
     } else {
@@ -42,7 +49,12 @@ async fn main() -> ExitCode {
     if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn examine() -> Report {
+fn usage() -> ExitCode {
+    eprintln!("usage: doctor [--room NAME] [--json] < token");
+    ExitCode::FAILURE
+}
+
+async fn examine(room: Option<&str>) -> Report {
     let mut report = Report::default();
     #[expect(clippy::disallowed_methods, reason = "the doctor reads what the function would")]
     let config = Config::from_lookup(|variable| std::env::var(variable).ok());
@@ -70,6 +82,6 @@ async fn examine() -> Report {
     }
     #[expect(clippy::disallowed_methods, reason = "tokens are judged as of now")]
     let now = SystemTime::now();
-    examination::of(config, token, now, &mut report).await;
+    examination::of(config, token, room, now, &mut report).await;
     report
 }

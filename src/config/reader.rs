@@ -14,13 +14,13 @@ pub struct ConfigError {
 /// A variable's name: those of named issuers are made of these names.
 pub(super) type Name = Cow<'static, str>;
 
-/// A fault of one variable. The reason is fixed text, so that a secret pasted into the wrong
-/// variable cannot reach the log.
+/// A fault of one variable, or of one line of the policy. The reason quotes nothing, so that a secret
+/// pasted into the wrong variable cannot reach the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Fault {
     variable: Name,
     /// Completes the sentence "`variable` …".
-    reason: &'static str,
+    reason: Cow<'static, str>,
 }
 
 impl fmt::Display for ConfigError {
@@ -87,8 +87,12 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         self.keep(variable, read)
     }
 
-    pub(super) fn fault(&mut self, variable: impl Into<Name>, reason: &'static str) {
-        self.faults.push(Fault { variable: variable.into(), reason });
+    pub(super) fn fault(
+        &mut self,
+        variable: impl Into<Name>,
+        reason: impl Into<Cow<'static, str>>,
+    ) {
+        self.faults.push(Fault { variable: variable.into(), reason: reason.into() });
     }
 
     /// Whether a fault of `variable` is known: one is enough for it.

@@ -46,6 +46,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("PARTICIPANT_DEVICES", "false"),
     variable("CLIENT_FIELDS", "room_name,participant_metadata,participant_attributes,room_config"),
     variable("MAX_TOKEN_BYTES", "6144"),
+    variable("POLICY", "policy.toml"),
     variable("PRESENCE_COLOR", "stable"),
     variable(
         "PRESENCE_PALETTE",

@@ -1,6 +1,6 @@
 //! `VideoGrant`: what a participant may do.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// What a role may do in a room (livekit/protocol, `auth/grants.go`).
 ///
@@ -25,6 +25,41 @@ pub struct Grants {
     pub can_subscribe_metrics: bool,
     /// Manage agent sessions.
     pub can_manage_agent_session: bool,
+    /// Tracks that may be published, where not all may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub can_publish_sources: Option<Sources>,
+    /// Mute and remove others, and change the room. No tri-state: LiveKit takes an absent one for no.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub room_admin: bool,
+}
+
+/// What a track may show, as LiveKit spells it: others are refused, as are capitals.
+pub const SOURCES: [&str; 4] = ["camera", "microphone", "screen_share", "screen_share_audio"];
+
+/// Some of [`SOURCES`]. Never none: LiveKit takes an empty list for all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sources([bool; SOURCES.len()]);
+
+impl Sources {
+    /// The sources of these names; `None` where there is none, or one that is not of [`SOURCES`].
+    pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        let mut chosen = [false; SOURCES.len()];
+        for name in names {
+            *chosen.get_mut(SOURCES.iter().position(|source| *source == name)?)? = true;
+        }
+        chosen.contains(&true).then_some(Self(chosen))
+    }
+
+    /// Their names.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        SOURCES.into_iter().zip(self.0).filter_map(|(name, is_chosen)| is_chosen.then_some(name))
+    }
+}
+
+impl Serialize for Sources {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.names())
+    }
 }
 
 /// The `video` claim: [`Grants`] for one room.

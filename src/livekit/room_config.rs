@@ -8,21 +8,11 @@ use super::token_source::{METADATA_BYTES, Malformed, field, name, text_field};
 /// Most agents that one request may dispatch: each can cost money.
 pub const AGENTS: usize = 10;
 
-/// Fields of `RoomConfiguration` besides `agents` (livekit/protocol 1.52, `livekit_room.proto`). The
-/// first is the worst: LiveKit starts the egress of a joiner's token without asking for a right to
-/// record.
-const ROOM_FIELDS: &[&str] = &[
-    "egress",
-    "name",
-    "empty_timeout",
-    "departure_timeout",
-    "max_participants",
-    "min_playout_delay",
-    "max_playout_delay",
-    "sync_streams",
-    "metadata",
-    "tags",
-];
+/// Fields of `RoomConfiguration` that no policy allows (livekit/protocol 1.52, `livekit_room.proto`).
+/// The first is the worst: LiveKit starts the egress of a joiner's token without asking for a right
+/// to record.
+const ROOM_FIELDS: &[&str] =
+    &["egress", "name", "min_playout_delay", "max_playout_delay", "sync_streams", "tags"];
 
 /// Fields of `RoomAgentDispatch` that nobody may set.
 const AGENT_FIELDS: &[&str] = &["restart_policy", "attributes"];
@@ -30,8 +20,8 @@ const AGENT_FIELDS: &[&str] = &["restart_policy", "attributes"];
 /// What a client asks of the room.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestedRoomConfig {
-    /// Agents to dispatch.
-    pub agents: Vec<AgentDispatch>,
+    /// What a policy may allow.
+    pub config: RoomConfiguration,
     /// Whether it asks for something that no policy allows.
     pub has_forbidden_field: bool,
 }
@@ -52,39 +42,70 @@ pub struct AgentDispatch {
 }
 
 /// `RoomConfiguration` as a token carries it: `camelCase`, and fields that are not default only.
-/// Older LiveKit servers refuse a token with a field that they do not know.
+/// Older LiveKit servers refuse a token with a field that they do not know. LiveKit uses it where the
+/// token's holder is the first in the room, and drops it where the room is there already.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomConfiguration {
+    /// Seconds for which the room stays open before anyone joins; 0 for the server's default.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub empty_timeout: u32,
+    /// Seconds for which it stays open after the last one left; 0 for the server's default.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub departure_timeout: u32,
+    /// Most participants; 0 for no limit.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub max_participants: u32,
     /// Agents to dispatch instead of the default one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub agents: Vec<AgentDispatch>,
+    /// The room's metadata, which all in it see.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub metadata: String,
 }
 
 impl RoomConfiguration {
     /// Whether it says nothing, and so must not be in a token.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.agents.is_empty()
+        *self == Self::default()
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl RequestedRoomConfig {
     /// Whether nothing is asked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.agents.is_empty() && !self.has_forbidden_field
+        self.config.is_empty() && !self.has_forbidden_field
     }
 
-    /// Reads a `room_config`. A field with proto3's default value asks for nothing, an agent without
-    /// any field neither; unknown fields are dropped.
-    pub(super) fn read(room_config: Option<&Value>) -> Result<Self, Malformed> {
+    /// Reads a `room_config`, of which proto3's JSON may be a client's. A field with proto3's default
+    /// value asks for nothing, an agent without any field neither; unknown fields are dropped.
+    ///
+    /// # Errors
+    ///
+    /// Wrong types, numbers beyond `uint32`, and texts that are too long or hold forbidden characters.
+    pub fn read(room_config: Option<&Value>) -> Result<Self, Malformed> {
         let fields = match room_config {
-            None => return Ok(Self::default()),
+            None | Some(Value::Null) => return Ok(Self::default()),
             Some(Value::Object(fields)) => fields,
             Some(_) => return Err("room_config must be an object"),
         };
-        let mut requested = Self::default();
+        let mut requested = Self {
+            config: RoomConfiguration {
+                empty_timeout: number(fields, "empty_timeout")?,
+                departure_timeout: number(fields, "departure_timeout")?,
+                max_participants: number(fields, "max_participants")?,
+                agents: Vec::new(),
+                metadata: room_metadata(fields)?,
+            },
+            has_forbidden_field: false,
+        };
         for known in ROOM_FIELDS {
             requested.has_forbidden_field |= asks(fields, known)?;
         }
@@ -102,11 +123,30 @@ impl RequestedRoomConfig {
             }
             let agent = AgentDispatch::read(fields)?;
             if agent != AgentDispatch::default() {
-                requested.agents.push(agent);
+                requested.config.agents.push(agent);
             }
         }
         Ok(requested)
     }
+}
+
+/// A `uint32`, which proto3's JSON may write as text.
+fn number(fields: &Map<String, Value>, snake: &str) -> Result<u32, Malformed> {
+    let read = match field(fields, snake)? {
+        None => Some(0),
+        Some(Value::Number(number)) => number.as_u64().and_then(|number| number.try_into().ok()),
+        Some(Value::String(text)) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            if text.is_empty() { Some(0) } else { text.parse().ok() }
+        }
+        Some(_) => None,
+    };
+    read.ok_or("max_participants and timeouts of room_config must be whole numbers below 2^32")
+}
+
+fn room_metadata(fields: &Map<String, Value>) -> Result<String, Malformed> {
+    const WRONG: Malformed = "room_config.metadata must be text of at most 4096 bytes";
+    let metadata = text_field(fields, "metadata", WRONG)?.unwrap_or_default();
+    if metadata.len() <= METADATA_BYTES { Ok(metadata) } else { Err(WRONG) }
 }
 
 impl AgentDispatch {

@@ -1,5 +1,7 @@
 //! What fuzzing feeds: each target takes any bytes and must neither panic nor find its promise broken.
 
+mod policy;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
@@ -24,8 +26,14 @@ use serde_json::{Map, Value, json};
 type Target = (&'static str, fn(&[u8]));
 
 /// Every target by its name, which is also that of its corpus.
-pub(crate) const TARGETS: &[Target] =
-    &[("header", header), ("jwt", jwt), ("body", body), ("jwks", jwks), ("config", config)];
+pub(crate) const TARGETS: &[Target] = &[
+    ("header", header),
+    ("jwt", jwt),
+    ("body", body),
+    ("jwks", jwks),
+    ("config", config),
+    ("policy", policy::policy),
+];
 
 const ALGORITHMS: &str = "RS256,PS256,ES256,ES384,EdDSA,RS384,RS512,PS384,PS512";
 const ISSUER: &str = "https://idp.example";
@@ -136,24 +144,24 @@ fn body(input: &[u8]) {
     assert!(attributes.keys().all(|key| (1..=ATTRIBUTE_KEY_BYTES).contains(&key.len())));
     let bytes = attributes.iter().map(|(key, value)| key.len() + value.len());
     assert!(bytes.sum::<usize>() <= ATTRIBUTES_BYTES);
-    let agents = &request.room_config.agents;
+    let agents = &request.room_config.config.agents;
     assert!(agents.len() <= AGENTS);
     let is_name_or_empty = |name: &str| name.is_empty() || is_name(name);
     for agent in agents {
         assert!(is_name_or_empty(&agent.agent_name) && is_name_or_empty(&agent.deployment));
         assert!(agent.metadata.len() <= METADATA_BYTES);
     }
-    let again = json!({
+    let mut again = json!({
         "roomName": request.room_name,
         "participantIdentity": request.participant_identity,
         "participant_name": request.participant_name,
         "participantMetadata": request.participant_metadata,
         "participant_attributes": request.participant_attributes,
-        "roomConfig": {
-            "agents": agents,
-            "egress": if request.room_config.has_forbidden_field { json!([1]) } else { json!(null) },
-        },
+        "roomConfig": request.room_config.config,
     });
+    if request.room_config.has_forbidden_field {
+        again["roomConfig"]["egress"] = json!([1]);
+    }
     assert_eq!(TokenSourceRequest::from_body(again.to_string().as_bytes()), Ok(request));
 }
 

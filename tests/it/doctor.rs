@@ -233,3 +233,48 @@ async fn among_several_issuers() {
         tells_nothing(&found.output, &token, iss);
     }
 }
+
+#[tokio::test]
+async fn who_may_do_what() {
+    let policy = r#"
+        [[allow]]
+        when = { groups = "board" }
+        rooms = ["board:*"]
+        role = "host"
+        agents = ["notes"]
+
+        [[allow]]
+        when = { groups = ["staff", "board"] }
+        rooms = ["lobby", "{org_id}"]
+        role = "viewer"
+    "#;
+    let env = Env::offline().with("POLICY", policy);
+    let token = |change: Value| {
+        let claims = merge(crate::support::claims(), &person());
+        Key::rsa().sign(&Key::rsa().header(), &merge(claims, &change))
+    };
+    let board = token(json!({ "groups": ["board"] }));
+    let staff = token(json!({ "groups": ["staff"], "org_id": "quux" }));
+    let nobody = token(json!({ "groups": ["guests"] }));
+    #[rustfmt::skip]
+    let rows: [(&str, &String, &[&str], &str); 7] = [
+        ("a fresh room",     &board,  &[],                       "host in a fresh room, by the rule in line 2"),
+        ("a room",           &board,  &["--room", "board:june"], "host in the room, by the rule in line 2"),
+        ("its agents",       &board,  &[],                       "host in board:*; agents: notes, the default one"),
+        ("no fresh room",    &staff,  &[],                       "no rule of the policy opens the room"),
+        ("rooms as spelled", &staff,  &[],                       "line 8 is for this caller: viewer in lobby, {org_id}"),
+        ("another's room",   &staff,  &["--room", "board:june"], "403 room_not_allowed"),
+        ("no rule",          &nobody, &[],                       "403 room_not_allowed"),
+    ];
+    for (row, token, arguments, said) in rows {
+        let found = doctor(&env, &[&["--json"], arguments].concat(), token).await;
+        let failed = if said.starts_with("403") { vec!["policy"] } else { vec![] };
+        assert_eq!(found.failed(), failed, "{row}: {}", found.output);
+        assert!(found.output.contains(said), "{row}: no {said} in {}", found.output);
+        tells_nothing(&found.output, token, row);
+    }
+    for arguments in [&["--room"][..], &["--room", ""], &["--room", "a", "--room", "b"]] {
+        let found = doctor(&env, arguments, &board).await;
+        assert!(found.status != Some(0) && found.output.contains("usage"), "{arguments:?}");
+    }
+}

@@ -15,6 +15,8 @@ const ISSUED: u64 = 1_767_225_600;
 const EXPIRES: u64 = 4_070_908_800;
 /// Nothing listens there: whoever has to be asked is not available.
 const NOBODY: &str = "http://127.0.0.1:9";
+/// One room and fresh ones are open, all others closed. In one line, as POLICY often is.
+const POLICY: &str = r#"allow = [{ rooms = ["standup", "open-*"], role = "participant" }]"#;
 
 struct Fixture {
     name: &'static str,
@@ -70,6 +72,7 @@ fn fixtures() -> Vec<Fixture> {
         fixture("401-token_expired",          by(&json!({ "exp": ISSUED + 60 })), "token_expired"),
         fixture("401-invalid_token",          by(&json!({ "aud": "another-app" })), "invalid_token"),
         fixture("403-field_not_allowed",      asking(&json!({ "participant_identity": "grace@example.com" })), "field_not_allowed"),
+        fixture("403-room_not_allowed",       asking(&json!({ "room_name": "boardroom" })), "room_not_allowed"),
         fixture("403-agent_not_allowed",      asking(&json!({ "room_config": { "agents": [{ "agent_name": "support" }] } })), "agent_not_allowed"),
         fixture("403-email_not_verified",     by(&json!({ "email_verified": false })), "email_not_verified"),
         fixture("404-not_found",              good.clone().at("POST", "/tokens").http_api(), "not_found"),
@@ -88,6 +91,7 @@ fn environment() -> Value {
         "OIDC_AUDIENCE": "roomkey",
         "OIDC_JWKS": key_set(&[&Key::events()]).to_string(),
         "PROFILE_SOURCE": "claims,userinfo",
+        "POLICY": POLICY,
         "LIVEKIT_URL": "ws://127.0.0.1:7880",
         "LIVEKIT_API_KEY": "devkey",
         "LIVEKIT_API_SECRET": "secret",

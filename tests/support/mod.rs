@@ -16,7 +16,7 @@ mod server;
 mod tenant;
 mod tokens;
 
-pub(crate) use app::{API_KEY, API_SECRET, Env, ISSUER};
+pub(crate) use app::{ANYONE, API_KEY, API_SECRET, Env, ISSUER};
 pub(crate) use bootstrap::Bootstrap;
 pub(crate) use call::Call;
 pub(crate) use fake_directory::FakeDirectory;

@@ -1,0 +1,59 @@
+//! What the command line asks.
+
+use std::path::PathBuf;
+
+/// How to call it.
+pub(crate) const USAGE: &str = "\
+usage: policy --claims FILE [--room NAME] [--agent NAME]… [--room-config JSON] [--policy FILE] [--json]
+       policy --cases FILE [--policy FILE] [--json]";
+
+/// What is asked.
+#[derive(Default)]
+pub(crate) struct Arguments {
+    /// `--claims`, or `-` for standard input.
+    pub(crate) claims: Option<PathBuf>,
+    pub(crate) room: Option<String>,
+    pub(crate) agents: Vec<String>,
+    pub(crate) room_config: Option<String>,
+    pub(crate) cases: Option<PathBuf>,
+    pub(crate) policy: Option<PathBuf>,
+    pub(crate) as_json: bool,
+}
+
+impl Arguments {
+    /// Reads them, each given at most once but `--agent`.
+    pub(crate) fn read(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut arguments = Self::default();
+        while let Some(name) = words.next() {
+            if name == "--json" {
+                arguments.as_json = true;
+                continue;
+            }
+            let mut value = || words.next().ok_or_else(|| format!("{name} takes a value"));
+            let is_first = match name.as_str() {
+                "--claims" => arguments.claims.replace(value()?.into()).is_none(),
+                "--room" => arguments.room.replace(value()?).is_none(),
+                "--room-config" => arguments.room_config.replace(value()?).is_none(),
+                "--cases" => arguments.cases.replace(value()?.into()).is_none(),
+                "--policy" => arguments.policy.replace(value()?.into()).is_none(),
+                "--agent" => {
+                    arguments.agents.push(value()?);
+                    true
+                }
+                _ => return Err(format!("there is no {name}")),
+            };
+            if !is_first {
+                return Err(format!("{name} stands twice"));
+            }
+        }
+        let asks = arguments.room.is_some()
+            || arguments.room_config.is_some()
+            || !arguments.agents.is_empty();
+        match (&arguments.claims, &arguments.cases) {
+            (Some(_), None) => Ok(arguments),
+            (None, Some(_)) if !asks => Ok(arguments),
+            (None, Some(_)) => Err("--cases says what is asked".to_owned()),
+            _ => Err("one of --claims and --cases must be given".to_owned()),
+        }
+    }
+}

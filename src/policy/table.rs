@@ -1,0 +1,137 @@
+//! TOML values as a policy has them, and the faults that are found on the way.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A value, and where it stands in the text.
+pub(super) type Located<'i> = Spanned<DeValue<'i>>;
+
+/// Why a policy is refused. Nothing of the text is quoted: it may name people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyError {
+    faults: Vec<Fault>,
+}
+
+/// A fault of a policy.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fault {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong there.
+    pub reason: Cow<'static, str>,
+}
+
+impl PolicyError {
+    /// All faults, in the order of their lines. Never empty.
+    #[must_use]
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+}
+
+/// `LINE: reason`, a line each.
+impl fmt::Display for PolicyError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Fault { line, reason }) in self.faults.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(formatter, "{separator}{line}: {reason}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for PolicyError {}
+
+/// The faults found so far in `text`.
+pub(super) struct Faults<'t> {
+    text: &'t str,
+    found: Vec<Fault>,
+}
+
+impl<'t> Faults<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { text, found: Vec::new() }
+    }
+
+    /// The line of the byte at `offset`, from 1.
+    pub(super) fn line(&self, offset: usize) -> usize {
+        let before = self.text.as_bytes().iter().take(offset);
+        before.filter(|byte| **byte == b'\n').count() + 1
+    }
+
+    pub(super) fn add(&mut self, offset: usize, reason: impl Into<Cow<'static, str>>) {
+        let fault = Fault { line: self.line(offset), reason: reason.into() };
+        self.found.push(fault);
+    }
+
+    /// `value`, or every fault.
+    pub(super) fn finish<T>(mut self, value: T) -> Result<T, PolicyError> {
+        if self.found.is_empty() {
+            return Ok(value);
+        }
+        self.found.sort();
+        self.found.dedup();
+        Err(PolicyError { faults: self.found })
+    }
+
+    /// What `read` makes of the value, if anything.
+    pub(super) fn read<T>(
+        &mut self,
+        value: &Located<'_>,
+        read: impl FnOnce(&DeValue<'_>) -> Result<T, &'static str>,
+    ) -> Option<T> {
+        read(value.get_ref()).map_err(|reason| self.add(value.span().start, reason)).ok()
+    }
+
+    /// The members of a table.
+    pub(super) fn table<'v, 'i>(
+        &mut self,
+        value: &'v Located<'i>,
+        wrong: &'static str,
+    ) -> Option<&'v DeTable<'i>> {
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            self.add(value.span().start, wrong);
+        }
+        table
+    }
+
+    /// The items of a list that is not empty.
+    pub(super) fn list<'v, 'i>(
+        &mut self,
+        value: &'v Located<'i>,
+        wrong: &'static str,
+    ) -> &'v [Located<'i>] {
+        let items = value.get_ref().as_array().map(AsRef::as_ref).unwrap_or_default();
+        if items.is_empty() {
+            self.add(value.span().start, wrong);
+        }
+        items
+    }
+}
+
+pub(super) fn boolean(value: &DeValue<'_>) -> Result<bool, &'static str> {
+    value.as_bool().ok_or("must be true or false")
+}
+
+pub(super) fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, &'static str> {
+    value.as_str().filter(|text| !text.is_empty()).ok_or("must be text, and not empty")
+}
+
+pub(super) fn integer(value: &DeValue<'_>) -> Option<i64> {
+    let DeValue::Integer(integer) = value else { return None };
+    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
+}
+
+pub(super) fn number(
+    value: &DeValue<'_>,
+    range: RangeInclusive<u32>,
+    wrong: &'static str,
+) -> Result<u32, &'static str> {
+    let number = integer(value).and_then(|integer| u32::try_from(integer).ok());
+    number.filter(|number| range.contains(number)).ok_or(wrong)
+}
