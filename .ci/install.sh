@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Installs what the suites need and the machine does not have, in pinned versions: Debian packages, a Python
-# environment in .ci/work, node modules in tests/real. Quick where all of it is there already.
+# environment and LiveKit's server in .ci/work, node modules in tests/real. Quick where all of it is there already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .ci/work
 
 missing=()
-for package in binutils busybox-static chromium dbconfig-no-thanks docker.io fonts-dejavu-core glewlwyd iptables python3-venv zip; do
+for package in binutils busybox-static chromium dbconfig-no-thanks docker.io fonts-dejavu-core glewlwyd iptables libfaketime python3-venv zip; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed$' || missing+=("$package")
 done
 if [ ${#missing[@]} -gt 0 ]; then
@@ -35,7 +35,30 @@ node_packages() {
   cp tests/real/package-lock.json tests/real/node_modules/installed.json
 }
 
+# Nobody publishes the server as a package of these registries, so it is built: two to three minutes on two cores.
+livekit_server() {
+  local version=1.13.5
+  [ "$(.ci/work/livekit-server --version 2> /dev/null)" = "livekit-server version $version" ] && return
+  if ! command -v go > /dev/null; then
+    echo "livekit-server $version is built with Go 1.26 or newer, and there is no 'go' on this machine" >&2
+    return 1
+  fi
+  echo "building livekit-server $version"
+  GOBIN=$PWD/.ci/work/go go install "github.com/livekit/livekit-server/cmd/server@v$version"
+  mv .ci/work/go/server .ci/work/livekit-server
+  .ci/work/livekit-server --version
+}
+
+rust_client() {
+  cargo build --quiet --locked --manifest-path tests/real/rust_client/Cargo.toml --target-dir .ci/work/rust_client
+}
+
+ln -sfn "$(dpkg-query -L libfaketime | grep '/libfaketime\.so')" .ci/work/libfaketime.so.1
+
 python_packages & python=$!
 node_packages & node=$!
+livekit_server & livekit=$!
 wait $python
 wait $node
+wait $livekit
+rust_client

@@ -1,5 +1,6 @@
 // Background programs and ports. Whatever a suite starts here ends with the suite.
 import { execFile, spawn, spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,6 +23,16 @@ export async function freePort() {
   const { port } = server.address();
   server.close();
   await once(server, 'close');
+  return port;
+}
+
+/** A UDP port that is free now. */
+export async function freeUdpPort() {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  socket.close();
+  await once(socket, 'close');
   return port;
 }
 
@@ -56,12 +67,12 @@ export async function listening(port, host = '127.0.0.1') {
  * Starts a program in a process group of its own. `timeout` ends it even where the suite is killed
  * before it can clean up.
  */
-export function start(command, args, { env = process.env, cwd = repository, seconds = 900 } = {}) {
+export function start(command, args, { env = process.env, cwd = repository, seconds = 900, stdin = 'ignore' } = {}) {
   const child = spawn('timeout', ['--kill-after=5', String(seconds), command, ...args], {
     cwd,
     env,
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [stdin, 'pipe', 'pipe'],
   });
   const program = { child, output: '', exited: once(child, 'exit') };
   for (const stream of [child.stdout, child.stderr]) {

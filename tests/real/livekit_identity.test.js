@@ -1,0 +1,151 @@
+// Who a LiveKit server says is in the room: the person of the token, in one tab or several, while it is valid.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, test } from 'node:test';
+import { ParticipantInfo_Kind } from '@livekit/protocol';
+import { PALETTE } from './support/judge.js';
+import { tokenEvent } from './support/lambda.js';
+import { person, startMeeting } from './support/meeting.js';
+import { work } from './support/processes.js';
+
+const POLICY = `
+[[allow]]
+when = { seat = "viewer" }
+rooms = ["*"]
+role = "viewer"
+
+[[allow]]
+rooms = ["acme:*"]
+role = "short"
+
+[[allow]]
+rooms = ["*"]
+role = "participant"
+
+[roles.short]
+ttl_seconds = 120
+`;
+const PICTURE = 'https://cdn.example.com/ada.png';
+const ADA = person('ada', { name: 'Ada Ångström 😀', picture: PICTURE });
+
+let meeting;
+before(async () => { meeting = await startMeeting({ policy: POLICY, env: { PARTICIPANT_DEVICES: 'true' } }); });
+afterEach(() => meeting.clear());
+after(() => meeting?.stop());
+
+describe('what RoomService reports of who joined', () => {
+  const rows = [
+    ['name, picture, colour, role', ADA, {}, { name: ADA.name, attributes: { role: 'participant', imageUrl: PICTURE } }],
+    ['metadata and attributes of the client', ADA, {
+      participant_metadata: '{"seat":4}',
+      participant_attributes: { team: 'blue', 'app.mood': 'größe 😀' },
+    }, {
+      name: ADA.name,
+      metadata: '{"seat":4}',
+      attributes: { role: 'participant', imageUrl: PICTURE, team: 'blue', 'app.mood': 'größe 😀' },
+    }],
+    ['no picture', person('ben'), {}, { name: 'Ben', attributes: { role: 'participant' } }],
+    ['no name', person('cem', { name: undefined }), {}, { name: 'Unnamed User', attributes: { role: 'participant' } }],
+    ['a viewer', person('vic', { seat: 'viewer' }), {}, { name: 'Vic', attributes: { role: 'viewer' } }],
+  ];
+  for (const [what, who, body, expected] of rows) {
+    test(what, async () => {
+      await meeting.join(who, { room_name: what, ...body });
+      const [{ identity, name, metadata, attributes, kind }] = await meeting.livekit.rooms.listParticipants(what);
+      const { color, ...rest } = attributes;
+      assert.deepEqual({ name, metadata, attributes: rest }, {
+        metadata: '', ...expected, attributes: { identity: who.email, ...expected.attributes },
+      });
+      assert.equal(identity, who.email);
+      assert.ok(PALETTE.includes(color), color);
+      assert.equal(kind, ParticipantInfo_Kind.STANDARD);
+    });
+  }
+
+  test('without a room: one of its own', async () => {
+    const [ada, ben] = [await meeting.join(ADA), await meeting.join(person('ben'))];
+    for (const { room, identity } of [ada, ben]) {
+      assert.match(room, /room-\S{20,}$/);
+      assert.deepEqual(await meeting.present(room), [identity]);
+    }
+    assert.notEqual(ada.room, ben.room);
+  });
+});
+
+describe('the largest that roomkey issues is taken', () => {
+  test('a token just below MAX_TOKEN_BYTES', async () => {
+    let metadata = 'm'.repeat(4096);
+    let answer = { status: 413 };
+    while (answer.status === 413) {
+      metadata = metadata.slice(1);
+      answer = await meeting.ask(ADA, { room_name: 'large', participant_metadata: metadata });
+    }
+    const { participant_token: token } = answer.json;
+    assert.ok(token.length > 6_130 && token.length <= 6_144, `${token.length}`);
+    await meeting.enter(token);
+    assert.equal((await meeting.livekit.rooms.getParticipant('large', ADA.email)).metadata, metadata);
+  });
+
+  test('an identity of 256 bytes, and none of 257', async () => {
+    const email = `${'e'.repeat(188)}@example.com`;
+    const ask = (device) => meeting.ask(person('eve', { email }), { participant_identity: `${email}:${'d'.repeat(device)}` });
+    const { identity } = await meeting.enter((await ask(55)).json.participant_token);
+    assert.equal(identity.length, 256);
+    assert.equal((await ask(56)).status, 400);
+  });
+});
+
+describe('one person, several tabs', () => {
+  const second = { room_name: 'tabs', participant_identity: `${ADA.email}:tab2` };
+
+  test('a tab with a device of its own joins beside the first', async () => {
+    const tabs = [await meeting.join(ADA, { room_name: 'tabs' }), await meeting.join(ADA, second)];
+    assert.deepEqual(tabs.map(({ identity }) => identity), [ADA.email, second.participant_identity]);
+    const [one, two] = (await meeting.livekit.rooms.listParticipants('tabs')).map(({ attributes }) => attributes);
+    assert.deepEqual([one.identity, two.identity], [ADA.email, ADA.email]);
+    assert.equal(one.color, two.color);
+    assert.equal(tabs[0].saw({ event: 'disconnected' }), undefined);
+  });
+
+  test('the same tab again takes the place of the old one', async () => {
+    const tabs = [await meeting.join(ADA, second), await meeting.join(ADA, second)];
+    await tabs[0].sees({ event: 'disconnected', reason: 'DUPLICATE_IDENTITY' });
+    assert.deepEqual(await meeting.present('tabs'), [second.participant_identity]);
+  });
+
+  test('nobody takes the place of another', async () => {
+    const ada = await meeting.join(ADA, { room_name: 'tabs' });
+    for (const participant_identity of [ADA.email, `${ADA.email}:tab2`, ADA.email.toUpperCase()]) {
+      const answer = await meeting.ask(person('eve'), { room_name: 'tabs', participant_identity });
+      assert.deepEqual([answer.status, answer.json.code], [403, 'field_not_allowed'], participant_identity);
+    }
+    // An identity is text to the server: this is nobody else's tab either.
+    await meeting.join(person('eve'), { room_name: 'tabs', participant_identity: 'eve@example.com:ada' });
+    assert.deepEqual(await meeting.present('tabs'), [ADA.email, 'eve@example.com:ada']);
+    assert.equal(ada.saw({ event: 'disconnected' }), undefined);
+  });
+});
+
+describe('a token lives as long as it says', () => {
+  // The function's clock is off, so that its tokens are as old as these seconds. The server allows one minute.
+  const rows = [
+    ['just issued', 0, 'old', undefined],
+    ['old, still valid', -500, 'old', undefined],
+    ['past, within the minute', -630, 'old', undefined],
+    ['expired', -670, 'old', /token is expired/],
+    ["of a role's shorter life, still valid", -100, 'acme:old', undefined],
+    ["of a role's shorter life, expired", -190, 'acme:old', /token is expired/],
+    ['of tomorrow', 86_400, 'old', /token is not valid yet/],
+  ];
+  for (const [what, seconds, room, refusal] of rows) {
+    test(what, async () => {
+      const FAKETIME = `${seconds < 0 ? '' : '+'}${seconds}s`;
+      const lambda = await meeting.startRoomkey({ LD_PRELOAD: `${work}/libfaketime.so.1`, FAKETIME });
+      const then = Math.floor(Date.now() / 1000) + seconds;
+      const answer = await lambda.invoke(tokenEvent(await meeting.bearer(ADA, then), { room_name: room }));
+      assert.equal(answer.status, 201, `${answer.bytes}`);
+      const entering = meeting.enter(answer.json.participant_token);
+      if (refusal) await assert.rejects(entering, refusal);
+      else assert.equal((await entering).identity, ADA.email);
+    });
+  }
+});
