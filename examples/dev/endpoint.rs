@@ -1,4 +1,4 @@
-//! The page at `/`; every other request goes to roomkey as it came.
+//! The page at `/` and its files; every other request goes to roomkey as it came.
 
 use std::sync::Arc;
 
@@ -12,14 +12,33 @@ use axum::routing::get;
 /// As much as API Gateway lets through. roomkey's own limit lies far below and is its to answer.
 const LARGEST_BODY: usize = 10 * 1024 * 1024;
 
-pub(crate) fn router(app: Arc<roomkey::App>) -> Router {
-    Router::new().route("/", get(page).fallback(forward)).fallback(forward).with_state(app)
-}
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
 
-async fn page() -> impl IntoResponse {
-    let headers =
-        [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
-    (headers, include_str!("page.html"))
+/// Path, type and content.
+const FILES: [(&str, &str, &str); 10] = [
+    ("/", HTML, include_str!("page.html")),
+    ("/page.css", CSS, include_str!("page.css")),
+    ("/page.js", JS, include_str!("page.js")),
+    ("/room.js", JS, include_str!("room.js")),
+    ("/tiles.js", JS, include_str!("tiles.js")),
+    ("/meeting.js", JS, include_str!("meeting.js")),
+    ("/token.js", JS, include_str!("token.js")),
+    ("/trouble.js", JS, include_str!("trouble.js")),
+    ("/element.js", JS, include_str!("element.js")),
+    ("/colours.js", JS, include_str!("colours.js")),
+];
+
+pub(crate) fn router(app: Arc<roomkey::App>) -> Router {
+    FILES
+        .into_iter()
+        .fold(Router::new(), |router, (path, kind, content)| {
+            let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")];
+            router.route(path, get(async move || (headers, content)).fallback(forward))
+        })
+        .fallback(forward)
+        .with_state(app)
 }
 
 async fn forward(State(app): State<Arc<roomkey::App>>, request: Request) -> Response {

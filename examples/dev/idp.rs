@@ -35,17 +35,30 @@ pub(crate) struct Person {
     email: Option<&'static str>,
     name: Option<&'static str>,
     picture: Option<&'static str>,
+    /// What they are in the organisation `acme`: something for the rules of a policy.
+    role: Option<&'static str>,
 }
 
-/// One whose profile is complete, one without a name, one without an email address.
-pub(crate) const PEOPLE: [Person; 3] = [
+/// Two whose profile is complete, so that they can meet, one without a name, one without an email
+/// address.
+pub(crate) const PEOPLE: [Person; 4] = [
     Person {
         id: "ada",
-        label: "Ada Lovelace",
+        label: "Ada Lovelace, admin of acme",
         outcome: "201, with name and picture",
         email: Some("ada@example.com"),
         name: Some("Ada Lovelace"),
         picture: Some("http://127.0.0.1:3001/ada.svg"),
+        role: Some("org:admin"),
+    },
+    Person {
+        id: "grace",
+        label: "Grace Hopper, member of acme",
+        outcome: "201, with a name",
+        email: Some("grace@example.com"),
+        name: Some("Grace Hopper"),
+        picture: None,
+        role: Some("org:member"),
     },
     Person {
         id: "nemo",
@@ -54,6 +67,7 @@ pub(crate) const PEOPLE: [Person; 3] = [
         email: Some("nemo@example.com"),
         name: None,
         picture: None,
+        role: None,
     },
     Person {
         id: "emmy",
@@ -62,6 +76,7 @@ pub(crate) const PEOPLE: [Person; 3] = [
         email: None,
         name: Some("Emmy Noether"),
         picture: None,
+        role: None,
     },
 ];
 
@@ -121,7 +136,7 @@ impl IdentityProvider {
         lifetime: i64,
     ) -> Result<String, Box<dyn std::error::Error>> {
         let now = i64::try_from(now.duration_since(UNIX_EPOCH)?.as_secs())?;
-        let claims = json!({
+        let mut claims = json!({
             "iss": ISSUER,
             "aud": AUDIENCE,
             "sub": person.subject(),
@@ -130,6 +145,10 @@ impl IdentityProvider {
             "iat": now + lifetime.min(0),
             "exp": now + lifetime,
         });
+        if let Some(role) = person.role {
+            claims["org_id"] = "acme".into();
+            claims["org_role"] = role.into();
+        }
         let header = Header {
             typ: Some("at+jwt".into()),
             kid: Some(self.key_id.clone()),

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --example dev` starts the token endpoint on <http://127.0.0.1:3000> and the identity
 //! provider of `idp.rs` on <http://127.0.0.1:3001>, prints requests to paste, and serves a page that
-//! makes them. Any variable of the README's table overrides the default given here.
+//! makes them and joins rooms. Any variable of the README's table overrides the default given here.
 
 mod endpoint;
 mod idp;
@@ -20,7 +20,7 @@ use crate::idp::{IdentityProvider, PEOPLE};
 const ENDPOINT: &str = "127.0.0.1:3000";
 
 /// The configuration of a deployment whose LiveKit is `livekit-server --dev`.
-const DEFAULTS: [(&str, &str); 6] = [
+const DEFAULTS: [(&str, &str); 7] = [
     ("OIDC_ISSUER", idp::ISSUER),
     ("OIDC_AUDIENCE", idp::AUDIENCE),
     ("LIVEKIT_URL", "ws://127.0.0.1:7880"),
@@ -28,6 +28,8 @@ const DEFAULTS: [(&str, &str); 6] = [
     ("LIVEKIT_API_SECRET", "secret"),
     // Whatever port a frontend's own development server has.
     ("ALLOWED_ORIGINS", "*"),
+    // The page offers to be a device of its own, so that one person can try it in two tabs.
+    ("PARTICIPANT_DEVICES", "true"),
 ];
 
 #[tokio::main]
@@ -87,7 +89,14 @@ fn print_welcome(provider: &IdentityProvider) -> Result<(), String> {
     println!("  page               http://{ENDPOINT}/");
     println!("  token endpoint     http://{ENDPOINT}/token");
     println!("  identity provider  {}", idp::ISSUER);
-    println!("  LiveKit            {livekit}");
+    let start = if livekit.starts_with("ws://127.0.0.1") {
+        " (start it: livekit-server --dev)"
+    } else {
+        ""
+    };
+    println!("  LiveKit            {livekit}{start}");
+    let policy = if variable("POLICY").is_some() { "the variable POLICY" } else { "policy.toml" };
+    println!("  policy             {policy}");
 
     if variable("OIDC_ISSUER").as_deref() != Some(idp::ISSUER) {
         println!("\nOIDC_ISSUER names another issuer: send its tokens; the page's get 401.");
@@ -102,6 +111,7 @@ fn print_welcome(provider: &IdentityProvider) -> Result<(), String> {
         );
     }
     println!("\nThese tokens last an hour; the page signs in afresh: http://{ENDPOINT}/");
+    println!("A policy of your own may answer 403 instead: change policy.toml, or set POLICY.");
     println!("Below is what an operator sees, a line per request.\n");
     Ok(())
 }
