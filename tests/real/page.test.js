@@ -196,7 +196,10 @@ describe('the page', () => {
 
   describe('for everybody', () => {
     let visitor;
-    before(async () => { visitor = await visitors.visit(); });
+    before(async () => {
+      visitor = await visitors.visit();
+      await shoot(visitor, 'start');
+    });
     after(() => visitor?.close());
 
     test('by keyboard alone: sign in, join, switch, leave, join again', async () => {
