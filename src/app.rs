@@ -5,9 +5,11 @@ use std::time::SystemTime;
 
 use http::{Request, Response};
 
+use crate::backend::replay::Replays;
 use crate::config::{Config, DirectoryUrls, IssuerConfig, SecretSource};
 use crate::endpoint::{Endpoint, REQUEST_TIMEOUT};
 use crate::exchange::{Exchange, Trusted};
+use crate::liveblocks::Liveblocks;
 use crate::oidc::directory::{Directory, Kind};
 use crate::oidc::issuer::Issuer;
 use crate::oidc::kept::KeptProfiles;
@@ -42,6 +44,9 @@ impl App {
             presence: config.presence,
             secrets,
             rules: config.rules,
+            liveblocks: Liveblocks::new(Arc::clone(&client), &config.liveblocks_url),
+            client,
+            replays: Replays::default(),
         };
         Self { endpoint: Endpoint::new(exchange, config.cors, config.session_cookie) }
     }

@@ -11,7 +11,9 @@ use aws_credential_types::Credentials;
 use tracing_subscriber::filter::LevelFilter;
 use zeroize::Zeroizing;
 
+use crate::backend::keys::BackendKeys;
 use crate::cors::Cors;
+use crate::liveblocks::is_secret_key;
 use crate::logging;
 use crate::oidc::issuer::KeySource;
 use crate::oidc::profile::Needs;
@@ -44,11 +46,11 @@ pub struct Config {
     pub needs: Needs,
     /// `PRESENCE_COLOR`, `PRESENCE_PALETTE`
     pub presence: Presence,
-    /// `LIVEKIT_SECRET_ID`, `SECRET_TTL_SECONDS`, `LIVEKIT_URL`, `LIVEKIT_API_KEY`,
-    /// `LIVEKIT_API_SECRET`
+    /// `LIVEKIT_SECRET_ID`, `SECRET_TTL_SECONDS`, `LIVEKIT_URL`, and for local runs what the secret
+    /// holds otherwise
     pub secrets: SecretSource,
     /// `PARTICIPANT_IDENTITY`, `PARTICIPANT_DEVICES`, `CLIENT_FIELDS`, `TOKEN_TTL_SECONDS`,
-    /// `MAX_TOKEN_BYTES`, `REQUIRE_VERIFIED_EMAIL`
+    /// `BACKEND_TOKEN_TTL_SECONDS`, `MAX_TOKEN_BYTES`, `REQUIRE_VERIFIED_EMAIL`
     pub rules: Rules,
     /// `POLICY`
     pub policy: Policy,
@@ -56,6 +58,8 @@ pub struct Config {
     pub cors: Cors,
     /// `SESSION_COOKIE`
     pub session_cookie: Option<String>,
+    /// `LIVEBLOCKS_API_URL`
+    pub liveblocks_url: String,
     /// `RUST_LOG`
     pub log_level: LevelFilter,
 }
@@ -96,6 +100,7 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
     let issuers = issuers::read(reader);
     let clerk = reader.parsed("CLERK_API_URL", url);
     let workos = reader.parsed("WORKOS_API_URL", url);
+    let liveblocks_url = reader.parsed("LIVEBLOCKS_API_URL", url);
     let rules = rules(reader);
     let palette = reader.parsed("PRESENCE_PALETTE", parse_palette);
     let choice = reader.parsed("PRESENCE_COLOR", |text| match text {
@@ -127,6 +132,7 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
         policy: policy?,
         cors: cors?,
         session_cookie,
+        liveblocks_url: liveblocks_url?,
         log_level: log_level?,
     })
 }
@@ -161,6 +167,9 @@ fn rules<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Rules>
     let token_ttl = reader.parsed("TOKEN_TTL_SECONDS", |text| {
         seconds(text, 61..=86_400, "must be a whole number of seconds from 61 to 86400")
     });
+    let backend_token_ttl = reader.parsed("BACKEND_TOKEN_TTL_SECONDS", |text| {
+        seconds(text, 61..=86_400, "must be a whole number of seconds from 61 to 86400")
+    });
     let max_token_bytes = reader.parsed("MAX_TOKEN_BYTES", |text| match text.parse() {
         Ok(bytes @ 1024..=65_536) => Ok(bytes),
         _ => Err("must be a whole number of bytes from 1024 to 65536"),
@@ -171,6 +180,7 @@ fn rules<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Rules>
         devices: devices?,
         client_fields: client_fields?,
         token_ttl: token_ttl?,
+        backend_token_ttl: backend_token_ttl?,
         max_token_bytes: max_token_bytes?,
         require_verified_email: require_verified_email?,
     })
@@ -223,6 +233,10 @@ fn secrets<L: Fn(&str) -> Option<String>>(
     for name in &hs256_names {
         reader.optional(name.clone(), |text| long_enough(text, false));
     }
+    reader.optional("BACKEND_API_KEYS", |text| BackendKeys::parse(text).map(drop));
+    reader.optional("LIVEBLOCKS_SECRET_KEY", |text| {
+        if is_secret_key(text) { Ok(()) } else { Err("must start with sk_") }
+    });
     for issuer in issuers.unwrap_or_default() {
         let has_secret = reader.text(&issuer.hs256_name).is_some();
         if matches!(issuer.keys, KeySource::Shared) && !has_secret {

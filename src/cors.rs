@@ -74,9 +74,9 @@ impl Cors {
         }
     }
 
-    /// The answer to `OPTIONS`. Its origin is set by [`allow`](Self::allow).
+    /// The answer to `OPTIONS` of a route with these `methods`. Its origin is set by [`allow`](Self::allow).
     #[must_use]
-    pub fn preflight(&self, request: &HeaderMap) -> Response<Vec<u8>> {
+    pub fn preflight(&self, request: &HeaderMap, methods: &'static str) -> Response<Vec<u8>> {
         let mut response = Response::new(Vec::new());
         *response.status_mut() = StatusCode::NO_CONTENT;
         let headers = response.headers_mut();
@@ -85,7 +85,7 @@ impl Cors {
         self.allow(request, &mut allowed);
         if allowed.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
             for (name, value) in [
-                (ACCESS_CONTROL_ALLOW_METHODS, "POST, GET, OPTIONS"),
+                (ACCESS_CONTROL_ALLOW_METHODS, methods),
                 (ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type"),
                 (ACCESS_CONTROL_MAX_AGE, "7200"),
             ] {

@@ -1,16 +1,24 @@
 //! The use case: an identity provider's token in, a participant's token out.
 
+mod backend;
+mod liveblocks;
+mod moderation;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::rand;
 use futures_util::future::join_all;
 
+use crate::backend::SignatureError;
+use crate::backend::replay::Replays;
 use crate::bearer::{BearerError, UnverifiedBearer};
+use crate::liveblocks::Liveblocks;
 use crate::livekit::access_token::{AccessToken, ParticipantToken, SignError};
 use crate::livekit::grants::VideoGrant;
+use crate::livekit::room_config::RoomConfiguration;
 use crate::livekit::token_source::{Malformed, TokenSourceRequest};
 use crate::oidc::claims::VerifiedClaims;
 use crate::oidc::issuer::{AuthenticateError, Issuer};
@@ -18,12 +26,15 @@ use crate::oidc::jwt;
 use crate::oidc::profile::{Profile, ProfileError};
 use crate::oidc::profiles::Profiles;
 use crate::oidc::verifier::VerifyError;
-use crate::policy::{Policy, Refusal};
+use crate::policy::{Policy, Refusal, Role};
 use crate::presence::Presence;
 use crate::rules::{RuleError, Rules};
 use crate::secrets::{SecretStore, Secrets};
 use crate::text;
+use crate::upstream::client::Client;
 use crate::upstream::last_good::Unavailable;
+
+pub use moderation::Measure;
 
 /// An issuer whose tokens are taken.
 pub struct Trusted {
@@ -59,6 +70,29 @@ pub struct Exchange {
     pub secrets: SecretStore,
     /// What they become.
     pub rules: Rules,
+    /// Asks LiveKit.
+    pub client: Arc<Client>,
+    /// Whom to ask for Liveblocks' tokens.
+    pub liveblocks: Liveblocks,
+    /// What backends have asked already.
+    pub replays: Replays,
+}
+
+/// Somebody who is about to be given a token.
+struct Participant<'a> {
+    /// Who they are, whatever their device.
+    person: &'a str,
+    identity: &'a str,
+    name: &'a str,
+    picture: Option<&'a str>,
+    metadata: Option<&'a str>,
+    /// The app's own.
+    attributes: BTreeMap<&'a str, &'a str>,
+    room: String,
+    role: &'a Role,
+    room_config: RoomConfiguration,
+    /// Where the role has no time of its own.
+    ttl: Duration,
 }
 
 /// What a caller is given.
@@ -68,6 +102,8 @@ pub struct Issued {
     pub secrets: Arc<Secrets>,
     /// The participant's token.
     pub token: ParticipantToken,
+    /// When it expires.
+    pub expires: SystemTime,
     /// The room that it opens.
     pub room: String,
     /// The name in it.
@@ -89,6 +125,12 @@ pub enum ExchangeError {
     /// The token is not believed.
     #[error(transparent)]
     Rejected(#[from] VerifyError),
+    /// The body is longer than any request.
+    #[error("the body is too long")]
+    BodyTooLarge,
+    /// The body is not JSON by its own account.
+    #[error("the body is not application/json")]
+    NotJson,
     /// The body is not a request.
     #[error("malformed request: {0}")]
     Malformed(Malformed),
@@ -98,6 +140,15 @@ pub enum ExchangeError {
     /// The policy says no.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The request is not a backend's.
+    #[error("{0}")]
+    Signature(SignatureError),
+    /// The deployment has no key for what is asked.
+    #[error("no {0} is configured")]
+    NotConfigured(&'static str),
+    /// There is no such participant in the room.
+    #[error("no such participant in the room")]
+    ParticipantNotFound,
     /// The issuer knows no such user.
     #[error("the issuer knows no such user")]
     UserNotFound,
@@ -184,35 +235,56 @@ impl Exchange {
             return Err(Refusal::Room.into()); // made of a claim that is no part of a name
         }
 
-        let mut attributes: BTreeMap<&str, &str> = request
-            .participant_attributes
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .collect();
+        let attributes = request.participant_attributes.iter();
+        self.seal(
+            Participant {
+                person,
+                identity: &identity,
+                name,
+                picture: profile.picture(),
+                metadata: request.participant_metadata.as_deref(),
+                attributes: attributes.map(|(key, value)| (key.as_str(), value.as_str())).collect(),
+                room,
+                role,
+                room_config: decision.room_config,
+                ttl: self.rules.token_ttl,
+            },
+            &caller.secrets,
+            now,
+        )
+    }
+
+    /// The token of `participant`, signed with `secrets`.
+    fn seal(
+        &self,
+        participant: Participant<'_>,
+        secrets: &Arc<Secrets>,
+        now: SystemTime,
+    ) -> Result<Issued, ExchangeError> {
+        let Participant { person, identity, name, mut attributes, room, role, .. } = participant;
         attributes.insert("color", self.presence.color(person));
         attributes.insert("role", &role.name);
         if self.rules.devices {
             attributes.insert("identity", person);
         }
-        if let Some(picture) = profile.picture() {
+        if let Some(picture) = participant.picture {
             attributes.insert("imageUrl", picture);
         }
-
         let token = AccessToken {
-            identity: &identity,
+            identity,
             name,
             video: VideoGrant::join(&room, role.grants),
-            metadata: request.participant_metadata.as_deref(),
+            metadata: participant.metadata,
             attributes,
-            room_config: decision.room_config,
+            room_config: participant.room_config,
         };
-        let ttl = role.ttl.unwrap_or(self.rules.token_ttl);
-        let token = token.sign(&caller.secrets.api_key, now, ttl)?;
+        let ttl = role.ttl.unwrap_or(participant.ttl);
+        let token = token.sign(&secrets.api_key, now, ttl)?;
         if token.token.len() > self.rules.max_token_bytes {
             return Err(ExchangeError::TokenTooLarge);
         }
         let (name, role) = (name.to_owned(), role.name.clone());
-        Ok(Issued { secrets: Arc::clone(&caller.secrets), token, room, name, role })
+        Ok(Issued { secrets: Arc::clone(secrets), token, expires: now + ttl, room, name, role })
     }
 }
 

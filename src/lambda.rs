@@ -1,5 +1,6 @@
 //! AWS Lambda: events in, responses out, whatever the event.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,6 +11,7 @@ use http::header::ORIGIN;
 use http::{HeaderMap, Response, Uri};
 use lambda_http::request::{LambdaRequest, RequestOrigin};
 use lambda_http::{Body, LambdaEvent, service_fn};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -21,10 +23,15 @@ const MARGIN: Duration = Duration::from_millis(300);
 /// Where an event says that it is of payload 2.0, if it begins with that.
 const VERSION_BYTES: usize = 32;
 
+/// The path as the caller wrote it, where the request's own lacks a stage.
+#[derive(Clone, Debug)]
+pub struct AsCalled(pub String);
+
 /// An event, readable or not: the runtime would make a failed invocation of one that is not.
 pub enum Incoming {
-    /// A request through API Gateway (payloads 1.0 and 2.0), a Function URL or ALB.
-    Http(Box<LambdaRequest>),
+    /// A request through API Gateway (payloads 1.0 and 2.0), a Function URL or ALB, and whether it says
+    /// that it is of payload 1.0, as HTTP APIs do and REST APIs do not.
+    Http(Box<LambdaRequest>, bool),
     /// Anything else.
     Unreadable,
 }
@@ -62,11 +69,12 @@ pub async fn run(app: Arc<App>, clock: fn() -> SystemTime) -> Result<(), lambda_
 
 async fn invoke(app: &App, event: LambdaEvent<Incoming>, now: SystemTime) -> Outgoing {
     let LambdaEvent { payload, context } = event;
-    let Incoming::Http(mut event) = payload else {
+    let Incoming::Http(mut event, is_v1) = payload else {
         let refusal = app.endpoint().refuse_unreadable(&HeaderMap::new());
         return Outgoing::new(refusal, &RequestOrigin::ApiGatewayV2);
     };
     keep_every_header(&mut event);
+    encode_path(&mut event, is_v1);
     let origin = event.request_origin();
     let stage = stage(&event).map(str::to_owned);
     let page = page(&event);
@@ -74,8 +82,9 @@ async fn invoke(app: &App, event: LambdaEvent<Incoming>, now: SystemTime) -> Out
     let request = catch_unwind(AssertUnwindSafe(|| http::Request::<Body>::from(*event)));
     let response = match request {
         Ok(mut request) => {
-            if let Some(path) = stage.and_then(|stage| without_stage(request.uri().path(), &stage))
-            {
+            if let Some(path) = stage.and_then(|stage| without_stage(request.uri(), &stage)) {
+                let called = AsCalled(request.uri().path().to_owned());
+                request.extensions_mut().insert(called);
                 *request.uri_mut() = path;
             }
             let left = context.deadline().duration_since(now).unwrap_or_default();
@@ -99,6 +108,44 @@ fn keep_every_header(event: &mut LambdaRequest) {
     }
 }
 
+/// Encodes again what an HTTP API has decoded: REST APIs, Function URLs and ALB leave the path as it
+/// came, and a name in it is decoded once.
+fn encode_path(event: &mut LambdaRequest, is_v1: bool) {
+    /// What stands in no path as it is.
+    const ENCODED: &AsciiSet = &CONTROLS
+        .add(b' ')
+        .add(b'"')
+        .add(b'#')
+        .add(b'%')
+        .add(b'<')
+        .add(b'>')
+        .add(b'?')
+        .add(b'`')
+        .add(b'{')
+        .add(b'}')
+        .add(b'|')
+        .add(b'\\')
+        .add(b'^')
+        .add(b'[')
+        .add(b']');
+    let path = match event {
+        LambdaRequest::ApiGatewayV1(event) if is_v1 => &mut event.path,
+        LambdaRequest::ApiGatewayV2(event) => {
+            let domain = event.request_context.domain_name.as_deref().unwrap_or_default();
+            if domain.contains(".lambda-url.") {
+                return;
+            }
+            &mut event.raw_path
+        }
+        _ => return,
+    };
+    if let Some(path) = path
+        && let Cow::Owned(encoded) = utf8_percent_encode(path, ENCODED).into()
+    {
+        *path = encoded;
+    }
+}
+
 fn stage(event: &LambdaRequest) -> Option<&str> {
     match event {
         LambdaRequest::ApiGatewayV1(event) => event.request_context.stage.as_deref(),
@@ -108,8 +155,8 @@ fn stage(event: &LambdaRequest) -> Option<&str> {
 }
 
 /// The path behind the stage, so that a stage called `v1` makes no other route of `/token`.
-fn without_stage(path: &str, stage: &str) -> Option<Uri> {
-    let rest = path.strip_prefix('/')?.strip_prefix(stage)?;
+fn without_stage(uri: &Uri, stage: &str) -> Option<Uri> {
+    let rest = uri.path_and_query()?.as_str().strip_prefix('/')?.strip_prefix(stage)?;
     if rest.starts_with('/') { rest.parse().ok() } else { None }
 }
 
@@ -125,6 +172,12 @@ fn page(event: &LambdaRequest) -> HeaderMap {
     origin.map(|origin| (ORIGIN, origin.clone())).into_iter().collect()
 }
 
+/// What an event says of itself.
+#[derive(Deserialize)]
+struct Payload<'a> {
+    version: Option<&'a str>,
+}
+
 impl<'de> Deserialize<'de> for Incoming {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let event = <&RawValue>::deserialize(deserializer)?.get();
@@ -134,7 +187,12 @@ impl<'de> Deserialize<'de> for Incoming {
             Some(Ok(request)) => Ok(LambdaRequest::ApiGatewayV2(request)),
             _ => serde_json::from_str(event),
         };
-        Ok(request.map_or(Self::Unreadable, |request| Self::Http(Box::new(request))))
+        Ok(request.map_or(Self::Unreadable, |request| {
+            let is_v1 = matches!(request, LambdaRequest::ApiGatewayV1(_))
+                && serde_json::from_str::<Payload<'_>>(event)
+                    .is_ok_and(|payload| payload.version == Some("1.0"));
+            Self::Http(Box::new(request), is_v1)
+        }))
     }
 }
 

@@ -21,6 +21,7 @@
 //! A module uses only modules further down this list, and its own parts.
 
 pub mod app;
+pub mod backend;
 pub mod bearer;
 pub mod config;
 pub mod cors;
@@ -28,12 +29,14 @@ pub mod endpoint;
 pub mod exchange;
 pub mod json;
 pub mod lambda;
+pub mod liveblocks;
 pub mod livekit;
 pub mod logging;
 pub mod oidc;
 pub mod policy;
 pub mod presence;
 pub mod problem;
+pub mod route;
 pub mod rules;
 pub mod secrets;
 pub mod shared_key;

@@ -3,4 +3,5 @@
 pub mod access_token;
 pub mod grants;
 pub mod room_config;
+pub mod room_service;
 pub mod token_source;

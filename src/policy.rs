@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use crate::liveblocks;
 use crate::livekit::room_config::{AgentDispatch, RequestedRoomConfig, RoomConfiguration};
 use condition::Condition;
 use pattern::Pattern;
@@ -45,6 +46,8 @@ pub struct Rule {
     room_config: RoomConfiguration,
     /// What a client may say of it.
     caps: Caps,
+    /// Rooms of Liveblocks that it opens.
+    liveblocks: Vec<Pattern>,
 }
 
 /// What a caller may do, and where.
@@ -67,6 +70,12 @@ pub enum Refusal {
     /// The rule that opens the room lists no such agent.
     #[error("the rule lists no such agent")]
     Agent,
+    /// The caller's role in the room moderates nobody, or not this one.
+    #[error("the caller's role may not do that to this participant")]
+    Moderation,
+    /// The policy has no such role.
+    #[error("the policy has no such role")]
+    Role,
     /// The rule that opens the room does not allow that much of this field of `room_config`.
     #[error("the rule does not allow it: {0}")]
     RoomConfig(&'static str),
@@ -96,22 +105,18 @@ impl Policy {
         room: Option<&str>,
         asked: &RequestedRoomConfig,
     ) -> Result<Decision<'_>, Refusal> {
-        let mut applicable = self.rules.iter().filter(|rule| rule.applies_to(claims));
         let (rule, fresh_room_prefix) = if let Some(room) = room {
-            let rule = applicable.find(|rule| rule.opens(room, claims)).ok_or(Refusal::Room)?;
-            (rule, String::new())
+            // Most rules open other rooms, which costs less to see than whom they are for.
+            let decides = |rule: &&Rule| rule.opens(room, claims) && rule.applies_to(claims);
+            (self.rules.iter().find(decides).ok_or(Refusal::Room)?, String::new())
         } else {
-            let rule = applicable.next().ok_or(Refusal::Room)?;
+            let rule = self.rules.iter().find(|rule| rule.applies_to(claims));
+            let rule = rule.ok_or(Refusal::Room)?;
             let mut open = rule.rooms.iter().filter(|pattern| pattern.is_open());
             let prefix = open.find_map(|pattern| pattern.prefix(claims)).ok_or(Refusal::Room)?;
             (rule, prefix)
         };
-        let own = &rule.room_config;
-        if !asked.config.agents.iter().all(|agent| rule.allows(agent, claims)) {
-            return Err(Refusal::Agent);
-        }
-        let room_config =
-            if asked.is_empty() { own.clone() } else { rule.caps.apply(own, &asked.config)? };
+        let room_config = rule.room_config(asked, claims)?;
         Ok(Decision { rule, fresh_room_prefix, room_config })
     }
 
@@ -121,6 +126,61 @@ impl Policy {
         claims: &'a Map<String, Value>,
     ) -> impl Iterator<Item = &'a Rule> + 'a {
         self.rules.iter().filter(|rule| rule.applies_to(claims))
+    }
+
+    /// What a backend may give to somebody whom it calls `name`, in any room: the role, and how the
+    /// room is to be set up. A backend has no claims, so the first rule that gives the role says what
+    /// may be asked of the room.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`].
+    pub fn vouch(
+        &self,
+        name: &str,
+        asked: &RequestedRoomConfig,
+    ) -> Result<(&Role, RoomConfiguration), Refusal> {
+        let role = self.role(name).ok_or(Refusal::Role)?;
+        let bare = Rule::of(role);
+        let first = self.rules.iter().find(|rule| rule.role.name == name).unwrap_or(&bare);
+        Ok((role, first.room_config(asked, &Map::new())?))
+    }
+
+    /// Rooms of Liveblocks, or of a sort of them with a star at the end, that the caller with `claims`
+    /// may enter, and as what: those of the first rule that applies and has any, or that opens `room`
+    /// where one is named. `None` where no rule of the policy has any.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Room`].
+    pub fn liveblocks(
+        &self,
+        claims: &Map<String, Value>,
+        room: Option<&str>,
+    ) -> Result<Option<(&Role, Vec<String>)>, Refusal> {
+        let mut rules = self.rules.iter().filter(|rule| !rule.liveblocks.is_empty()).peekable();
+        if rules.peek().is_none() {
+            return Ok(None);
+        }
+        let opens = |rule: &&Rule| {
+            let has_claims = rule.liveblocks.iter().all(|pattern| pattern.has_claims(claims));
+            let mut patterns = rule.liveblocks.iter();
+            has_claims
+                && rule.applies_to(claims)
+                && room.is_none_or(|room| patterns.any(|pattern| pattern.matches(room, claims)))
+        };
+        let rule = rules.find(opens).ok_or(Refusal::Room)?;
+        let names = rule.liveblocks.iter().filter_map(|pattern| {
+            let name = pattern.prefix(claims)?;
+            (name.len() <= liveblocks::PATTERN_BYTES)
+                .then(|| if pattern.is_open() { name + "*" } else { name })
+        });
+        let names: Vec<String> = names.collect();
+        if names.len() == rule.liveblocks.len() {
+            Ok(Some((&rule.role, names)))
+        } else {
+            Err(Refusal::Room)
+        }
     }
 
     /// The role of that name, built in or of the file.
@@ -146,6 +206,35 @@ impl Rule {
     fn applies_to(&self, claims: &Map<String, Value>) -> bool {
         self.when.iter().all(|condition| condition.holds(claims))
             && self.rooms.iter().all(|pattern| pattern.has_claims(claims))
+    }
+
+    /// The rule of a role that no rule gives.
+    fn of(role: &Role) -> Self {
+        Self {
+            line: 0,
+            role: role.clone(),
+            when: Vec::new(),
+            rooms: Vec::new(),
+            agents: Vec::new(),
+            room_config: role.room_config.clone(),
+            caps: Caps::default(),
+            liveblocks: Vec::new(),
+        }
+    }
+
+    /// How the room is to be set up where that is `asked`.
+    fn room_config(
+        &self,
+        asked: &RequestedRoomConfig,
+        claims: &Map<String, Value>,
+    ) -> Result<RoomConfiguration, Refusal> {
+        if asked.is_empty() {
+            return Ok(self.room_config.clone());
+        }
+        if !asked.config.agents.iter().all(|agent| self.allows(agent, claims)) {
+            return Err(Refusal::Agent);
+        }
+        self.caps.apply(&self.room_config, &asked.config)
     }
 
     fn opens(&self, room: &str, claims: &Map<String, Value>) -> bool {

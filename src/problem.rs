@@ -4,6 +4,7 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTI
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
+use crate::backend::SignatureError;
 use crate::exchange::ExchangeError;
 use crate::oidc::verifier::VerifyError;
 use crate::policy::Refusal;
@@ -78,16 +79,7 @@ impl Problem {
         }
     }
 
-    /// The body is not JSON by its own account.
-    #[must_use]
-    pub fn unsupported_media_type() -> Self {
-        let title = "The body must be application/json";
-        Self::new("unsupported_media_type", StatusCode::UNSUPPORTED_MEDIA_TYPE, title)
-    }
-
-    /// The request, or the answer to it, is too large.
-    #[must_use]
-    pub fn content_too_large(detail: &'static str) -> Self {
+    fn content_too_large(detail: &'static str) -> Self {
         Self::new("content_too_large", StatusCode::PAYLOAD_TOO_LARGE, "The content is too large")
             .with_detail(detail)
     }
@@ -204,6 +196,12 @@ impl From<&ExchangeError> for Problem {
                 | VerifyError::RefusedByIssuer
                 | VerifyError::SubjectMismatch,
             ) => Self::invalid_token(),
+            ExchangeError::BodyTooLarge => Self::content_too_large("the body may have 65536 bytes"),
+            ExchangeError::NotJson => Self::new(
+                "unsupported_media_type",
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "The body must be application/json",
+            ),
             ExchangeError::Malformed(detail) => Self::invalid_request(detail),
             ExchangeError::Rule(RuleError::FieldNotAllowed(detail))
             | ExchangeError::Refused(Refusal::RoomConfig(detail)) => {
@@ -218,6 +216,34 @@ impl From<&ExchangeError> for Problem {
             ExchangeError::Rule(RuleError::EmailNotVerified) => {
                 Self::forbidden("email_not_verified", "The email address is not verified")
             }
+            ExchangeError::Refused(Refusal::Moderation) => {
+                Self::forbidden("role_not_allowed", "The role does not allow it")
+            }
+            ExchangeError::Refused(Refusal::Role) => {
+                Self::invalid_request("role must be a role of the policy")
+            }
+            ExchangeError::Signature(error) => Self::unauthorized(
+                "invalid_signature",
+                "Unauthorized",
+                r#"RTCstack-HMAC-SHA256 realm="roomkey""#,
+            )
+            .with_detail(match error {
+                SignatureError::Key => "Missing or invalid X-Api-Key header",
+                SignatureError::Header => {
+                    "Missing X-RTCstack-Timestamp or X-RTCstack-Signature header"
+                }
+                SignatureError::Timestamp => {
+                    "Request timestamp too old or too far in the future (replay protection)"
+                }
+                SignatureError::Signature => "Invalid X-RTCstack-Signature",
+                SignatureError::Replayed => "Request was received before (replay protection)",
+            }),
+            ExchangeError::NotConfigured(_) => Self::not_found(),
+            ExchangeError::ParticipantNotFound => Self::new(
+                "participant_not_found",
+                StatusCode::NOT_FOUND,
+                "No such participant in the room",
+            ),
             ExchangeError::UserNotFound => {
                 Self::new("user_not_found", StatusCode::NOT_FOUND, "User not found")
             }

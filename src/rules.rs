@@ -27,6 +27,8 @@ pub struct Rules {
     pub client_fields: Vec<ClientField>,
     /// How long a token may be used to join.
     pub token_ttl: Duration,
+    /// The same for tokens that backends ask for.
+    pub backend_token_ttl: Duration,
     /// Longest participant's token, in bytes: browsers put it into an address.
     pub max_token_bytes: usize,
     /// Whether an address that is an identity must be verified.

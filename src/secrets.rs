@@ -14,12 +14,17 @@ use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use crate::backend::keys::BackendKeys;
+use crate::liveblocks::is_secret_key;
 use crate::livekit::access_token::ApiKey;
 use crate::shared_key::{SECRET_BYTES, SharedKey};
 use crate::upstream::client::{
     self, CONNECT_TIMEOUT, Client, FetchError, TOTAL_TIMEOUT, retried_once,
 };
 use crate::upstream::last_good::{LastGood, Limits, Unavailable};
+
+const BACKEND_API_KEYS: &str = "complete: BACKEND_API_KEYS must be a JSON object of 1 to 16 API keys and their secrets \
+     of at least 32 bytes";
 
 /// Where LiveKit is and the key it knows us by. `Debug` shows nothing.
 #[derive(Clone)]
@@ -32,6 +37,10 @@ pub struct Secrets {
     pub clerk_secret_key: Option<Zeroizing<String>>,
     /// `WORKOS_API_KEY`, for WorkOS' user management.
     pub workos_api_key: Option<Zeroizing<String>>,
+    /// `LIVEBLOCKS_SECRET_KEY`, for Liveblocks' API.
+    pub liveblocks_secret_key: Option<Zeroizing<String>>,
+    /// `BACKEND_API_KEYS`, which backends sign with.
+    pub backend_keys: Option<BackendKeys>,
     /// `OIDC_HS256_SECRET` and its like for named issuers (`OIDC_STAFF_HS256_SECRET`), by their name
     /// there.
     pub hs256: BTreeMap<String, SharedKey>,
@@ -140,7 +149,13 @@ impl SecretsManager {
             serde_json::from_str(&text).map_err(|_| FetchError::Malformed("a JSON object"))?;
         let lookup = |name: &str| match &self.livekit_url {
             Some(url) if name == "LIVEKIT_URL" => Some(Zeroizing::new(url.clone())),
-            _ => serde_json::from_str(members.get(name)?.get()).ok(),
+            // An object in the object, or its text.
+            _ => match members.get(name)?.get() {
+                object if name == "BACKEND_API_KEYS" && object.starts_with('{') => {
+                    Some(Zeroizing::new(object.to_owned()))
+                }
+                text => serde_json::from_str(text).ok(),
+            },
         };
         Secrets::new(lookup, &self.hs256_names).map_err(FetchError::Malformed)
     }
@@ -177,8 +192,15 @@ impl Secrets {
                 hs256.insert(name.clone(), shared);
             }
         }
+        let liveblocks_secret_key = lookup("LIVEBLOCKS_SECRET_KEY");
+        if liveblocks_secret_key.as_ref().is_some_and(|key| !is_secret_key(key)) {
+            return Err("complete: LIVEBLOCKS_SECRET_KEY must start with sk_");
+        }
+        let backend_keys = lookup("BACKEND_API_KEYS").map(|keys| BackendKeys::parse(&keys));
         Ok(Self {
             livekit_url,
+            liveblocks_secret_key,
+            backend_keys: backend_keys.transpose().map_err(|_| BACKEND_API_KEYS)?,
             api_key: ApiKey::new(key.to_string(), secret),
             clerk_secret_key: lookup("CLERK_SECRET_KEY"),
             workos_api_key: lookup("WORKOS_API_KEY"),

@@ -79,4 +79,20 @@ impl<'a> VideoGrant<'a> {
     pub fn join(room: &'a str, grants: Grants) -> Self {
         Self { room, room_join: true, grants }
     }
+
+    /// The right to administer `room` from outside, and nothing else.
+    #[must_use]
+    pub fn administer(room: &'a str) -> Self {
+        let grants = Grants {
+            can_publish: false,
+            can_publish_data: false,
+            can_subscribe: false,
+            can_update_own_metadata: false,
+            can_subscribe_metrics: false,
+            can_manage_agent_session: false,
+            can_publish_sources: None,
+            room_admin: true,
+        };
+        Self { room, room_join: false, grants }
+    }
 }

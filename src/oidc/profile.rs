@@ -9,7 +9,7 @@ use super::verifier::VerifyError;
 use crate::json;
 use crate::text;
 use crate::upstream::client::{FetchError, is_https_or_loopback};
-use crate::upstream::last_good::{Unavailable, jitter};
+use crate::upstream::last_good::Unavailable;
 
 /// The name of somebody without one.
 pub const UNNAMED: &str = "Unnamed User";
@@ -20,9 +20,6 @@ const PICTURE_BYTES: usize = 1024;
 /// Longest email address, in bytes
 /// ([RFC 5321 §4.5.3.1](https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1), erratum 1690).
 const EMAIL_BYTES: usize = 254;
-
-/// When to ask a source again after a failure, in seconds, where it does not say.
-const RETRY_AFTER: u64 = 2;
 
 /// What is known of a caller. Shows nothing in `Debug`: it is personal data.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -146,9 +143,7 @@ impl ProfileError {
         if let FetchError::Status { status: 404, .. } = error {
             return Self::UserNotFound;
         }
-        tracing::warn!(upstream, reason = %error, "fetch failed");
-        let retry_after = error.retry_after().unwrap_or_else(|| RETRY_AFTER + jitter());
-        Unavailable { upstream, retry_after }.into()
+        Unavailable::because(upstream, error).into()
     }
 }
 

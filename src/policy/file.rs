@@ -12,6 +12,7 @@ use super::roles::{self, room_config};
 use super::room::{Caps, merge};
 use super::table::{Faults, Located, PolicyError, integer, number, text};
 use super::{Policy, Rule};
+use crate::liveblocks;
 use crate::livekit::room_config::RoomConfiguration;
 use crate::livekit::token_source::METADATA_BYTES;
 
@@ -56,6 +57,7 @@ fn rule(
     let mut rooms = None;
     let mut role = None;
     let mut agents = Vec::new();
+    let mut liveblocks = Vec::new();
     let mut own = RoomConfiguration::default();
     let mut caps = Caps::default();
     for (key, value) in table {
@@ -68,12 +70,13 @@ fn rule(
                 role = Some(faults.read(value, |value| roles.get(text(value)?).ok_or(UNKNOWN)));
             }
             "agents" => agents = patterns(value, faults),
+            "liveblocks" => liveblocks = liveblocks_patterns(value, faults),
             "room_config" => own = room_config(value, faults),
             "allow_room_config" => caps = read_caps(value, faults),
             _ => faults.add(
                 key.span().start,
-                "no such field of a rule: there are when, rooms, role, agents, room_config and \
-                 allow_room_config",
+                "no such field of a rule: there are when, rooms, role, agents, room_config, \
+                 allow_room_config and liveblocks",
             ),
         }
     }
@@ -94,6 +97,7 @@ fn rule(
         agents,
         room_config,
         caps,
+        liveblocks,
     })
 }
 
@@ -149,6 +153,15 @@ fn patterns(value: &Located<'_>, faults: &mut Faults<'_>) -> Vec<Pattern> {
     let pattern =
         |value: &DeValue<'_>| Pattern::parse(value.as_str().ok_or("a pattern must be text")?);
     items.iter().filter_map(|item| faults.read(item, pattern)).collect()
+}
+
+/// Patterns that Liveblocks takes as well.
+fn liveblocks_patterns(value: &Located<'_>, faults: &mut Faults<'_>) -> Vec<Pattern> {
+    let patterns = patterns(value, faults);
+    if patterns.len() > liveblocks::PATTERNS {
+        faults.add(value.span().start, "liveblocks must list at most 10 patterns");
+    }
+    patterns
 }
 
 fn read_caps(value: &Located<'_>, faults: &mut Faults<'_>) -> Caps {

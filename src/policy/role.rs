@@ -13,6 +13,9 @@ pub struct Role {
     pub name: String,
     /// Its rights in the room.
     pub grants: Grants,
+    /// Whether they may mute and remove others through us, which no grant of LiveKit's gives to one
+    /// room without the right to change it.
+    pub can_moderate: bool,
     /// How long a token may be used to join, if not as long as others.
     pub ttl: Option<Duration>,
     /// What it says of rooms, where the rule does not.
@@ -39,7 +42,8 @@ impl Role {
 
     fn with(name: &str, grants: Grants) -> Self {
         let room_config = RoomConfiguration::default();
-        Self { name: name.to_owned(), grants, ttl: None, room_config }
+        let can_moderate = grants.room_admin;
+        Self { name: name.to_owned(), grants, can_moderate, ttl: None, room_config }
     }
 
     /// The roles that are there in every policy, by name.
@@ -52,6 +56,11 @@ impl Role {
             ("participant", PARTICIPANT),
             ("viewer", viewer),
         ];
-        roles.map(|(name, grants)| (name.to_owned(), Self::with(name, grants))).into()
+        let role = |(name, grants)| {
+            let mut role = Self::with(name, grants);
+            role.can_moderate |= name == "moderator";
+            (name.to_owned(), role)
+        };
+        roles.map(role).into()
     }
 }

@@ -52,6 +52,7 @@ pub(super) fn read(
 fn role(built_in: Option<&Role>, name: &str, value: &Located<'_>, faults: &mut Faults<'_>) -> Role {
     let mut role = built_in.cloned().unwrap_or_else(|| Role::new(name));
     let mut data = None;
+    let mut moderate = None;
     let mut max_participants = None;
     let table = faults.table(value, "a role must be a table, headed [roles.name]");
     for (key, value) in table.into_iter().flatten() {
@@ -61,6 +62,7 @@ fn role(built_in: Option<&Role>, name: &str, value: &Located<'_>, faults: &mut F
             continue;
         }
         match key_text {
+            "can_moderate" => moderate = faults.read(value, boolean),
             "can_publish_data" => data = faults.read(value, boolean),
             "can_publish_sources" => role.grants.can_publish_sources = sources(value, faults),
             "ttl_seconds" => {
@@ -81,10 +83,12 @@ fn role(built_in: Option<&Role>, name: &str, value: &Located<'_>, faults: &mut F
                 key.span().start,
                 "no such field of a role: there are can_publish, can_publish_data, can_subscribe, \
                  can_publish_sources, can_update_own_metadata, can_subscribe_metrics, \
-                 can_manage_agent_session, room_admin, ttl_seconds, room_config and max_participants",
+                 can_manage_agent_session, room_admin, can_moderate, ttl_seconds, room_config and max_participants",
             ),
         }
     }
+    // Whoever administers the room may do so without us.
+    role.can_moderate = moderate.unwrap_or(role.can_moderate || role.grants.room_admin);
     let is_new = built_in.is_none();
     if let Some(data) = data.or(is_new.then_some(role.grants.can_publish)) {
         role.grants.can_publish_data = data;

@@ -13,8 +13,10 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use http::Uri;
-use http::header::{ACCEPT, AUTHORIZATION, RETRY_AFTER, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http_body_util::BodyExt;
+use serde::Serialize;
+use serde_json::Value;
 
 /// Longest answer that is read, in bytes: what API Gateway's own authorizer reads of a key set.
 pub const ANSWER_BYTES: usize = 150_000;
@@ -74,6 +76,32 @@ impl FetchError {
     }
 }
 
+/// What an upstream answered, whatever it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// What it wants callers to wait, where it named seconds.
+    retry_after: Option<u64>,
+    /// The body, of at most [`ANSWER_BYTES`].
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// Whether the body is a JSON object whose `member` is `value`.
+    #[must_use]
+    pub fn has(&self, member: &str, value: &str) -> bool {
+        let body = serde_json::from_slice::<Value>(&self.body).unwrap_or_default();
+        body[member] == *value
+    }
+
+    /// The answer as a refusal.
+    #[must_use]
+    pub fn refusal(&self) -> FetchError {
+        FetchError::Status { status: self.status, retry_after: self.retry_after }
+    }
+}
+
 /// The HTTP client.
 #[derive(Debug, Default)]
 pub struct Client {
@@ -103,18 +131,42 @@ impl Client {
     }
 
     async fn get_once(&self, address: &str, bearer: Option<&str>) -> Result<Vec<u8>, FetchError> {
-        let response =
-            self.connector().call(request(address, bearer)?).await.map_err(|error| kind(&error))?;
+        let request = complete(http::Request::get(address), bearer, SdkBody::empty())?;
+        let response = self.connector().call(request).await.map_err(|error| kind(&error))?;
         if response.status().as_u16() != 200 {
-            return Err(FetchError::Status {
-                status: response.status().as_u16(),
-                retry_after: response
-                    .headers()
-                    .get(RETRY_AFTER.as_str())
-                    .and_then(|seconds| seconds.parse().ok()),
-            });
+            let status = response.status().as_u16();
+            return Err(FetchError::Status { status, retry_after: retry_after(&response) });
         }
         read_body(response).await
+    }
+
+    /// Posts `body` as JSON to `address`, with `bearer` as its credentials, and returns whatever is
+    /// answered.
+    ///
+    /// [Tried again once](retried_once) where the connection failed, so what is asked must be as good
+    /// done twice.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError`], after [`TOTAL_TIMEOUT`] at the latest.
+    pub async fn post(
+        &self,
+        address: &str,
+        bearer: &str,
+        body: &impl Serialize,
+    ) -> Result<Answer, FetchError> {
+        if !is_https_or_loopback(address) {
+            return Err(FetchError::Address);
+        }
+        let body = serde_json::to_vec(body).map_err(|_| FetchError::Malformed("JSON"))?;
+        retried_once(|| async {
+            let request = http::Request::post(address).header(CONTENT_TYPE, "application/json");
+            let request = complete(request, Some(bearer), SdkBody::from(body.as_slice()))?;
+            let response = self.connector().call(request).await.map_err(|error| kind(&error))?;
+            let (status, retry_after) = (response.status().as_u16(), retry_after(&response));
+            Ok(Answer { status, retry_after, body: read_body(response).await? })
+        })
+        .await
     }
 
     fn connector(&self) -> &SharedHttpConnector {
@@ -174,15 +226,23 @@ pub fn is_loopback(host: &str) -> bool {
         || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn request(address: &str, bearer: Option<&str>) -> Result<HttpRequest, FetchError> {
-    let mut request = http::Request::get(address)
+fn complete(
+    request: http::request::Builder,
+    bearer: Option<&str>,
+    body: SdkBody,
+) -> Result<HttpRequest, FetchError> {
+    let mut request = request
         .header(ACCEPT, "application/json")
         .header(USER_AGENT, concat!("roomkey/", env!("CARGO_PKG_VERSION")));
     if let Some(bearer) = bearer {
         request = request.header(AUTHORIZATION, format!("Bearer {bearer}"));
     }
-    let request = request.body(SdkBody::empty()).map_err(|_| FetchError::Address)?;
+    let request = request.body(body).map_err(|_| FetchError::Address)?;
     HttpRequest::try_from(request).map_err(|_| FetchError::Address)
+}
+
+fn retry_after(response: &HttpResponse) -> Option<u64> {
+    response.headers().get(RETRY_AFTER.as_str()).and_then(|seconds| seconds.parse().ok())
 }
 
 async fn read_body(response: HttpResponse) -> Result<Vec<u8>, FetchError> {

@@ -30,6 +30,19 @@ pub struct Unavailable {
     pub retry_after: u64,
 }
 
+/// When to ask an upstream again after a failure, in seconds, where it does not say.
+const RETRY_AFTER: u64 = 2;
+
+impl Unavailable {
+    /// `upstream` failed with `error`, which is logged.
+    #[must_use]
+    pub fn because(upstream: &'static str, error: FetchError) -> Self {
+        tracing::warn!(upstream, reason = %error, "fetch failed");
+        let retry_after = error.retry_after().unwrap_or_else(|| RETRY_AFTER + jitter());
+        Self { upstream, retry_after }
+    }
+}
+
 type Fetch<T> =
     dyn Fn(SystemTime) -> Pin<Box<dyn Future<Output = Result<T, FetchError>> + Send>> + Send + Sync;
 

@@ -17,6 +17,7 @@ const EXPIRES: u64 = 4_070_908_800;
 const NOBODY: &str = "http://127.0.0.1:9";
 /// One room and fresh ones are open, all others closed. In one line, as POLICY often is.
 const POLICY: &str = r#"allow = [{ rooms = ["standup", "open-*"], role = "participant" }]"#;
+const BACKEND_KEYS: &str = r#"{"backend-1":"a secret that anyone may read here"}"#;
 
 struct Fixture {
     name: &'static str,
@@ -56,6 +57,14 @@ fn fixtures() -> Vec<Fixture> {
         "participant_metadata": text(4_000),
         "participant_attributes": { "note": text(4_000) },
     });
+    let backend = good.clone().without("authorization").without("origin").at("POST", "/v1/token");
+    let backend = backend
+        .with("content-type", "application/json")
+        .with("x-api-key", "backend-1")
+        .with("x-rtcstack-timestamp", &ISSUED.to_string())
+        .with("x-rtcstack-signature", &format!("sha256={}", "0".repeat(64)))
+        .text(r#"{"roomId":"standup","userId":"ada","name":"Ada Lovelace","role":"host"}"#);
+    let grace = "/v1/rooms/standup/participants/grace@example.com";
     #[rustfmt::skip]
     let fixtures = vec![
         fixture("token",                      good.http_api(), ""),
@@ -71,16 +80,20 @@ fn fixtures() -> Vec<Fixture> {
         fixture("401-missing_token",          good.clone().without("authorization").http_api(), "missing_token"),
         fixture("401-token_expired",          by(&json!({ "exp": ISSUED + 60 })), "token_expired"),
         fixture("401-invalid_token",          by(&json!({ "aud": "another-app" })), "invalid_token"),
+        fixture("401-invalid_signature",      backend.http_api(), "invalid_signature"),
         fixture("403-field_not_allowed",      asking(&json!({ "participant_identity": "grace@example.com" })), "field_not_allowed"),
         fixture("403-room_not_allowed",       asking(&json!({ "room_name": "boardroom" })), "room_not_allowed"),
         fixture("403-agent_not_allowed",      asking(&json!({ "room_config": { "agents": [{ "agent_name": "support" }] } })), "agent_not_allowed"),
         fixture("403-email_not_verified",     by(&json!({ "email_verified": false })), "email_not_verified"),
+        fixture("403-role_not_allowed",       good.clone().at("DELETE", grace).http_api(), "role_not_allowed"),
         fixture("404-not_found",              good.clone().at("POST", "/tokens").http_api(), "not_found"),
         fixture("404-email_not_set",          by(&json!({ "email": "" })), "email_not_set"),
         fixture("405-method_not_allowed",     good.clone().at("GET", "/token").http_api(), "method_not_allowed"),
+        fixture("405-moderation",             good.clone().at("POST", grace).http_api(), "method_not_allowed"),
         fixture("413-content_too_large",      asking(&long), "content_too_large"),
         fixture("415-unsupported_media_type", good.clone().with("content-type", "application/x-www-form-urlencoded").text("room_name=standup").http_api(), "unsupported_media_type"),
         fixture("503-unavailable",            by(&nobody), "unavailable"),
+        fixture("503-liveblocks",             good.clone().at("POST", "/api/liveblocks-auth").http_api(), "unavailable"),
     ];
     fixtures
 }
@@ -95,6 +108,9 @@ fn environment() -> Value {
         "LIVEKIT_URL": "ws://127.0.0.1:7880",
         "LIVEKIT_API_KEY": "devkey",
         "LIVEKIT_API_SECRET": "secret",
+        "BACKEND_API_KEYS": BACKEND_KEYS,
+        "LIVEBLOCKS_SECRET_KEY": "sk_of_nobody",
+        "LIVEBLOCKS_API_URL": NOBODY,
         "ALLOWED_ORIGINS": "https://app.example",
         // What else the template fills in, perhaps with a deployment's parameters.
         "LIVEKIT_SECRET_ID": "",

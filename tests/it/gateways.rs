@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::gateway::Wire;
-use crate::support::{Bootstrap, Env, Reply, today, token};
+use crate::support::{Bootstrap, Env, FakeApi, Reply, today, token};
 
 /// A gateway, and what it makes of a request.
 type Shape = (&'static str, fn(&Wire) -> Value);
@@ -148,4 +148,28 @@ async fn may_hand_on_two_tokens() {
         }
     }
     assert_eq!(taken, Vec::<&str>::new());
+}
+
+/// HTTP APIs decode a path before they hand it on, others do not; a name in it is the same.
+#[tokio::test]
+async fn may_decode_the_path() {
+    let livekit = FakeApi::livekit(json!({}));
+    let policy = "[[allow]]\nrooms = [\"*\"]\nrole = \"host\"";
+    let env = Env::offline().with("LIVEKIT_URL", &livekit.url("ws")).with("POLICY", policy);
+    let function = Bootstrap::start(&env);
+    let (room, identity) = ("größe %2F", "a b#c%41+");
+    let encoded = "/v1/rooms/gr%C3%B6%C3%9Fe%20%252F/participants/a%20b%23c%2541+/mute";
+    let decoded = "/v1/rooms/größe %2F/participants/a b#c%41+/mute";
+    for (name, shape) in SHAPES {
+        let path = if name.starts_with("HTTP API") { decoded } else { encoded };
+        let wire = good().at("POST", path);
+        let reply = function.answer(name, &shape(&wire)).await;
+        reply.expect_problem(name, 404, "participant_not_found");
+        let asked = livekit.asked().pop().unwrap();
+        assert_eq!(
+            (&asked.body["room"], &asked.body["identity"]),
+            (&json!(room), &json!(identity)),
+            "{name}"
+        );
+    }
 }

@@ -50,11 +50,13 @@ async fn other_paths_are_not_found() {
         "/prod",
         "/prod/tokens",
         "/healthz",
-        "/v1/token",
-        "/v1/token/refresh",
-        "/prod/v1/token",
-        "/v1/rooms/standup/participants/ada/mute",
-        "/api/liveblocks-auth",
+        "/v1",
+        "/v1/tokens",
+        "/v1/token/refresh/",
+        "/v1/rooms/standup/participants",
+        "/v1/rooms/standup/participants/ada/unmute",
+        "/v1/rooms/a/b/participants/ada",
+        "/api/liveblocks",
         "/.well-known/openid-configuration",
     ] {
         for method in ["POST", "GET"] {

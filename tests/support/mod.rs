@@ -4,6 +4,7 @@
 mod app;
 mod bootstrap;
 mod call;
+mod fake_api;
 mod fake_directory;
 mod fake_idp;
 mod fake_secrets_manager;
@@ -19,6 +20,7 @@ mod tokens;
 pub(crate) use app::{ANYONE, API_KEY, API_SECRET, Env, ISSUER};
 pub(crate) use bootstrap::Bootstrap;
 pub(crate) use call::Call;
+pub(crate) use fake_api::{Asked, FakeApi};
 pub(crate) use fake_directory::FakeDirectory;
 pub(crate) use fake_idp::{FakeIdp, Route};
 pub(crate) use fake_secrets_manager::{FakeSecretsManager, SecretFault};

@@ -10,7 +10,8 @@ use super::app::API_SECRET;
 const PROBLEMS: &str = "https://github.com/roomkey/roomkey/blob/main/docs/problems.md#";
 
 /// The only headers an answer may carry.
-const HEADERS: [&str; 14] = [
+const HEADERS: [&str; 15] = [
+    "access-control-allow-credentials",
     "access-control-allow-headers",
     "access-control-allow-methods",
     "access-control-allow-origin",
@@ -153,6 +154,7 @@ impl Reply {
             (401, "token_expired") => Some(
                 r#"Bearer realm="roomkey", error="invalid_token", error_description="The access token expired""#,
             ),
+            (401, "invalid_signature") => Some(r#"RTCstack-HMAC-SHA256 realm="roomkey""#),
             (401, _) => Some(r#"Bearer realm="roomkey", error="invalid_token""#),
             _ => None,
         };

@@ -1,0 +1,123 @@
+//! Trusted backends, which sign each request with a key they share with us, as `RTCstack`'s clients do.
+
+pub mod keys;
+pub mod replay;
+pub mod request;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use http::HeaderMap;
+
+use keys::BackendKeys;
+use replay::Replays;
+
+/// How far a request's timestamp may be from our clock, either way.
+pub const WINDOW: Duration = Duration::from_mins(5);
+
+const API_KEY: &str = "x-api-key";
+const TIMESTAMP: &str = "x-rtcstack-timestamp";
+const SIGNATURE: &str = "x-rtcstack-signature";
+
+/// A request as its sender signed it.
+#[derive(Clone, Copy, Debug)]
+pub struct SignedRequest<'a> {
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Its method.
+    pub method: &'a str,
+    /// What the sender may take for its path: gateways put a stage or a mapping in front of it, and
+    /// some senders sign the query with it.
+    pub paths: &'a [String],
+    /// Its body, before anything reads it.
+    pub body: &'a [u8],
+}
+
+/// Why a request is not a backend's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// There is not exactly one key, or it is none of ours.
+    #[error("no X-Api-Key that we know")]
+    Key,
+    /// There is not exactly one of each.
+    #[error("no timestamp or no signature")]
+    Header,
+    /// The timestamp is no whole number of seconds, or not near.
+    #[error("the timestamp is no number, or not near")]
+    Timestamp,
+    /// The signature is another's, or of another request.
+    #[error("the signature does not hold")]
+    Signature,
+    /// The very request was here before.
+    #[error("the request was here before")]
+    Replayed,
+}
+
+/// Checks that `request` was signed with one of `keys`, near `now`, and was not in `replays`.
+///
+/// Signed is `METHOD \n PATH \n TIMESTAMP \n hex(SHA-256(body))`. The body counts as it came:
+/// `RTCstack`'s own server hashes nothing in its place, so that a captured signature lets anything
+/// through (`apps/api/src/middleware/auth.ts`).
+///
+/// # Errors
+///
+/// [`SignatureError`].
+pub fn verify(
+    request: &SignedRequest<'_>,
+    keys: &BackendKeys,
+    replays: &Replays,
+    now: SystemTime,
+) -> Result<(), SignatureError> {
+    let key = one(request.headers, API_KEY).and_then(|key| keys.find(key));
+    let key = key.ok_or(SignatureError::Key)?;
+    let timestamp = one(request.headers, TIMESTAMP).ok_or(SignatureError::Header)?;
+    let signature = one(request.headers, SIGNATURE).ok_or(SignatureError::Header)?;
+    if !is_near(timestamp, now) {
+        return Err(SignatureError::Timestamp);
+    }
+    let tag = signature.strip_prefix("sha256=").and_then(tag).ok_or(SignatureError::Signature)?;
+    let body = hex(digest(&SHA256, request.body).as_ref());
+    let is_signed = |path: &String| {
+        let canonical = format!("{}\n{path}\n{timestamp}\n{body}", request.method);
+        key.verifies(canonical.as_bytes(), &tag)
+    };
+    if !request.paths.iter().any(is_signed) {
+        return Err(SignatureError::Signature);
+    }
+    if replays.is_first(&tag, now) { Ok(()) } else { Err(SignatureError::Replayed) }
+}
+
+/// The header's value, if it stands once and is text.
+fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().filter(|_| values.next().is_none())?;
+    value.to_str().ok().filter(|value| !value.is_empty())
+}
+
+/// Whether `timestamp` is a whole number of seconds since 1970, within [`WINDOW`] of `now`. Digits
+/// only: `never`, `-1`, `1e9` and `1.5` are numbers to nobody.
+fn is_near(timestamp: &str, now: SystemTime) -> bool {
+    let is_number = timestamp.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds = timestamp.parse::<u64>().ok().filter(|_| is_number);
+    let now = now.duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    seconds.is_some_and(|seconds| seconds.abs_diff(now) <= WINDOW.as_secs())
+}
+
+/// The 32 bytes of 64 hex digits.
+fn tag(hex: &str) -> Option<[u8; 32]> {
+    let is_hex = hex.len() == 64 && hex.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let mut tag = [0; 32];
+    for (byte, digits) in tag.iter_mut().zip(hex.as_bytes().chunks(2)) {
+        let digits = std::str::from_utf8(digits).ok().filter(|_| is_hex)?;
+        *byte = u8::from_str_radix(digits, 16).ok()?;
+    }
+    is_hex.then_some(tag)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}"); // writing to a String does not fail
+        hex
+    })
+}

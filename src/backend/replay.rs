@@ -1,0 +1,88 @@
+//! Signatures that were here before.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use super::WINDOW;
+
+/// Most signatures that are remembered, about 4 MB of them. Only holders of a key can add one.
+pub const REMEMBERED: usize = 50_000;
+
+/// How long a signature must be remembered: a timestamp may be as far ahead as behind.
+const LIFE: Duration = Duration::from_secs(2 * WINDOW.as_secs());
+
+/// The signatures that this execution environment has accepted. Others know nothing of them: a
+/// request can be replayed once in each, within its window. Takes no memory before the first.
+#[derive(Debug, Default)]
+pub struct Replays(Mutex<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    tags: HashSet<[u8; 16]>,
+    /// In the order of their arrival.
+    order: VecDeque<([u8; 16], SystemTime)>,
+}
+
+impl Replays {
+    /// Whether a request with the signature `tag` is here for the first time, and remembers it. Where
+    /// [`REMEMBERED`] are known already, the oldest is forgotten.
+    pub fn is_first(&self, tag: &[u8; 32], now: SystemTime) -> bool {
+        let mut short = [0; 16];
+        short.copy_from_slice(&tag[..16]);
+        // Nobody panics while holding it.
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some((oldest, arrived)) = seen.order.front().copied() {
+            let is_over = now.duration_since(arrived).is_ok_and(|age| age > LIFE);
+            if !is_over && seen.order.len() < REMEMBERED {
+                break;
+            }
+            seen.order.pop_front();
+            seen.tags.remove(&oldest);
+        }
+        let is_first = seen.tags.insert(short);
+        if is_first {
+            seen.order.push_back((short, now));
+        }
+        is_first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    #[test]
+    fn remembers_for_both_sides_of_the_window() {
+        let at = |seconds: u64| UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds);
+        let replays = Replays::default();
+        assert!(replays.is_first(&[1; 32], at(0)));
+        assert!(!replays.is_first(&[1; 32], at(0)));
+        assert!(replays.is_first(&[2; 32], at(300)));
+        assert!(!replays.is_first(&[1; 32], at(600)));
+        assert!(replays.is_first(&[1; 32], at(601)));
+        assert!(!replays.is_first(&[2; 32], at(601)), "which is younger");
+    }
+
+    #[test]
+    fn a_clock_set_back_forgets_nothing() {
+        let replays = Replays::default();
+        let now = UNIX_EPOCH + Duration::from_secs(1_000_000);
+        assert!(replays.is_first(&[1; 32], now));
+        assert!(!replays.is_first(&[1; 32], now - Duration::from_hours(1)));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let replays = Replays::default();
+        for number in 0..=REMEMBERED as u64 {
+            let mut tag = [0; 32];
+            tag[..8].copy_from_slice(&number.to_be_bytes());
+            assert!(replays.is_first(&tag, UNIX_EPOCH));
+        }
+        let seen = replays.0.lock().unwrap();
+        assert_eq!((seen.tags.len(), seen.order.len()), (REMEMBERED, REMEMBERED));
+    }
+}

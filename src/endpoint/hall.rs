@@ -1,0 +1,94 @@
+//! What all doors share: who is calling, and what of the body may be read.
+
+use std::time::SystemTime;
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+
+use super::answer::Answer;
+use super::{BODY_BYTES, Endpoint};
+use crate::bearer::UnverifiedBearer;
+use crate::exchange::{Caller, Exchange, ExchangeError, Issued};
+use crate::livekit::token_source::{TokenSourceRequest, TokenSourceResponse};
+use crate::logging::Record;
+
+/// A request on its way through the endpoint.
+pub(super) struct Hall<'a> {
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) parts: &'a Parts,
+    pub(super) body: &'a [u8],
+    pub(super) now: SystemTime,
+}
+
+impl<'a> Hall<'a> {
+    pub(super) fn exchange(&self) -> &'a Exchange {
+        &self.endpoint.exchange
+    }
+
+    /// Who calls, by the token in the header, or else in the session cookie, where pages may use one.
+    pub(super) async fn caller(&self, record: &mut Record) -> Result<Caller<'a>, ExchangeError> {
+        let caller = self.exchange().authenticate(self.bearer()?, self.now).await?;
+        record.subject = Some(caller.secrets.api_key.pseudonym(&caller.key()));
+        Ok(caller)
+    }
+
+    fn bearer(&self) -> Result<UnverifiedBearer<'a>, ExchangeError> {
+        let headers = &self.parts.headers;
+        match &self.endpoint.session_cookie {
+            Some(cookie) if !headers.contains_key(AUTHORIZATION) => {
+                let bearer = UnverifiedBearer::from_cookie(headers, cookie)?;
+                let is_listed = self.endpoint.cors.lists(headers);
+                if is_listed { Ok(bearer) } else { Err(ExchangeError::Origin) }
+            }
+            _ => Ok(UnverifiedBearer::from_headers(headers)?),
+        }
+    }
+
+    /// The body, empty or JSON by its own account, and of at most [`BODY_BYTES`]. Only for those who
+    /// were let in: a stranger learns nothing about the body.
+    pub(super) fn json_body(&self) -> Result<&'a [u8], ExchangeError> {
+        if self.body.len() > BODY_BYTES {
+            return Err(ExchangeError::BodyTooLarge);
+        }
+        if !self.body.is_empty() && !is_json(&self.parts.headers) {
+            return Err(ExchangeError::NotJson);
+        }
+        Ok(self.body)
+    }
+
+    /// `POST /token`.
+    pub(super) async fn token(&self, record: &mut Record) -> Result<Answer, Answer> {
+        let caller = self.caller(record).await?;
+        let body = self.json_body()?;
+        let request = TokenSourceRequest::from_body(body).map_err(ExchangeError::Malformed)?;
+        record.room.clone_from(&request.room_name);
+        let issued = self.exchange().issue(&caller, &request, self.now).await?;
+        note(&issued, record);
+        let answer = TokenSourceResponse {
+            server_url: &issued.secrets.livekit_url,
+            participant_token: &issued.token.token,
+            room_name: &issued.room,
+            participant_name: &issued.name,
+        };
+        // Four texts are always JSON.
+        Ok(Answer::json(StatusCode::CREATED, serde_json::to_vec(&answer).unwrap_or_default()))
+    }
+}
+
+pub(super) fn note(issued: &Issued, record: &mut Record) {
+    record.room = Some(issued.room.clone());
+    record.role = Some(issued.role.clone());
+    record.jti = Some(issued.token.jti.clone());
+}
+
+/// Whether the body is JSON by its `Content-Type`, whatever its parameters.
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
+        // Browsers join what an SDK and its app both set.
+        value.split(',').all(|value| {
+            let essence = value.split(';').next().unwrap_or_default();
+            essence.trim().eq_ignore_ascii_case("application/json")
+        })
+    })
+}

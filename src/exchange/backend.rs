@@ -1,0 +1,66 @@
+//! A backend asks on somebody's behalf.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::{Exchange, ExchangeError, Issued, Participant};
+use crate::backend::request::BackendRequest;
+use crate::backend::{SignedRequest, verify};
+use crate::rules::RuleError;
+use crate::secrets::Secrets;
+
+impl Exchange {
+    /// Checks that `request` is a backend's, and new. Gives the secrets that served for it, to sign with.
+    ///
+    /// # Errors
+    ///
+    /// [`ExchangeError::Signature`], [`ExchangeError::Unavailable`], and
+    /// [`ExchangeError::NotConfigured`] where no backend has a key.
+    pub async fn trust_backend(
+        &self,
+        request: &SignedRequest<'_>,
+        now: SystemTime,
+    ) -> Result<Arc<Secrets>, ExchangeError> {
+        let secrets = self.secrets.get(now).await?;
+        let keys = secrets.backend_keys.as_ref();
+        let keys = keys.ok_or(ExchangeError::NotConfigured("BACKEND_API_KEYS"))?;
+        verify(request, keys, &self.replays, now).map_err(ExchangeError::Signature)?;
+        Ok(secrets)
+    }
+
+    /// Issues what a backend asks for. Whom it names is whom it means: no profile is looked up.
+    ///
+    /// # Errors
+    ///
+    /// [`ExchangeError::Refused`], [`ExchangeError::Rule`], [`ExchangeError::TokenTooLarge`] and
+    /// [`ExchangeError::Bug`].
+    pub fn issue_for_backend(
+        &self,
+        request: &BackendRequest,
+        secrets: &Arc<Secrets>,
+        now: SystemTime,
+    ) -> Result<Issued, ExchangeError> {
+        if request.room_config.has_forbidden_field {
+            let detail = "roomConfig holds a field that nobody may set";
+            return Err(RuleError::FieldNotAllowed(detail).into());
+        }
+        let (role, room_config) = self.policy.vouch(&request.role, &request.room_config)?;
+        self.seal(
+            Participant {
+                person: &request.identity,
+                identity: &request.identity,
+                name: &request.name,
+                picture: None,
+                metadata: request.metadata.as_deref(),
+                attributes: BTreeMap::new(),
+                room: request.room.clone(),
+                role,
+                room_config,
+                ttl: self.rules.backend_token_ttl,
+            },
+            secrets,
+            now,
+        )
+    }
+}

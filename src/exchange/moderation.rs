@@ -1,0 +1,72 @@
+//! A host or moderator mutes or removes somebody.
+
+use std::time::SystemTime;
+
+use super::{Caller, Exchange, ExchangeError};
+use crate::livekit::room_config::RequestedRoomConfig;
+use crate::livekit::room_service::{ParticipantInfo, RoomService, RoomServiceError};
+use crate::policy::{Refusal, Role};
+use crate::route::Target;
+use crate::upstream::last_good::Unavailable;
+
+/// What is done to a participant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// What can be heard of them is muted.
+    Mute,
+    /// Their connection ends.
+    Remove,
+}
+
+impl Exchange {
+    /// Takes `measure` against `target`, for `caller`, whose role in that room the policy decides.
+    /// Gives that role. As good done twice, until the participant is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`ExchangeError::Refused`], [`ExchangeError::ParticipantNotFound`],
+    /// [`ExchangeError::Unavailable`] where LiveKit is.
+    pub async fn moderate(
+        &self,
+        caller: &Caller<'_>,
+        measure: Measure,
+        target: &Target,
+        now: SystemTime,
+    ) -> Result<&Role, ExchangeError> {
+        let claims = caller.claims.as_object();
+        let nothing = RequestedRoomConfig::default();
+        let role = &self.policy.decide(claims, Some(&target.room), &nothing)?.rule.role;
+        if !role.can_moderate {
+            return Err(Refusal::Moderation.into());
+        }
+        let secrets = &caller.secrets;
+        let (url, key) = (&secrets.livekit_url, &secrets.api_key);
+        let service = RoomService::new(&self.client, url, key, &target.room, now)?;
+        let participant = service.participant(&target.identity).await?;
+        if !role.grants.room_admin && self.is_host(&participant) {
+            return Err(Refusal::Moderation.into());
+        }
+        match measure {
+            Measure::Mute => service.mute(&target.identity, &participant).await?,
+            Measure::Remove => service.remove(&target.identity).await?,
+        }
+        Ok(role)
+    }
+
+    /// Whether the participant administers the room, by the role in their token; also where it is a
+    /// role that the policy no longer has. Who has none, as agents do, is no host.
+    fn is_host(&self, participant: &ParticipantInfo) -> bool {
+        let role = participant.attributes.get("role");
+        role.is_some_and(|role| self.policy.role(role).is_none_or(|role| role.grants.room_admin))
+    }
+}
+
+impl From<RoomServiceError> for ExchangeError {
+    fn from(error: RoomServiceError) -> Self {
+        match error {
+            RoomServiceError::NotFound => Self::ParticipantNotFound,
+            RoomServiceError::Fetch(error) => Unavailable::because("livekit", error).into(),
+            RoomServiceError::Sign(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What the endpoint answers at.
+
+use crate::text;
+
+/// A door of the endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// LiveKit's standard token endpoint.
+    Token,
+    /// A token that a backend asks for on somebody's behalf.
+    BackendToken,
+    /// The same, for somebody who is in the room.
+    BackendRefresh,
+    /// A participant falls silent.
+    Mute,
+    /// A participant leaves.
+    Remove,
+    /// A token for Liveblocks.
+    Liveblocks,
+    /// Whether we run; asks nothing of anyone.
+    Health,
+}
+
+/// A participant of a room, as a path names both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The room.
+    pub room: String,
+    /// The participant's identity.
+    pub identity: String,
+}
+
+const ROOMS: &str = "/v1/rooms/";
+
+impl Route {
+    /// The route at the end of `path`: a stage or a custom domain's mapping may stand before it.
+    #[must_use]
+    pub fn of(path: &str) -> Option<Self> {
+        // Longer routes first: none may be taken for a shorter one behind a prefix.
+        const ROUTES: &[(&str, Route)] = &[
+            ("/v1/token/refresh", Route::BackendRefresh),
+            ("/v1/token", Route::BackendToken),
+            ("/token", Route::Token),
+            ("/health", Route::Health),
+            ("/api/liveblocks-auth", Route::Liveblocks),
+        ];
+        // A participant's identity comes last and may be any of these names.
+        if let Some((_, _, route)) = participant(path) {
+            return Some(route);
+        }
+        ROUTES.iter().find(|(end, _)| path.ends_with(end)).map(|(_, route)| *route)
+    }
+
+    /// The path without any prefix.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Token => "/token",
+            Self::BackendToken => "/v1/token",
+            Self::BackendRefresh => "/v1/token/refresh",
+            Self::Mute => "/v1/rooms/{room}/participants/{identity}/mute",
+            Self::Remove => "/v1/rooms/{room}/participants/{identity}",
+            Self::Liveblocks => "/api/liveblocks-auth",
+            Self::Health => "/health",
+        }
+    }
+
+    /// Its methods, as `Allow` and preflights list them.
+    #[must_use]
+    pub fn methods(self) -> &'static str {
+        match self {
+            Self::Token
+            | Self::BackendToken
+            | Self::BackendRefresh
+            | Self::Mute
+            | Self::Liveblocks => "POST, OPTIONS",
+            Self::Remove => "DELETE, OPTIONS",
+            Self::Health => "GET, HEAD, OPTIONS",
+        }
+    }
+}
+
+impl Target {
+    /// The names in a path of [`Route::Mute`] or [`Route::Remove`], each percent-encoded once
+    /// ([RFC 3986 §2.1](https://www.rfc-editor.org/rfc/rfc3986#section-2.1)); `None` where one is not
+    /// a name.
+    #[must_use]
+    pub fn of(path: &str) -> Option<Self> {
+        let (room, identity, _) = participant(path)?;
+        Some(Self { room: name(room)?, identity: name(identity)? })
+    }
+}
+
+fn participant(path: &str) -> Option<(&str, &str, Route)> {
+    let names = &path[path.find(ROOMS)? + ROOMS.len()..];
+    let mut segments = names.split('/');
+    match [(); 5].map(|()| segments.next()) {
+        [Some(room), Some("participants"), Some(identity), None, None] => {
+            Some((room, identity, Route::Remove))
+        }
+        [Some(room), Some("participants"), Some(identity), Some("mute"), None] => {
+            Some((room, identity, Route::Mute))
+        }
+        _ => None,
+    }
+}
+
+fn name(segment: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        if *first == b'%' {
+            let hex = std::str::from_utf8(after.get(..2)?).ok()?;
+            let is_hex = hex.bytes().all(|digit| digit.is_ascii_hexdigit());
+            bytes.push(u8::from_str_radix(hex, 16).ok().filter(|_| is_hex)?);
+            rest = &after[2..];
+        } else {
+            bytes.push(*first);
+            rest = after;
+        }
+    }
+    String::from_utf8(bytes).ok().filter(|name| text::is_name(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_routes_behind_a_prefix() {
+        let rows = [
+            ("/token", Some(Route::Token)),
+            ("/prod/token", Some(Route::Token)),
+            ("/a/b/token", Some(Route::Token)),
+            ("/health", Some(Route::Health)),
+            ("/prod/health", Some(Route::Health)),
+            ("/v1/token", Some(Route::BackendToken)),
+            ("/prod/v1/token", Some(Route::BackendToken)),
+            ("/v1/token/refresh", Some(Route::BackendRefresh)),
+            ("/prod/api/liveblocks-auth", Some(Route::Liveblocks)),
+            ("/v1/rooms/a/participants/b", Some(Route::Remove)),
+            ("/prod/v1/rooms/a/participants/b/mute", Some(Route::Mute)),
+            ("/v1/rooms/a/participants/token", Some(Route::Remove)),
+            ("/v1/rooms/a/participants/mute", Some(Route::Remove)),
+            ("/v1/rooms/a/participants/mute/mute", Some(Route::Mute)),
+            ("/v1/rooms/a/participants/b/unmute", None),
+            ("/v1/rooms/a/participants/b/mute/", None),
+            ("/v1/rooms/a/b/participants/c", None),
+            ("/v1/rooms/a/participants", None),
+            ("/v1/rooms/a", None),
+            ("/v1/rooms", None),
+            ("/", None),
+            ("", None),
+            ("token", None),
+            ("/xtoken", None),
+            ("/token/", None),
+            ("/token/x", None),
+            ("/TOKEN", None),
+            ("/%74oken", None),
+        ];
+        for (path, expected) in rows {
+            assert_eq!(Route::of(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn names_are_decoded_once_or_refused() {
+        let rows = [
+            ("a", Some("a")),
+            ("a%20b", Some("a b")),
+            ("a%2Fb", Some("a/b")),
+            ("a%2fb", Some("a/b")),
+            ("a%252Fb", Some("a%2Fb")),
+            ("..", Some("..")),
+            ("%2E%2E", Some("..")),
+            ("a+b", Some("a+b")),
+            ("ada@example.com:phone", Some("ada@example.com:phone")),
+            ("Gr%C3%B6%C3%9Fe", Some("Größe")),
+            ("", None),
+            ("%", None),
+            ("%4", None),
+            ("%+4", None),
+            ("%zz", None),
+            ("50%", None),
+            ("%ff", None),
+            ("a%00", None),
+            ("a%0A", None),
+            ("%E2%80%AEa", None),
+        ];
+        for (segment, expected) in rows {
+            assert_eq!(name(segment).as_deref(), expected, "{segment}");
+            let target = Target::of(&format!("/x/v1/rooms/{segment}/participants/b/mute"));
+            assert_eq!(target.map(|target| target.room).as_deref(), expected, "{segment}");
+            let target = Target::of(&format!("/v1/rooms/b/participants/{segment}"));
+            assert_eq!(target.map(|target| target.identity).as_deref(), expected, "{segment}");
+        }
+        for bytes in [256, 257] {
+            assert_eq!(name(&"a".repeat(bytes)).is_some(), bytes == 256);
+        }
+    }
+}

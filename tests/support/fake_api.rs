@@ -1,0 +1,122 @@
+//! An API that is posted JSON, on a real socket, with a memory: LiveKit's `RoomService`, Liveblocks.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, Response};
+use serde_json::{Value, json};
+
+use super::fault::Fault;
+use super::server::Server;
+
+/// One request, as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Asked {
+    /// What stands behind `Bearer`.
+    pub(crate) fn bearer(&self) -> &str {
+        let header = self.headers["authorization"].to_str().unwrap();
+        header.strip_prefix("Bearer ").expect("a bearer")
+    }
+}
+
+/// What is answered to a path and a body: a status and JSON.
+type Answer = dyn Fn(&str, &Value) -> (u16, Value) + Send + Sync;
+
+/// Serves until dropped.
+pub(crate) struct FakeApi {
+    server: Server,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    answer: Arc<Answer>,
+    fault: Option<Fault>,
+    asked: Vec<Asked>,
+}
+
+impl FakeApi {
+    pub(crate) fn start(
+        answer: impl Fn(&str, &Value) -> (u16, Value) + Send + Sync + 'static,
+    ) -> Self {
+        let state = State { answer: Arc::new(answer), fault: None, asked: Vec::new() };
+        let state = Arc::new(Mutex::new(state));
+        let shared = Arc::clone(&state);
+        let server = Server::start(move |request| serve(Arc::clone(&shared), request));
+        Self { server, state }
+    }
+
+    /// LiveKit's `RoomService`, with these participants in the room `standup`.
+    pub(crate) fn livekit(participants: Value) -> Self {
+        Self::start(move |path, body| {
+            let person = &participants[body["identity"].as_str().unwrap()];
+            if body["room"] != "standup" || person.is_null() {
+                return (404, json!({ "code": "not_found", "msg": "participant does not exist" }));
+            }
+            match path.strip_prefix("/twirp/livekit.RoomService/") {
+                Some("GetParticipant") => (200, person.clone()),
+                Some("MutePublishedTrack") => (200, json!({ "track": { "muted": true } })),
+                Some("RemoveParticipant") => (200, json!({})),
+                _ => (404, json!({ "code": "bad_route", "msg": "no handler" })),
+            }
+        })
+    }
+
+    /// Its address, which a service may call by another scheme.
+    pub(crate) fn url(&self, scheme: &str) -> String {
+        format!("{scheme}://{}", self.server.address())
+    }
+
+    /// Answers badly from now on.
+    pub(crate) fn spoil(&self, fault: Fault) {
+        self.state().fault = Some(fault);
+    }
+
+    /// Answers well again.
+    pub(crate) fn mend(&self) {
+        self.state().fault = None;
+    }
+
+    /// Refuses connections.
+    pub(crate) fn down(&self) {
+        self.server.down();
+    }
+
+    /// Every request so far.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.state().asked.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn serve(state: Arc<Mutex<State>>, request: Request<Body>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, 1 << 20).await.unwrap_or_default();
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
+    let (fault, answer) = {
+        let mut state = lock(&state);
+        let headers = parts.headers;
+        state.asked.push(Asked { method, path: path.clone(), headers, body: body.clone() });
+        (state.fault.clone(), Arc::clone(&state.answer))
+    };
+    let (status, json) = answer(&path, &body);
+    if fault.is_some() || status == 200 {
+        return Fault::answer(fault, json).await;
+    }
+    let response = Response::builder().status(status).header("content-type", "application/json");
+    response.body(Body::from(json.to_string())).unwrap()
+}
