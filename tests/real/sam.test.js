@@ -16,9 +16,9 @@ const events = readdirSync(`${repository}events`).filter((name) => name.endsWith
 /** Every `code` of a refusal, by status. An event's name has its code, or says why it gets the status's only one. */
 const CODES = {
   400: ['invalid_request'],
-  401: ['missing_token', 'token_expired', 'invalid_token'],
-  403: ['field_not_allowed', 'room_not_allowed', 'agent_not_allowed', 'email_not_verified', 'origin_not_allowed'],
-  404: ['user_not_found', 'email_not_set', 'not_found'],
+  401: ['missing_token', 'token_expired', 'invalid_token', 'invalid_signature'],
+  403: ['field_not_allowed', 'room_not_allowed', 'agent_not_allowed', 'email_not_verified', 'origin_not_allowed', 'role_not_allowed'],
+  404: ['user_not_found', 'email_not_set', 'participant_not_found', 'not_found'],
   405: ['method_not_allowed'],
   413: ['content_too_large'],
   415: ['unsupported_media_type'],

@@ -2,21 +2,30 @@
 // answer back into HTTP. It adds no headers of its own, so CORS is the function's work alone.
 import { createServer } from 'node:http';
 import { once } from 'node:events';
-import { event } from './lambda.js';
+import { FUNCTION_URL, event } from './lambda.js';
 
-/** Serves `lambda` on a free loopback port. `seen` remembers what the clients asked. */
-export async function startGateway(lambda) {
+/**
+ * Serves `lambda` on a free loopback port, as an HTTP API, which decodes the path, or as a function URL. `seen` remembers
+ * what the clients asked. `files` are pages of the same origin: type and text by path.
+ */
+export async function startGateway(lambda, { isFunctionUrl = false, files = {} } = {}) {
   const seen = [];
   const server = createServer(async (request, response) => {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
-    const { pathname, search } = new URL(request.url, 'http://gateway');
-    seen.push({ method: request.method, path: pathname, headers: request.headers });
+    // As it was sent: a URL parser would take `%2E%2E` for a way up.
+    const [path, query = ''] = request.url.split('?');
+    if (path in files) {
+      const [type, text] = files[path];
+      response.setHeader('content-type', type).end(text);
+      return;
+    }
+    seen.push({ method: request.method, path, headers: request.headers });
     try {
       const answer = await lambda.invoke(event({
         method: request.method,
-        path: pathname,
-        query: search.slice(1),
+        ...(isFunctionUrl ? { path, domain: FUNCTION_URL } : { path: decodeURIComponent(path) }),
+        query,
         headers: request.headers,
         body: Buffer.concat(chunks),
       }));

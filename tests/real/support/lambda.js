@@ -69,8 +69,11 @@ function unpack(text) {
   return { status: statusCode, headers: lower, bytes, json };
 }
 
-/** An API Gateway HTTP API event, payload format 2.0. */
-export function event({ method = 'POST', path = '/token', query = '', headers = {}, body = '' } = {}) {
+/** The domain by which an event is a function URL's: of the same form, but with the path as it was sent. */
+export const FUNCTION_URL = 'abcdefghijklmnopqrstuvwxyz012345.lambda-url.us-east-1.on.aws';
+
+/** An API Gateway HTTP API event, payload format 2.0. HTTP APIs decode the path. */
+export function event({ method = 'POST', path = '/token', query = '', headers = {}, body = '', domain = 'api.example.com' } = {}) {
   const bytes = Buffer.from(body);
   const text = bytes.toString('utf8');
   const isBase64Encoded = !Buffer.from(text).equals(bytes);
@@ -79,12 +82,12 @@ export function event({ method = 'POST', path = '/token', query = '', headers = 
     routeKey: '$default',
     rawPath: path,
     rawQueryString: query,
-    headers: { host: 'api.example.com', 'x-forwarded-proto': 'https', ...headers },
+    headers: { host: domain, 'x-forwarded-proto': 'https', ...headers },
     requestContext: {
       accountId: '123456789012',
       apiId: 'api',
-      domainName: 'api.example.com',
-      domainPrefix: 'api',
+      domainName: domain,
+      domainPrefix: domain.split('.')[0],
       http: { method, path, protocol: 'HTTP/1.1', sourceIp: '127.0.0.1', userAgent: headers['user-agent'] ?? 'suite' },
       requestId: 'JKJaXmPLvHcESHA=',
       routeKey: '$default',
