@@ -16,16 +16,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::app::App;
+use crate::route::AsCalled;
 
 /// How long before the invocation's deadline we answer, so that nothing is cut off.
 const MARGIN: Duration = Duration::from_millis(300);
 
 /// Where an event says that it is of payload 2.0, if it begins with that.
 const VERSION_BYTES: usize = 32;
-
-/// The path as the caller wrote it, where the request's own lacks a stage.
-#[derive(Clone, Debug)]
-pub struct AsCalled(pub String);
 
 /// An event, readable or not: the runtime would make a failed invocation of one that is not.
 pub enum Incoming {

@@ -10,13 +10,14 @@
 //! | [`config`] | the environment, read once |
 //! | [`endpoint`], [`cors`], [`logging`] | one HTTP request to one HTTP response and one log line |
 //! | [`problem`] | which error a caller sees, and how |
-//! | [`exchange`] | the use case: verify, profile, policy, colour, sign |
+//! | [`exchange`] | the use case: verify, profile, policy, colour, sign; and what else it is good for |
 //! | [`policy`], [`rules`], [`presence`] | what callers may do, what they are called, their colour |
 //! | [`secrets`] | what we sign with |
+//! | [`backend`], [`liveblocks`] | other doors: what backends sign, whom Liveblocks is told of |
 //! | [`oidc`] | the caller's token: key set, verifier, profile |
-//! | [`livekit`] | the participant's token: request, grants, signing |
+//! | [`livekit`] | the participant's token: request, grants, signing; and the server's API |
 //! | [`upstream`] | one HTTP client, and values that survive an upstream's outage |
-//! | [`bearer`], [`json`], [`text`] | what strangers send, read with care |
+//! | [`bearer`], [`json`], [`route`], [`text`] | what strangers send, read with care |
 //!
 //! A module uses only modules further down this list, and its own parts.
 

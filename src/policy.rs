@@ -1,5 +1,6 @@
 //! Who may do what: rules in order, and the roles they give.
 
+mod claims;
 mod condition;
 mod file;
 mod pattern;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::liveblocks;
 use crate::livekit::room_config::{AgentDispatch, RequestedRoomConfig, RoomConfiguration};
+use claims::Claims;
 use condition::Condition;
 use pattern::Pattern;
 pub use role::Role;
@@ -105,10 +107,12 @@ impl Policy {
         room: Option<&str>,
         asked: &RequestedRoomConfig,
     ) -> Result<Decision<'_>, Refusal> {
+        let claims = &Claims::new(claims);
         let (rule, fresh_room_prefix) = if let Some(room) = room {
             // Most rules open other rooms, which costs less to see than whom they are for.
-            let decides = |rule: &&Rule| rule.opens(room, claims) && rule.applies_to(claims);
-            (self.rules.iter().find(decides).ok_or(Refusal::Room)?, String::new())
+            let mut rules = self.rules.iter();
+            let rule = rules.find(|rule| rule.opens(room, claims) && rule.applies_to(claims));
+            (rule.ok_or(Refusal::Room)?, String::new())
         } else {
             let rule = self.rules.iter().find(|rule| rule.applies_to(claims));
             let rule = rule.ok_or(Refusal::Room)?;
@@ -125,7 +129,7 @@ impl Policy {
         &'a self,
         claims: &'a Map<String, Value>,
     ) -> impl Iterator<Item = &'a Rule> + 'a {
-        self.rules.iter().filter(|rule| rule.applies_to(claims))
+        self.rules.iter().filter(|rule| rule.applies_to(&Claims::new(claims)))
     }
 
     /// What a backend may give to somebody whom it calls `name`, in any room: the role, and how the
@@ -143,7 +147,8 @@ impl Policy {
         let role = self.role(name).ok_or(Refusal::Role)?;
         let bare = Rule::of(role);
         let first = self.rules.iter().find(|rule| rule.role.name == name).unwrap_or(&bare);
-        Ok((role, first.room_config(asked, &Map::new())?))
+        let nothing = Map::new();
+        Ok((role, first.room_config(asked, &Claims::new(&nothing))?))
     }
 
     /// Rooms of Liveblocks, or of a sort of them with a star at the end, that the caller with `claims`
@@ -158,18 +163,19 @@ impl Policy {
         claims: &Map<String, Value>,
         room: Option<&str>,
     ) -> Result<Option<(&Role, Vec<String>)>, Refusal> {
+        let claims = &Claims::new(claims);
         let mut rules = self.rules.iter().filter(|rule| !rule.liveblocks.is_empty()).peekable();
         if rules.peek().is_none() {
             return Ok(None);
         }
-        let opens = |rule: &&Rule| {
+        let rule = rules.find(|rule| {
             let has_claims = rule.liveblocks.iter().all(|pattern| pattern.has_claims(claims));
             let mut patterns = rule.liveblocks.iter();
             has_claims
                 && rule.applies_to(claims)
                 && room.is_none_or(|room| patterns.any(|pattern| pattern.matches(room, claims)))
-        };
-        let rule = rules.find(opens).ok_or(Refusal::Room)?;
+        });
+        let rule = rule.ok_or(Refusal::Room)?;
         let names = rule.liveblocks.iter().filter_map(|pattern| {
             let name = pattern.prefix(claims)?;
             (name.len() <= liveblocks::PATTERN_BYTES)
@@ -203,7 +209,7 @@ impl Rule {
 
     /// Whether the caller is one of those it is for: its conditions hold, and there are all claims
     /// that its rooms' names are made of.
-    fn applies_to(&self, claims: &Map<String, Value>) -> bool {
+    fn applies_to<'a>(&'a self, claims: &Claims<'a>) -> bool {
         self.when.iter().all(|condition| condition.holds(claims))
             && self.rooms.iter().all(|pattern| pattern.has_claims(claims))
     }
@@ -223,10 +229,10 @@ impl Rule {
     }
 
     /// How the room is to be set up where that is `asked`.
-    fn room_config(
-        &self,
+    fn room_config<'a>(
+        &'a self,
         asked: &RequestedRoomConfig,
-        claims: &Map<String, Value>,
+        claims: &Claims<'a>,
     ) -> Result<RoomConfiguration, Refusal> {
         if asked.is_empty() {
             return Ok(self.room_config.clone());
@@ -237,13 +243,13 @@ impl Rule {
         self.caps.apply(&self.room_config, &asked.config)
     }
 
-    fn opens(&self, room: &str, claims: &Map<String, Value>) -> bool {
+    fn opens<'a>(&'a self, room: &str, claims: &Claims<'a>) -> bool {
         self.rooms.iter().any(|pattern| pattern.matches(room, claims))
     }
 
     /// The default agent needs no leave, but which of its deployments runs is not the client's choice;
     /// neither does one that the rule dispatches itself.
-    fn allows(&self, agent: &AgentDispatch, claims: &Map<String, Value>) -> bool {
+    fn allows<'a>(&'a self, agent: &AgentDispatch, claims: &Claims<'a>) -> bool {
         let is_default = agent.agent_name.is_empty() && agent.deployment.is_empty();
         is_default
             || self.agents.iter().any(|pattern| pattern.matches(&agent.agent_name, claims))

@@ -30,6 +30,10 @@ pub struct Target {
     pub identity: String,
 }
 
+/// The path as the caller wrote it, where a gateway's stage was taken off the request's own.
+#[derive(Clone, Debug)]
+pub struct AsCalled(pub String);
+
 const ROOMS: &str = "/v1/rooms/";
 
 impl Route {

@@ -11,10 +11,9 @@ use crate::backend::SignedRequest;
 use crate::backend::request::{BackendRequest, BackendResponse};
 use crate::exchange::{ExchangeError, Measure};
 use crate::json;
-use crate::lambda::AsCalled;
 use crate::logging::Record;
 use crate::problem::Problem;
-use crate::route::{Route, Target};
+use crate::route::{AsCalled, Route, Target};
 use crate::rules::RuleError;
 use crate::text;
 

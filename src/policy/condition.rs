@@ -1,8 +1,8 @@
 //! What a claim must be for a rule to apply.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::json;
+use super::claims::Claims;
 
 /// A claim, and the values of which it must have one.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,8 +23,10 @@ pub(super) enum Expected {
 }
 
 impl Condition {
-    pub(super) fn holds(&self, claims: &Map<String, Value>) -> bool {
-        json::find(claims, &self.claim)
+    pub(super) fn holds<'a>(&'a self, claims: &Claims<'a>) -> bool {
+        claims
+            .find(&self.claim)
+            .value
             .is_some_and(|claim| self.any_of.iter().any(|expected| expected.is_in(claim)))
     }
 }
@@ -110,7 +112,11 @@ mod tests {
             (json!({}), false),
         ];
         for (claims, holds) in rows {
-            assert_eq!(condition.holds(claims.as_object().unwrap()), holds, "{claims}");
+            assert_eq!(
+                condition.holds(&Claims::new(claims.as_object().unwrap())),
+                holds,
+                "{claims}"
+            );
         }
     }
 }

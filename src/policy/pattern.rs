@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
-
-use crate::json;
+use super::claims::Claims;
 use crate::text;
 
 /// A name, exact but for the caller's claims in it and, where it is open, its end.
@@ -73,12 +71,12 @@ impl Pattern {
     }
 
     /// Whether the caller has all claims that it holds.
-    pub(super) fn has_claims(&self, claims: &Map<String, Value>) -> bool {
+    pub(super) fn has_claims<'a>(&'a self, claims: &Claims<'a>) -> bool {
         self.parts.iter().all(|part| part.text(claims).is_some())
     }
 
     /// Whether `name` is one of its names, byte for byte.
-    pub(super) fn matches(&self, name: &str, claims: &Map<String, Value>) -> bool {
+    pub(super) fn matches<'a>(&'a self, name: &str, claims: &Claims<'a>) -> bool {
         let mut rest = name;
         for part in &self.parts {
             match part.text(claims).and_then(|text| rest.strip_prefix(text)) {
@@ -90,20 +88,16 @@ impl Pattern {
     }
 
     /// What all its names start with, if the caller has all claims that it holds.
-    pub(super) fn prefix(&self, claims: &Map<String, Value>) -> Option<String> {
+    pub(super) fn prefix<'a>(&'a self, claims: &Claims<'a>) -> Option<String> {
         self.parts.iter().map(|part| part.text(claims)).collect()
     }
 }
 
 impl Part {
-    /// A claim must be a text, and none that would itself be a pattern: somebody else may read what
-    /// is made of it.
-    fn text<'a>(&'a self, claims: &'a Map<String, Value>) -> Option<&'a str> {
+    fn text<'a>(&'a self, claims: &Claims<'a>) -> Option<&'a str> {
         match self {
             Self::Literal(text) => Some(text),
-            Self::Claim(path) => json::find(claims, path)?
-                .as_str()
-                .filter(|text| !text.is_empty() && !text.contains(['*', '{'])),
+            Self::Claim(path) => claims.find(path).plain_text,
         }
     }
 }
@@ -122,7 +116,8 @@ impl fmt::Display for Pattern {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use crate::json;
+    use serde_json::{Map, Value, json};
 
     use super::*;
 
@@ -188,7 +183,11 @@ mod tests {
         ];
         for (pattern, name, expected) in rows {
             let pattern = Pattern::parse(pattern).unwrap();
-            assert_eq!(pattern.matches(name, &claims()), expected, "{pattern} {name}");
+            assert_eq!(
+                pattern.matches(name, &Claims::new(&claims())),
+                expected,
+                "{pattern} {name}"
+            );
         }
     }
 
@@ -208,12 +207,12 @@ mod tests {
         ];
         for (path, expected) in rows {
             let pattern = Pattern::parse(&format!("{{{path}}}:*")).unwrap();
-            assert_eq!(pattern.has_claims(&claims()), expected, "{path}");
-            assert_eq!(pattern.prefix(&claims()).is_some(), expected, "{path}");
+            assert_eq!(pattern.has_claims(&Claims::new(&claims())), expected, "{path}");
+            assert_eq!(pattern.prefix(&Claims::new(&claims())).is_some(), expected, "{path}");
             let value =
                 json::find(&claims(), path).map(|value| value.as_str().unwrap_or("x").to_owned());
             let name = format!("{}:a", value.unwrap_or_default());
-            assert_eq!(pattern.matches(&name, &claims()), expected, "{path} {name}");
+            assert_eq!(pattern.matches(&name, &Claims::new(&claims())), expected, "{path} {name}");
         }
     }
 
