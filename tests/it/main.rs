@@ -13,6 +13,7 @@ mod support;
 
 mod attacks;
 mod attributes;
+mod backend_requests;
 mod backends;
 mod bearer;
 mod config;

@@ -14,6 +14,7 @@ mod keys;
 mod reply;
 mod runtime_api;
 mod server;
+pub(crate) mod signed;
 mod tenant;
 mod tokens;
 
