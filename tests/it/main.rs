@@ -11,6 +11,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../faults/mod.rs"]
+mod faults;
+
 mod attacks;
 mod attributes;
 mod backend_requests;

@@ -113,6 +113,29 @@ impl Bootstrap {
         assert!(sent.is_ok_and(|status| status.success()), "kill {signal}");
     }
 
+    /// The process' id, while it lives.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Sends these bytes as an event and waits for how it ends, or the process with it.
+    pub(crate) async fn invoke_or_exit(
+        &mut self,
+        event: impl Into<Vec<u8>>,
+    ) -> Result<Outcome, ExitStatus> {
+        let outcome = self.api.invoke(event.into(), Duration::from_secs(10));
+        tokio::select! {
+            status = self.child.wait() => Err(status.unwrap()),
+            outcome = timeout(PATIENCE, outcome) => Ok(outcome.unwrap().unwrap()),
+        }
+    }
+
+    /// How many events the process was given so far, and how many answers each of those got that
+    /// got any.
+    pub(crate) fn answers(&self) -> (usize, Vec<usize>) {
+        self.api.answers()
+    }
+
     /// Waits for the process to end by itself.
     pub(crate) async fn exit(&mut self) -> ExitStatus {
         let status = timeout(PATIENCE, self.child.wait()).await;

@@ -1,6 +1,8 @@
 //! What an upstream can do instead of answering well.
 
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -31,6 +33,8 @@ pub(crate) enum Fault {
     Drip,
     /// Bytes without end.
     Endless,
+    /// 200 with two gigabytes, counted as they leave.
+    Huge(Arc<AtomicU64>),
     /// The connection closes in the middle of the body.
     Truncated,
     /// A redirect to this address.
@@ -58,11 +62,18 @@ impl Fault {
             Some(Self::Hang) => std::future::pending().await,
             Some(Self::Drip) => json(200, Body::from_stream(drip(good))),
             Some(Self::Endless) => json(200, Body::from_stream(endless())),
+            Some(Self::Huge(sent)) => {
+                let body = Body::from_stream(huge(sent));
+                with(json(200, body), "content-length", &HUGE.to_string())
+            }
             Some(Self::Truncated) => with(json(200, truncated(&good)), "content-length", "100000"),
             Some(Self::Redirect(to)) => with(json(302, good), "location", &to),
         }
     }
 }
+
+/// Two gigabytes.
+const HUGE: u64 = 2_000_000_000;
 
 fn json(status: u16, body: impl Into<Body>) -> Response<Body> {
     let response = Response::builder().status(status).header("content-type", "application/json");
@@ -85,6 +96,19 @@ fn endless() -> impl stream::Stream<Item = Result<Bytes, Infallible>> {
     stream::unfold((), async |()| {
         tokio::task::yield_now().await;
         Some((Ok(Bytes::from_static(&[b' '; 16_384])), ()))
+    })
+}
+
+fn huge(sent: Arc<AtomicU64>) -> impl stream::Stream<Item = Result<Bytes, Infallible>> {
+    stream::unfold(0, move |so_far| {
+        let sent = Arc::clone(&sent);
+        async move {
+            tokio::task::yield_now().await;
+            let length = (HUGE - so_far).min(16_384);
+            sent.fetch_add(length, Ordering::Relaxed);
+            let chunk = Bytes::from_static(&[b' '; 16_384]).slice(..length as usize);
+            (length > 0).then(|| (Ok(chunk), so_far + length))
+        }
     })
 }
 

@@ -55,6 +55,8 @@ struct State {
     events: VecDeque<Event>,
     waiting: BTreeMap<String, oneshot::Sender<Outcome>>,
     invocations: usize,
+    /// How many answers each event got, failures included.
+    answers: BTreeMap<String, usize>,
     /// When the function asked for its first event: init is over.
     ready: Option<Instant>,
     init_errors: usize,
@@ -97,6 +99,13 @@ impl RuntimeApi {
         self.shared.lock().ready
     }
 
+    /// How many events have been handed in so far, and how many answers each of those got that got
+    /// any.
+    pub(crate) fn answers(&self) -> (usize, Vec<usize>) {
+        let state = self.shared.lock();
+        (state.invocations, state.answers.values().copied().collect())
+    }
+
     /// How often the function said that its init failed.
     pub(crate) fn init_errors(&self) -> usize {
         self.shared.lock().init_errors
@@ -134,6 +143,7 @@ impl Shared {
     }
 
     fn finish(&self, id: &str, outcome: Outcome) {
+        *self.lock().answers.entry(id.to_owned()).or_default() += 1;
         if let Some(done) = self.lock().waiting.remove(id) {
             let _gone = done.send(outcome);
         }

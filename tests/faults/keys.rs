@@ -1,0 +1,307 @@
+//! The issuer's keys and its discovery document on bad days.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use roomkey::App;
+use serde_json::json;
+
+use super::table::{Row, compare};
+use super::{CUT_OFF, NO_WAIT, Outage, cold_and_warm, endure, in_pairs, status, stopped_early};
+use crate::support::{
+    Call, Env, FakeIdp, Fault, Key, NOW, Reply, Route, at, claims, encode_part, key_set, merge,
+    now, weak,
+};
+
+const DAY: u64 = 86_400;
+
+/// What is broken, and how.
+#[derive(Clone)]
+enum Breakage {
+    /// Nobody answers at all.
+    Down,
+    /// The key endpoint.
+    Keys(Fault),
+    /// The discovery document speaks for another issuer.
+    Liar,
+}
+
+#[tokio::test]
+async fn keys() {
+    let sent = Arc::new(AtomicU64::new(0));
+    let faults = [
+        ("unreachable", Breakage::Down),
+        ("slow beyond the time-out", Breakage::Keys(Fault::Slow(Duration::from_secs(4)))),
+        ("a byte at a time", Breakage::Keys(Fault::Drip)),
+        ("500", Breakage::Keys(Fault::Status(500))),
+        ("a web page", Breakage::Keys(Fault::Html)),
+        ("2 GB", Breakage::Keys(Fault::Huge(Arc::clone(&sent)))),
+        ("a redirect to itself", Breakage::Keys(Fault::Redirect("/keys".to_owned()))),
+        ("an empty set", Breakage::Keys(Fault::Json(json!({ "keys": [] })))),
+        (CUT_OFF, Breakage::Keys(Fault::Truncated)),
+    ];
+    let faults = faults.into_iter().map(async |(name, breakage)| {
+        let (cold, warm) = tokio::join!(cold(name, &breakage), warm(name, &breakage));
+        assert_eq!(warm.seen, BTreeSet::from([503]), "{name}: a key that nobody knows yet");
+        cold_and_warm(name, &cold, &warm, "known keys 201, a new one 503")
+    });
+    let mut rows = in_pairs(faults).await;
+    stopped_early("2 GB", &sent, 6);
+    rows.push(liar().await);
+    rows.extend(flapping().await);
+    rows.extend(rotated().await);
+    rows.extend([withdrawn().await, unreadable().await, flood().await]);
+    compare("Keys", &rows);
+}
+
+fn spoil(idp: &FakeIdp, breakage: &Breakage) {
+    match breakage {
+        Breakage::Down => idp.down(),
+        Breakage::Keys(fault) => idp.spoil(Route::Jwks, fault.clone()),
+        Breakage::Liar => idp.describe(&json!({ "issuer": "https://evil.example" })),
+    }
+}
+
+fn mend(idp: &FakeIdp) {
+    idp.up();
+    idp.mend(Route::Jwks);
+    idp.describe(&json!({ "issuer": idp.issuer() }));
+}
+
+/// A token that is good for a week, by `key` under the name `kid`.
+fn lasting(idp: &FakeIdp, key: &Key, kid: &str) -> String {
+    let change = json!({ "iss": idp.issuer(), "exp": NOW + 7 * DAY });
+    key.sign(&merge(key.header(), &json!({ "kid": kid })), &merge(claims(), &change))
+}
+
+/// A token that names a key which does not exist; nobody looks at the rest before there is one.
+pub(super) fn made_up(idp: &FakeIdp, kid: &str) -> String {
+    unknown_kid(&idp.issuer(), kid)
+}
+
+/// The same for the issuer of that name.
+pub(super) fn unknown_kid(issuer: &str, kid: &str) -> String {
+    let header = json!({ "alg": "RS256", "typ": "JWT", "kid": kid });
+    let claims = merge(claims(), &json!({ "iss": issuer }));
+    let part = |value: &serde_json::Value| encode_part(&value.to_string());
+    format!("{}.{}.{}", part(&header), part(&claims), "A".repeat(342))
+}
+
+/// What the holder of `token` gets `after` seconds from the start.
+async fn ask(app: &Arc<App>, token: &str, after: u64) -> Reply {
+    Call::bare().bearer(token).send_at(app, at(NOW + after)).await
+}
+
+async fn started(idp: &FakeIdp) -> Arc<App> {
+    let app = Env::online(idp).app();
+    app.hydrate(now()).await;
+    app
+}
+
+async fn cold(name: &str, breakage: &Breakage) -> Outage {
+    let idp = FakeIdp::start();
+    spoil(&idp, breakage);
+    let app = Env::online(&idp).app();
+    let token = lasting(&idp, &Key::rsa(), "rsa");
+    let ask = async |second| {
+        if second == 0 {
+            app.hydrate(now()).await;
+        }
+        ask(&app, &token, second).await
+    };
+    let asked = || match breakage {
+        Breakage::Liar => idp.counts().0,
+        _ => idp.counts().1,
+    };
+    let is_well = |reply: &Reply| reply.status == 201;
+    let outage = endure(name, 0, ask, is_well, asked, || mend(&idp)).await;
+    let (discovery, _, userinfo) = idp.counts();
+    assert!(discovery <= 4 && userinfo == 0, "{name}: {:?}", idp.counts());
+    assert_eq!(idp.strays(), Vec::<String>::new(), "{name}");
+    outage
+}
+
+/// The fault hides a new key. Those who hold a token of the known one must not notice.
+async fn warm(name: &str, breakage: &Breakage) -> Outage {
+    let idp = FakeIdp::start();
+    let app = started(&idp).await;
+    idp.publish(&[&Key::rsa(), &Key::rsa_next()]);
+    spoil(&idp, breakage);
+    let known = lasting(&idp, &Key::rsa(), "rsa");
+    let next = lasting(&idp, &Key::rsa_next(), "rsa-next");
+    let ask = async |second| {
+        let started = Instant::now();
+        ask(&app, &known, second).await.expect_issued(name);
+        assert!(started.elapsed() < NO_WAIT, "{name}: {:?}", started.elapsed());
+        ask(&app, &next, second).await
+    };
+    let is_well = |reply: &Reply| reply.status == 201;
+    endure(name, 11, ask, is_well, || idp.counts().1, || mend(&idp)).await
+}
+
+async fn liar() -> Row {
+    let name = "discovery speaks for another issuer";
+    let cold = cold(name, &Breakage::Liar).await;
+    assert_eq!(cold.seen, BTreeSet::from([503]), "{name}");
+    let asked = format!("discovery {} times in 20 s, keys never", cold.asked);
+    Row::new(name, "cold: 503", &format!("{} s", cold.healed), &asked)
+}
+
+/// Down for seven seconds, up for seven, with a new unknown name every second.
+async fn flapping() -> [Row; 2] {
+    let name = "flapping at the cold start";
+    let idp = FakeIdp::start();
+    idp.down();
+    let app = started(&idp).await;
+    let known = lasting(&idp, &Key::rsa(), "rsa");
+    let mut first = None;
+    let flap = |second: u64| if (second / 7).is_multiple_of(2) { idp.down() } else { idp.up() };
+    for second in 1..=30 {
+        flap(second);
+        let status = status(name, &ask(&app, &known, second).await);
+        assert!(first.is_none() || status == 201, "{name}: {status} after {second} s");
+        if status == 201 {
+            first.get_or_insert(second);
+        }
+    }
+    let healed = format!("{} s", first.expect("well again") - 7);
+    let asked = match idp.counts() {
+        (1, 1, 0) => "once, when it was back",
+        counts => panic!("{name}: {counts:?}"),
+    };
+    let cold = Row::new(name, "503, then 201 throughout", &healed, asked);
+
+    let name = "flapping later, and a new unknown kid every second";
+    let before = idp.counts().1;
+    for second in 31..=150 {
+        flap(second);
+        ask(&app, &known, second).await.expect_issued(name);
+        let reply = ask(&app, &made_up(&idp, &format!("kid-{second}")), second).await;
+        assert!(matches!(reply.status, 401 | 503), "{name}: {}", reply.text());
+    }
+    let asked = idp.counts().1 - before;
+    assert!(asked <= 12, "{name}: {asked}");
+    let asked = format!("{asked} times in 120 s");
+    [cold, Row::new(name, "known keys 201, unknown 401 or 503", "–", &asked)]
+}
+
+async fn rotated() -> [Row; 2] {
+    let name = "keys rotated, both shown for a while";
+    let idp = FakeIdp::start();
+    let app = started(&idp).await;
+    let old = lasting(&idp, &Key::rsa(), "rsa");
+    let next = lasting(&idp, &Key::rsa_next(), "rsa-next");
+    idp.publish(&[&Key::rsa(), &Key::rsa_next()]);
+    let mut healed = None;
+    for second in 0..=30 {
+        ask(&app, &old, second).await.expect_issued(name);
+        match ask(&app, &next, second).await {
+            reply if reply.status == 201 => _ = healed.get_or_insert(second),
+            reply => _ = reply.expect_problem(name, 401, "invalid_token"),
+        }
+    }
+    assert_eq!(idp.counts().1, 2, "{name}");
+    let healed = healed.filter(|seconds| *seconds <= 10).expect("found within the cool-down");
+    let callers = "old key 201, new key 401 until it is found";
+    let both = Row::new(name, callers, &format!("{healed} s"), "once");
+
+    let name = "a key withdrawn";
+    idp.publish(&[&Key::rsa_next()]);
+    for second in [11, 60, 300, 600, 610] {
+        ask(&app, &old, second).await.expect_issued(name);
+    }
+    ask(&app, &next, 611).await.expect_issued(name);
+    // Waits for the fetch that the last caller started behind its own back.
+    let reply = ask(&app, &made_up(&idp, "unknown"), 611).await;
+    reply.expect_problem(name, 401, "invalid_token");
+    ask(&app, &old, 611).await.expect_problem(name, 401, "invalid_token");
+    assert_eq!(idp.counts().1, 3, "{name}");
+    let callers = "its tokens 201 until the set is read again, then 401";
+    [both, Row::new(name, callers, "600 s (`JWKS_TTL_SECONDS`)", "once")]
+}
+
+/// A key cannot be withdrawn where nobody can be asked: then it dies with the set.
+async fn withdrawn() -> Row {
+    let name = "a key withdrawn while nobody answers";
+    let idp = FakeIdp::start();
+    let app = started(&idp).await;
+    let old = lasting(&idp, &Key::rsa(), "rsa");
+    idp.publish(&[&Key::rsa_next()]);
+    idp.down();
+    let mut last = 0;
+    for second in (0..=DAY + 3_600).step_by(600) {
+        let reply = ask(&app, &old, second).await;
+        if status(name, &reply) == 201 {
+            last = second;
+        }
+    }
+    assert_eq!(last, DAY, "{name}");
+    idp.up();
+    let reply = ask(&app, &old, DAY + 3_700).await;
+    reply.expect_problem(name, 401, "invalid_token");
+    let next = lasting(&idp, &Key::rsa_next(), "rsa-next");
+    ask(&app, &next, DAY + 3_700).await.expect_issued(name);
+    let callers = "its tokens 201 for 24 h, then 503; once somebody answers, 401";
+    Row::new(name, callers, "0 s", "nobody got through")
+}
+
+async fn unreadable() -> Row {
+    let name = "one unreadable key among good ones";
+    let idp = FakeIdp::start();
+    let mut document = key_set(&[&Key::rsa(), &Key::p256()]);
+    let keys = document["keys"].as_array_mut().unwrap();
+    let bad = [
+        json!(5),
+        json!(null),
+        json!({}),
+        json!({ "kty": "RSA", "kid": "bad" }),
+        json!({ "kty": "EC", "crv": "P-256", "kid": "bad", "x": "AA", "y": "AA" }),
+        json!({ "kty": "quantum", "kid": "bad" }),
+        weak().0,
+    ];
+    for bad in bad {
+        keys.insert(1, bad);
+    }
+    idp.publish_set(document);
+    let app = started(&idp).await;
+    for key in [Key::rsa(), Key::p256()] {
+        ask(&app, &lasting(&idp, &key, key.kid), 1).await.expect_issued(name);
+    }
+    let reply = ask(&app, &lasting(&idp, &Key::rsa_next(), "bad"), 1).await;
+    reply.expect_problem(name, 401, "invalid_token");
+    assert_eq!(idp.counts().1, 1, "{name}");
+    Row::new(name, "good keys 201, the unreadable one's tokens 401", "0 s", "once")
+}
+
+/// A hundred made-up names a second, and a real rotation right after the fetch that they caused.
+async fn flood() -> Row {
+    let name = "a flood of unknown kids during a rotation";
+    let idp = FakeIdp::start();
+    let app = started(&idp).await;
+    let known = lasting(&idp, &Key::rsa(), "rsa");
+    let next = lasting(&idp, &Key::rsa_next(), "rsa-next");
+    let mut healed = None;
+    for second in 11..=40 {
+        let names = (0..100).map(|n| made_up(&idp, &format!("kid-{second}-{n}")));
+        let names: Vec<_> = names.collect();
+        for reply in join_all(names.iter().map(|token| ask(&app, token, second))).await {
+            reply.expect_problem(name, 401, "invalid_token");
+        }
+        ask(&app, &known, second).await.expect_issued(name);
+        match ask(&app, &next, second).await {
+            reply if reply.status == 201 => _ = healed.get_or_insert(second - 11),
+            reply => _ = reply.expect_problem(name, 401, "invalid_token"),
+        }
+        if second == 11 {
+            idp.publish(&[&Key::rsa(), &Key::rsa_next()]);
+        }
+    }
+    let asked = idp.counts().1 - 1;
+    assert_eq!(asked, 3, "{name}: in 30 s");
+    let healed = healed.filter(|seconds| *seconds <= 10).expect("found within the cool-down");
+    let callers = "made-up 401, known keys 201, the new key 401 until it is found";
+    Row::new(name, callers, &format!("{healed} s"), &format!("{asked} times in 30 s"))
+}

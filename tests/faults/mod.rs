@@ -1,0 +1,123 @@
+//! Bad days: what callers see while somebody we depend on is down, slow or wrong, how long after its
+//! return they are served again, and how often it was asked meanwhile.
+//!
+//! Time is an argument, so an outage takes as long as it takes to ask; sockets are real.
+//! `UPDATE_RELIABILITY=1 cargo test --test it faults` writes the tables of `docs/reliability.md`
+//! anew; without the variable the tests compare them.
+
+mod keys;
+mod memory;
+mod process;
+mod profiles;
+mod promises;
+mod secrets_manager;
+mod table;
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{self, StreamExt as _};
+
+use crate::support::Reply;
+use table::Row;
+
+/// The connection closes in the middle of the answer.
+const CUT_OFF: &str = "cut off";
+
+/// How long an outage lasts for those who ask once a second.
+const OUTAGE: u64 = 20;
+
+/// Longest that callers may wait for an upstream that is well again, in seconds.
+const RECOVERY: u64 = 10;
+
+/// Longest that a caller takes who waits for nobody; a fetch that is given up took three seconds.
+const NO_WAIT: Duration = Duration::from_millis(1_500);
+
+/// What an outage was like for callers.
+struct Outage {
+    /// The statuses that they saw.
+    seen: BTreeSet<u16>,
+    /// How often the upstream was asked while it lasted.
+    asked: usize,
+    /// How long after it all was well, in seconds.
+    healed: u64,
+}
+
+/// Asks once a second from `from` through an outage that ends with `mend`, right after a vain try of
+/// ours, and on until `is_well`.
+async fn endure(
+    row: &str,
+    from: u64,
+    ask: impl AsyncFn(u64) -> Reply,
+    is_well: impl Fn(&Reply) -> bool,
+    asked: impl Fn() -> usize,
+    mend: impl FnOnce(),
+) -> Outage {
+    let before = asked();
+    let mut seen = BTreeSet::new();
+    for second in from..=from + OUTAGE {
+        let reply = promptly(row, ask(second)).await;
+        assert!(!is_well(&reply), "{row}: not in the way after {second} s");
+        seen.insert(status(row, &reply));
+    }
+    let asked = asked() - before;
+    mend();
+    for healed in 1..=RECOVERY {
+        let reply = promptly(row, ask(from + OUTAGE + healed)).await;
+        if is_well(&reply) {
+            return Outage { seen, asked, healed };
+        }
+        seen.insert(status(row, &reply));
+    }
+    panic!("{row}: not well {RECOVERY} s after its end");
+}
+
+/// All rows, two at a time: more would hold up each other's time-outs where a machine is busy.
+async fn in_pairs<F: Future<Output = Row>>(rows: impl IntoIterator<Item = F>) -> Vec<Row> {
+    stream::iter(rows.into_iter().map(Box::pin)).buffered(2).collect().await
+}
+
+/// What `reply` brings, which nobody waits for longer than five seconds.
+async fn promptly(row: &str, reply: impl Future<Output = Reply>) -> Reply {
+    let started = Instant::now();
+    let reply = reply.await;
+    assert!(started.elapsed() < Duration::from_millis(5_300), "{row}: {:?}", started.elapsed());
+    reply
+}
+
+/// The status of an answer that keeps its promises: issued, or a 503 that says when to come back.
+#[track_caller]
+fn status(row: &str, reply: &Reply) -> u16 {
+    match reply.status {
+        201 => reply.expect_issued(row),
+        _ => reply.expect_problem(row, 503, "unavailable"),
+    };
+    reply.status
+}
+
+/// The row of a fault that was there at a cold start, and of the same in a warm environment.
+#[track_caller]
+fn cold_and_warm(fault: &'static str, cold: &Outage, warm: &Outage, warm_sees: &str) -> Row {
+    assert_eq!(cold.seen, BTreeSet::from([503]), "{fault}: cold");
+    assert_eq!(cold.asked, warm.asked, "{fault}: asked as often, cold or warm");
+    // A connection that broke is tried again at once: it may have died while the function was frozen.
+    let each = if fault == CUT_OFF { 2 } else { 1 };
+    assert!(cold.asked <= 3 * each, "{fault}: asked {} times in {OUTAGE} s", cold.asked);
+    let asked = match cold.asked {
+        0 => "nobody got through".to_owned(),
+        count if each == 2 => format!("{count} times in {OUTAGE} s, two at a time"),
+        count => format!("{count} times in {OUTAGE} s"),
+    };
+    let heals = format!("{} s", cold.healed.max(warm.healed));
+    Row::new(fault, &format!("cold: 503; warm: {warm_sees}"), &heals, &asked)
+}
+
+/// Of two gigabytes, only what fits between two sockets ever left, each time they were asked for.
+#[track_caller]
+fn stopped_early(row: &str, sent: &AtomicU64, times: usize) {
+    let sent = sent.load(Ordering::Relaxed);
+    assert!(sent > 150_000, "{row}: {sent} bytes left");
+    let each = sent / times as u64;
+    assert!(each < 8_000_000, "{row}: {each} bytes left each time");
+}

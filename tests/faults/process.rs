@@ -1,0 +1,275 @@
+//! The function's own process on bad days: frozen, out of time, out of memory, all at once.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use http::Request;
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use super::table::{Row, compare};
+use super::{NO_WAIT, keys, secrets_manager};
+use crate::support::gateway::Wire;
+use crate::support::{
+    Bootstrap, Call, Env, FakeClock, FakeIdp, FakeSecretsManager, Fault, NOW, Route, SecretFault,
+    at, clock, extend, now, today,
+};
+
+const HOUR: u64 = 3_600;
+
+/// How many come at once.
+const BURST: usize = 500;
+
+#[tokio::test]
+async fn process() {
+    let mut rows = vec![frozen().await, stepped().await];
+    rows.extend(out_of_time().await);
+    rows.push(panicking().await);
+    rows.push(out_of_memory().await);
+    rows.extend([burst_in_one_environment().await, burst_of_tasks().await]);
+    compare("The process", &rows);
+}
+
+fn event(token: &str) -> Value {
+    Wire::token(token, &json!({})).http_api()
+}
+
+/// Three times an hour of sleep, during which everybody closes their connections. Without
+/// libfaketime the clock cannot be moved: then two seconds make keys and secret
+/// as old as an hour does.
+async fn frozen() -> Row {
+    let name = "frozen for an hour, all connections closed meanwhile";
+    let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
+    let fake = FakeClock::find();
+    let env = Env::online(&idp).secret_in(&secrets).with("OIDC_JWKS_URI", &idp.url("/keys"));
+    let env = match &fake {
+        Some(fake) => fake.give(env),
+        None => env.with_all(&[("JWKS_TTL_SECONDS", "2"), ("SECRET_TTL_SECONDS", "2")]),
+    };
+    let mut function = Bootstrap::start(&env);
+    function.answer(name, &event(&idp.token(&today()))).await.expect_issued(name);
+    assert_eq!((idp.counts().1, secrets.asked().len()), (1, 1), "{name}");
+    for hours in 1..=3 {
+        function.freeze().await;
+        idp.down();
+        secrets.down();
+        let moved = if let Some(fake) = &fake {
+            fake.set((hours * HOUR).cast_signed());
+            hours * HOUR
+        } else {
+            tokio::time::sleep(Duration::from_millis(2_500)).await;
+            0
+        };
+        idp.up();
+        secrets.up();
+        function.thaw().await;
+        let by_its_clock = clock().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + moved;
+        let dates = json!({ "iat": by_its_clock - 5, "exp": by_its_clock + 300 });
+        let event = event(&idp.token(&dates)).to_string();
+        let started = Instant::now();
+        let left = Duration::from_secs(10 + moved);
+        let reply = function.invoke_within(event, left).await.reply(name);
+        reply.expect_issued(name);
+        assert!(started.elapsed() < Duration::from_secs(3), "{name}: {:?}", started.elapsed());
+        let issued = reply.participant()["iat"].as_u64().unwrap();
+        assert!(issued.abs_diff(by_its_clock) < 5, "{name}: issued by its own clock");
+        let asked = usize::try_from(hours).unwrap() + 1;
+        let both = || (idp.counts().1, secrets.asked().len());
+        awaited(|| both() == (asked, asked)).await;
+        assert_eq!(both(), (asked, asked), "{name}");
+    }
+    assert!(function.is_alive(), "{name}");
+    Row::new(name, "201 within 3 s", "0 s", "once per thaw: the keys, the secret")
+}
+
+/// Waits until `is_so`, or for as long as anything may take.
+async fn awaited(is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !is_so() && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn stepped() -> Row {
+    let name = "the clock stepped forward and back";
+    let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
+    let app = Env::online(&idp).secret_in(&secrets).app();
+    app.hydrate(now()).await;
+    let before = (idp.counts().1, secrets.asked().len());
+    let steps: [i64; 8] = [3_600, -3_600, 90_000, -90_000, -200_000, 0, 400, 1];
+    for step in steps {
+        let time = NOW.checked_add_signed(step).unwrap();
+        for _ in 0..20 {
+            let token = idp.token(&json!({ "iat": time - 5, "exp": time + 300 }));
+            let reply = Call::bare().bearer(&token).send_at(&app, at(time)).await;
+            reply.expect_issued(&format!("{name}: {step} s"));
+            assert_eq!(reply.participant()["iat"], time, "{name}: {step} s");
+        }
+        // Waits for what the callers started behind their own backs.
+        secrets_manager::settle(&app, at(time)).await;
+        Call::bare().bearer(&keys::made_up(&idp, "unknown")).send_at(&app, at(time)).await;
+    }
+    let (keys, pairs) = (idp.counts().1 - before.0, secrets.asked().len() - before.1);
+    assert!(keys <= steps.len() && pairs <= steps.len(), "{name}: {keys} {pairs}");
+    let app = Env::online(&idp).app();
+    idp.down();
+    app.hydrate(at(NOW + HOUR)).await;
+    idp.up();
+    let reply = Call::bare().bearer(&idp.token(&json!({}))).send(&app).await;
+    reply.expect_issued("a failure an hour in the future holds nobody up");
+    Row::new(name, "201", "0 s", "at most once per step")
+}
+
+async fn out_of_time() -> [Row; 2] {
+    let idp = FakeIdp::start();
+    let function = Bootstrap::start(&Env::online(&idp));
+    function.init_time().await;
+    let nameless = |sub: &str| extend(today(), &json!({ "sub": sub, "name": null }));
+    idp.spoil(Route::UserInfo, Fault::Hang);
+    let name = "0.25 s left, and an upstream that hangs";
+    let hanging = event(&idp.token(&nameless("a"))).to_string();
+    for left in [Duration::from_millis(250), Duration::ZERO] {
+        let started = Instant::now();
+        let reply = function.invoke_within(hanging.clone(), left).await.reply(name);
+        reply.expect_problem(name, 503, "unavailable");
+        assert!(started.elapsed() < NO_WAIT, "{name}: {:?}", started.elapsed());
+    }
+    assert!(idp.counts().2 <= 2, "{name}: {:?}", idp.counts());
+    let out = Row::new(name, "503 at once", "0 s", "at most once");
+    idp.mend(Route::UserInfo);
+    let reply = function.answer(name, &event(&idp.token(&nameless("a")))).await;
+    assert_eq!(reply.status, 201, "the next request: {}", function.output());
+
+    let name = "6 s per invocation, and every upstream hangs";
+    for route in [Route::Discovery, Route::Jwks, Route::UserInfo] {
+        idp.spoil(route, Fault::Hang);
+    }
+    let env = Env::online(&idp).with("JWKS_COOLDOWN_SECONDS", "1");
+    let function = Bootstrap::start(&env.with("AWS_LAMBDA_MAX_CONCURRENCY", "4"));
+    function.init_time().await;
+    let asked = idp.counts().0;
+    let events: Vec<_> = (0..4).map(|n| event(&idp.token(&nameless(&n.to_string())))).collect();
+    let answers = events.iter().map(async |event| {
+        let started = Instant::now();
+        let outcome = function.invoke_within(event.to_string(), Duration::from_secs(6)).await;
+        outcome.reply(name).expect_problem(name, 503, "unavailable");
+        assert!(started.elapsed() < Duration::from_secs(6), "{name}: {:?}", started.elapsed());
+    });
+    join_all(answers).await;
+    assert_eq!(function.answers(), (4, vec![1; 4]), "{name}");
+    assert_eq!(idp.counts().0 - asked, 1, "{name}: one fetch for all");
+    [out, Row::new(name, "503 within 5 s", "–", "once for all who wait")]
+}
+
+/// A body that cannot be read without a panic.
+struct Broken;
+
+impl AsRef<[u8]> for Broken {
+    fn as_ref(&self) -> &[u8] {
+        panic!("a body that breaks");
+    }
+}
+
+async fn panicking() -> Row {
+    let name = "a panic while a request is handled";
+    let app = Env::offline().app();
+    for _ in 0..5 {
+        let request = Request::post("/token").body(Broken).unwrap();
+        let response = app.handle(request, now()).await;
+        assert_eq!(response.status(), 500, "{name}");
+        Call::token().send(&app).await.expect_issued("the next request");
+    }
+    let mut function = Bootstrap::start(&Env::offline());
+    let token = crate::support::token(&today());
+    let undecodable = Wire::token(&token, &json!({})).base64("!").http_api();
+    function.answer(name, &undecodable).await.expect_problem(name, 400, "invalid_request");
+    function.answer(name, &event(&token)).await.expect_issued("the next event");
+    assert!(function.is_alive(), "{name}");
+    Row::new(name, "500; 400 for an event that breaks the gateway's types", "0 s", "–")
+}
+
+/// An environment that may grow a little is sent the largest event there can be. What it answers is
+/// sound; if it ends, the next one serves.
+async fn out_of_memory() -> Row {
+    let name = "out of memory";
+    let env = Env::offline();
+    let token = crate::support::token(&today());
+    let large = Wire::token(&token, &json!({})).text(&"x".repeat(6_000_000)).http_api();
+    let mut ended = Vec::new();
+    for megabytes in [1, 4, 16, 64] {
+        let mut function = Bootstrap::start(&env);
+        function.answer(name, &event(&token)).await.expect_issued("plenty");
+        limit_memory(&function, megabytes).await;
+        function.answer(name, &event(&token)).await.expect_issued("little, and enough");
+        match function.invoke_or_exit(large.to_string()).await {
+            Ok(outcome) => {
+                let reply = outcome.reply(name);
+                reply.expect_problem(name, 413, "content_too_large");
+                function.answer(name, &event(&token)).await.expect_issued("and on");
+            }
+            Err(status) => {
+                assert!(!status.success(), "{name}: {status}");
+                ended.push(megabytes);
+            }
+        }
+        let output = function.output();
+        assert!(!output.contains(&token) && !output.contains("ada@"), "{name}: {output}");
+    }
+    assert!(ended.contains(&1) && !ended.contains(&64), "{name}: ended at {ended:?} MB");
+    let function = Bootstrap::start(&env);
+    function.answer(name, &event(&token)).await.expect_issued("the next environment");
+    Row::new(name, "that request fails, and no other", "0 s, in the next environment", "–")
+}
+
+/// Lets the process' address space grow by so many megabytes and no more.
+async fn limit_memory(function: &Bootstrap, megabytes: u64) {
+    let id = function.id().expect("a living process").to_string();
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
+    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().unwrap();
+    let limit = format!("--as={}", (kilobytes + megabytes * 1_024) * 1_024);
+    let set = Command::new("prlimit").args(["--pid", &id, &limit]).status().await;
+    assert!(set.is_ok_and(|status| status.success()), "prlimit");
+}
+
+/// All at the first moment, over Lambda's own interface.
+async fn burst_in_one_environment() -> Row {
+    let name = "500 events at the cold start of one environment";
+    let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
+    idp.spoil(Route::Jwks, Fault::Slow(Duration::from_millis(300)));
+    secrets.spoil(SecretFault::Slow(300));
+    let env = Env::online(&idp).secret_in(&secrets);
+    let mut function = Bootstrap::start(&env.with("AWS_LAMBDA_MAX_CONCURRENCY", "100"));
+    let event = event(&idp.token(&today()));
+    let answers = (0..BURST).map(async |_| {
+        function.answer(name, &event).await.expect_issued(name);
+    });
+    join_all(answers).await;
+    assert_eq!(function.answers(), (BURST, vec![1; BURST]), "{name}");
+    assert_eq!((idp.counts(), secrets.asked().len()), ((1, 1, 0), 1), "{name}");
+    assert!(function.is_alive(), "{name}");
+    Row::new(name, "500 × 201", "–", "once: discovery, the keys, the secret")
+}
+
+/// The same inside the process and without an init before, so that all of them wait for the fetches.
+async fn burst_of_tasks() -> Row {
+    let name = "500 requests at once, nothing fetched yet";
+    let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
+    idp.spoil(Route::Jwks, Fault::Slow(Duration::from_millis(300)));
+    secrets.spoil(SecretFault::Slow(300));
+    let app = Env::online(&idp).secret_in(&secrets).app();
+    let token = idp.token(&json!({}));
+    let tasks = (0..BURST).map(|_| {
+        let (app, call) = (Arc::clone(&app), Call::bare().bearer(&token));
+        tokio::spawn(async move { call.send(&app).await })
+    });
+    let replies: Vec<_> = join_all(tasks).await;
+    assert_eq!(replies.len(), BURST);
+    for reply in replies {
+        reply.unwrap().expect_issued(name);
+    }
+    assert_eq!((idp.counts(), secrets.asked().len()), ((1, 1, 0), 1), "{name}");
+    Row::new(name, "500 × 201", "–", "once: discovery, the keys, the secret")
+}

@@ -1,0 +1,51 @@
+//! The wall clock of a process, moved while it runs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::app::Env;
+
+/// libfaketime, which stands between a process and the C library's clock. The monotonic clock stays
+/// as it is, as it does in a virtual machine that was stopped.
+pub(crate) struct FakeClock {
+    library: PathBuf,
+    /// Holds the distance from the real clock; read at each look at the clock.
+    file: PathBuf,
+}
+
+impl FakeClock {
+    /// A clock that is right at first; `None` where libfaketime is not installed.
+    pub(crate) fn find() -> Option<Self> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let places = fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path());
+        let library = |place: PathBuf| place.join("faketime/libfaketime.so.1");
+        let library = places.map(library).find(|library| library.exists())?;
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("clock-{}-{count}", std::process::id());
+        let clock = Self { library, file: Path::new(env!("CARGO_TARGET_TMPDIR")).join(name) };
+        clock.set(0);
+        Some(clock)
+    }
+
+    /// The same environment with this clock in it.
+    pub(crate) fn give(&self, env: Env) -> Env {
+        env.with("LD_PRELOAD", self.library.to_str().unwrap())
+            .with("FAKETIME_TIMESTAMP_FILE", self.file.to_str().unwrap())
+            .with("FAKETIME_NO_CACHE", "1")
+            .with("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+    }
+
+    /// Moves the clock to this many seconds from the real one.
+    pub(crate) fn set(&self, seconds: i64) {
+        let next = self.file.with_extension("next");
+        fs::write(&next, format!("{seconds:+}\n")).unwrap();
+        fs::rename(&next, &self.file).unwrap();
+    }
+}
+
+impl Drop for FakeClock {
+    fn drop(&mut self) {
+        let _gone = fs::remove_file(&self.file);
+    }
+}
