@@ -214,7 +214,7 @@ describe('other ways to set it up', () => {
       LIVEKIT_API_KEY: 'devkey',
       LIVEKIT_API_SECRET: 'secret',
       CLERK_SECRET_KEY: SECRET_KEY,
-      BACKEND_API_KEYS: { app: 'a secret of another use' },
+      BACKEND_API_KEYS: { app: 'a secret of another use, and long enough' },
     };
     await moto.ask('CreateSecret', { Name: 'livekit', SecretString: JSON.stringify(secret) });
     const lambda = await function_({
