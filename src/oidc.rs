@@ -13,5 +13,6 @@ pub mod profile;
 pub mod profiles;
 pub mod provider;
 pub mod providers;
+mod public_key;
 pub mod userinfo;
 pub mod verifier;

@@ -85,9 +85,7 @@ fn holds_raw(jwk: &Value, algorithm: &str, message: &[u8], signature: &[u8]) -> 
     let token = format!("{header}.e30.");
     let jwt = UnverifiedJwt::read(&token, &every_algorithm(), &GENERIC).unwrap();
     let Lookup::Found(key) = keys.find(&jwt) else { return false };
-    let signature = URL_SAFE_NO_PAD.encode(signature);
-    let (key, algorithm) = (key.decoding_key(), jwt.algorithm());
-    matches!(jsonwebtoken::crypto::verify(&signature, message, key, algorithm), Ok(true))
+    key.verifies(jwt.algorithm(), message, signature)
 }
 
 /// Whether `token` holds with the one `oct` key of `set` as the secret that an issuer shares with us;

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use jsonwebtoken::DecodingKey;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::algorithm::AllowedAlgorithms;
@@ -205,7 +206,11 @@ impl Verifier {
     ) -> Result<VerifiedClaims, VerifyError> {
         let allowed = AllowedAlgorithms::hs256();
         let jwt = UnverifiedJwt::read(token, &allowed, self.expected.provider)?;
-        check_signature_with(&jwt, key.decoding_key())?;
+        let (signed, secret) = (jwt.signing_input().as_bytes(), key.decoding_key());
+        let holds = jsonwebtoken::crypto::verify(jwt.signature(), signed, secret, jwt.algorithm());
+        if !matches!(holds, Ok(true)) {
+            return Err(VerifyError::Signature);
+        }
         self.claims(jwt.payload()?, now)
     }
 
@@ -251,13 +256,10 @@ pub fn check_signature(jwt: &UnverifiedJwt<'_>, key: &Jwk) -> Result<(), VerifyE
     if !key.fits(jwt.algorithm()) {
         return Err(VerifyError::UnfitKey);
     }
-    check_signature_with(jwt, key.decoding_key())
-}
-
-fn check_signature_with(jwt: &UnverifiedJwt<'_>, key: &DecodingKey) -> Result<(), VerifyError> {
     let signed = jwt.signing_input().as_bytes();
-    let holds = jsonwebtoken::crypto::verify(jwt.signature(), signed, key, jwt.algorithm());
-    if matches!(holds, Ok(true)) { Ok(()) } else { Err(VerifyError::Signature) }
+    let signature = URL_SAFE_NO_PAD.decode(jwt.signature()).map_err(|_| VerifyError::Signature)?;
+    let holds = key.verifies(jwt.algorithm(), signed, &signature);
+    if holds { Ok(()) } else { Err(VerifyError::Signature) }
 }
 
 fn seconds(time: SystemTime) -> f64 {
