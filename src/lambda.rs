@@ -1,5 +1,7 @@
 //! AWS Lambda: events in, responses out, whatever the event.
 
+mod payload_2;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -8,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::header::ORIGIN;
-use http::{HeaderMap, Response, Uri};
+use http::{HeaderMap, Request, Response};
 use lambda_http::request::{LambdaRequest, RequestOrigin};
 use lambda_http::{Body, LambdaEvent, service_fn};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -17,20 +19,20 @@ use serde_json::value::RawValue;
 
 use crate::app::App;
 use crate::route::AsCalled;
+use payload_2::Payload2;
 
 /// How long before the invocation's deadline we answer, so that nothing is cut off.
 const MARGIN: Duration = Duration::from_millis(300);
 
-/// Where an event says that it is of payload 2.0, if it begins with that.
-const VERSION_BYTES: usize = 32;
-
 /// An event, readable or not: the runtime would make a failed invocation of one that is not.
 pub enum Incoming {
-    /// A request through API Gateway (payloads 1.0 and 2.0), a Function URL or ALB, and whether it says
-    /// that it is of payload 1.0, as HTTP APIs do and REST APIs do not.
-    Http(Box<LambdaRequest>, bool),
-    /// Anything else.
-    Unreadable,
+    /// A request through an HTTP API or a Function URL (payload 2.0).
+    Http(Box<Request<Vec<u8>>>),
+    /// A request of another form that `lambda_http` reads, and whether it says that it is of payload
+    /// 1.0, as HTTP APIs do and REST APIs do not.
+    Other(Box<LambdaRequest>, bool),
+    /// Anything else, with the headers if they could be read.
+    Unreadable(HeaderMap),
 }
 
 /// A response in the form that all gateways take.
@@ -66,26 +68,49 @@ pub async fn run(app: Arc<App>, clock: fn() -> SystemTime) -> Result<(), lambda_
 
 async fn invoke(app: &App, event: LambdaEvent<Incoming>, now: SystemTime) -> Outgoing {
     let LambdaEvent { payload, context } = event;
-    let Incoming::Http(mut event, is_v1) = payload else {
-        let refusal = app.endpoint().refuse_unreadable(&HeaderMap::new());
-        return Outgoing::new(refusal, &RequestOrigin::ApiGatewayV2);
-    };
+    let left = context.deadline().duration_since(now).unwrap_or_default().saturating_sub(MARGIN);
+    match payload {
+        Incoming::Http(request) => {
+            let response = app.endpoint().handle(*request, now, left).await;
+            Outgoing::new(response, &RequestOrigin::ApiGatewayV2)
+        }
+        Incoming::Other(event, is_v1) => invoke_other(app, *event, is_v1, now, left).await,
+        Incoming::Unreadable(headers) => {
+            let refusal = app.endpoint().refuse_unreadable(&headers);
+            Outgoing::new(refusal, &RequestOrigin::ApiGatewayV2)
+        }
+    }
+}
+
+async fn invoke_other(
+    app: &App,
+    mut event: LambdaRequest,
+    is_v1: bool,
+    now: SystemTime,
+    left: Duration,
+) -> Outgoing {
     keep_every_header(&mut event);
-    encode_path(&mut event, is_v1);
+    if let LambdaRequest::ApiGatewayV1(event) = &mut event
+        && let Some(path) = event.path.as_mut().filter(|_| is_v1)
+        && let Cow::Owned(encoded) = encoded(path)
+    {
+        *path = encoded;
+    }
     let origin = event.request_origin();
     let stage = stage(&event).map(str::to_owned);
     let page = page(&event);
     // The conversion panics on a body that is not the base64 it is said to be, among others.
-    let request = catch_unwind(AssertUnwindSafe(|| http::Request::<Body>::from(*event)));
+    let request = catch_unwind(AssertUnwindSafe(|| Request::<Body>::from(event)));
     let response = match request {
         Ok(mut request) => {
-            if let Some(path) = stage.and_then(|stage| without_stage(request.uri(), &stage)) {
-                let called = AsCalled(request.uri().path().to_owned());
-                request.extensions_mut().insert(called);
-                *request.uri_mut() = path;
+            let called = request.uri().clone();
+            let target = called.path_and_query().map_or("", |target| target.as_str());
+            let inner = stage.and_then(|stage| without_stage(target, &stage)?.parse().ok());
+            if let Some(inner) = inner {
+                request.extensions_mut().insert(AsCalled(called.path().to_owned()));
+                *request.uri_mut() = inner;
             }
-            let left = context.deadline().duration_since(now).unwrap_or_default();
-            app.endpoint().handle(request, now, left.saturating_sub(MARGIN)).await
+            app.endpoint().handle(request, now, left).await
         }
         Err(_) => app.endpoint().refuse_unreadable(&page),
     };
@@ -107,7 +132,7 @@ fn keep_every_header(event: &mut LambdaRequest) {
 
 /// Encodes again what an HTTP API has decoded: REST APIs, Function URLs and ALB leave the path as it
 /// came, and a name in it is decoded once.
-fn encode_path(event: &mut LambdaRequest, is_v1: bool) {
+fn encoded(path: &str) -> Cow<'_, str> {
     /// What stands in no path as it is.
     const ENCODED: &AsciiSet = &CONTROLS
         .add(b' ')
@@ -125,43 +150,26 @@ fn encode_path(event: &mut LambdaRequest, is_v1: bool) {
         .add(b'^')
         .add(b'[')
         .add(b']');
-    let path = match event {
-        LambdaRequest::ApiGatewayV1(event) if is_v1 => &mut event.path,
-        LambdaRequest::ApiGatewayV2(event) => {
-            let domain = event.request_context.domain_name.as_deref().unwrap_or_default();
-            if domain.contains(".lambda-url.") {
-                return;
-            }
-            &mut event.raw_path
-        }
-        _ => return,
-    };
-    if let Some(path) = path
-        && let Cow::Owned(encoded) = utf8_percent_encode(path, ENCODED).into()
-    {
-        *path = encoded;
-    }
+    utf8_percent_encode(path, ENCODED).into()
 }
 
 fn stage(event: &LambdaRequest) -> Option<&str> {
     match event {
         LambdaRequest::ApiGatewayV1(event) => event.request_context.stage.as_deref(),
-        LambdaRequest::ApiGatewayV2(event) => event.request_context.stage.as_deref(),
         _ => None,
     }
 }
 
 /// The path behind the stage, so that a stage called `v1` makes no other route of `/token`.
-fn without_stage(uri: &Uri, stage: &str) -> Option<Uri> {
-    let rest = uri.path_and_query()?.as_str().strip_prefix('/')?.strip_prefix(stage)?;
-    if rest.starts_with('/') { rest.parse().ok() } else { None }
+fn without_stage<'a>(path: &'a str, stage: &str) -> Option<&'a str> {
+    let rest = path.strip_prefix('/')?.strip_prefix(stage)?;
+    rest.starts_with('/').then_some(rest)
 }
 
 /// The `Origin` header, which a refusal of an unreadable request needs.
 fn page(event: &LambdaRequest) -> HeaderMap {
     let (headers, lists) = match event {
         LambdaRequest::ApiGatewayV1(event) => (&event.headers, Some(&event.multi_value_headers)),
-        LambdaRequest::ApiGatewayV2(event) => (&event.headers, None),
         LambdaRequest::Alb(event) => (&event.headers, Some(&event.multi_value_headers)),
         _ => return HeaderMap::new(),
     };
@@ -178,18 +186,22 @@ struct Payload<'a> {
 impl<'de> Deserialize<'de> for Incoming {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let event = <&RawValue>::deserialize(deserializer)?.get();
-        // `lambda_http` tries payload 1.0 first. Most events are of payload 2.0, and say so in front.
-        let is_v2 = event.get(..VERSION_BYTES).is_some_and(|head| head.contains(r#""2.0""#));
-        let request = match is_v2.then(|| serde_json::from_str(event)) {
-            Some(Ok(request)) => Ok(LambdaRequest::ApiGatewayV2(request)),
-            _ => serde_json::from_str(event),
-        };
-        Ok(request.map_or(Self::Unreadable, |request| {
-            let is_v1 = matches!(request, LambdaRequest::ApiGatewayV1(_))
-                && serde_json::from_str::<Payload<'_>>(event)
-                    .is_ok_and(|payload| payload.version == Some("1.0"));
-            Self::Http(Box::new(request), is_v1)
-        }))
+        if let Some(request) = payload_2::read(event) {
+            return Ok(match request {
+                Payload2::Request(request) => Self::Http(request),
+                Payload2::Unreadable(headers) => Self::Unreadable(headers),
+            });
+        }
+        Ok(match serde_json::from_str(event) {
+            // What of payload 2.0 we cannot read, nobody can.
+            Err(_) | Ok(LambdaRequest::ApiGatewayV2(_)) => Self::Unreadable(HeaderMap::new()),
+            Ok(request) => {
+                let is_v1 = matches!(request, LambdaRequest::ApiGatewayV1(_))
+                    && serde_json::from_str::<Payload<'_>>(event)
+                        .is_ok_and(|payload| payload.version == Some("1.0"));
+                Self::Other(Box::new(request), is_v1)
+            }
+        })
     }
 }
 

@@ -1,0 +1,139 @@
+//! Payload 2.0, the event of HTTP APIs and Function URLs, read in one pass: most events are of it, and
+//! `lambda_http` copies every field of it, of which we read a few.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+
+use super::{encoded, without_stage};
+use crate::route::AsCalled;
+
+/// An event, as far as we read it
+/// ([format](https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html)).
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    #[serde(borrow)]
+    version: Cow<'a, str>,
+    #[serde(borrow)]
+    raw_path: Cow<'a, str>,
+    #[serde(borrow, default)]
+    raw_query_string: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    cookies: Option<Vec<Cow<'a, str>>>,
+    #[serde(default)]
+    headers: Headers,
+    #[serde(borrow, default)]
+    body: Option<Cow<'a, str>>,
+    #[serde(default)]
+    is_base64_encoded: bool,
+    #[serde(borrow)]
+    request_context: Context<'a>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Context<'a> {
+    #[serde(borrow, default)]
+    stage: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    domain_name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    http: Http<'a>,
+}
+
+#[derive(serde::Deserialize)]
+struct Http<'a> {
+    #[serde(borrow)]
+    method: Cow<'a, str>,
+}
+
+/// The request of an event of payload 2.0. Where its body is not the base64 that it is said to be, only
+/// its headers.
+pub(super) enum Payload2 {
+    Request(Box<Request<Vec<u8>>>),
+    Unreadable(HeaderMap),
+}
+
+/// The event's request; `None` where it is of another form.
+pub(super) fn read(event: &str) -> Option<Payload2> {
+    let event: Event<'_> =
+        serde_json::from_str(event).ok().filter(|event: &Event<'_>| event.version == "2.0")?;
+    let Headers(mut headers) = event.headers;
+    if let Some(cookies) = event.cookies {
+        let cookies = HeaderValue::from_str(&cookies.join("; ")).ok()?;
+        headers.insert(COOKIE, cookies);
+    }
+    let body = match event.body {
+        Some(body) if event.is_base64_encoded => match STANDARD.decode(body.as_bytes()) {
+            Ok(body) => body,
+            Err(_) => return Some(Payload2::Unreadable(headers)),
+        },
+        Some(body) => body.into_owned().into_bytes(),
+        None => Vec::new(),
+    };
+    // A Function URL leaves the path as it came, an HTTP API decodes it.
+    let domain = event.request_context.domain_name.unwrap_or_default();
+    let is_decoded = !domain.contains(".lambda-url.");
+    let path = if is_decoded { encoded(&event.raw_path) } else { event.raw_path };
+    let stage = event.request_context.stage.unwrap_or_default();
+    let inner = without_stage(&path, &stage);
+    let query = event.raw_query_string.filter(|query| !query.is_empty());
+    let target = match query {
+        None => inner.unwrap_or(&path).to_owned(),
+        Some(query) => format!("{}?{query}", inner.unwrap_or(&path)),
+    };
+    let mut request = Request::new(body);
+    *request.method_mut() =
+        Method::from_bytes(event.request_context.http.method.as_bytes()).ok()?;
+    *request.uri_mut() = target.parse().ok()?;
+    *request.headers_mut() = headers;
+    if inner.is_some() {
+        request.extensions_mut().insert(AsCalled(path.into_owned()));
+    }
+    Some(Payload2::Request(Box::new(request)))
+}
+
+/// Headers as the event lists them, each name once.
+#[derive(Default)]
+struct Headers(HeaderMap);
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(HeadersVisitor)
+    }
+}
+
+struct HeadersVisitor;
+
+impl<'de> Visitor<'de> for HeadersVisitor {
+    type Value = Headers;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object of texts")
+    }
+
+    fn visit_unit<E>(self) -> Result<Headers, E> {
+        Ok(Headers::default())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Headers, A::Error> {
+        use serde::de::Error;
+        let mut headers = HeaderMap::with_capacity(32);
+        while let Some((Text(name), Text(value))) = members.next_entry()? {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(A::Error::custom)?;
+            let value = HeaderValue::from_str(&value).map_err(A::Error::custom)?;
+            headers.append(name, value);
+        }
+        Ok(Headers(headers))
+    }
+}
+
+/// Text, borrowed where it stands as it is.
+#[derive(serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
