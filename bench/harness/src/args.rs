@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::Failure;
@@ -7,16 +8,26 @@ use crate::tokens::Alg;
 use crate::upstream::Roots;
 
 pub const USAGE: &str = "\
-usage: roomkey-bench cold|warm|all [options] NAME=PATH/bootstrap ...
+usage: roomkey-bench MODE [options] NAME=PATH/bootstrap ... [--peer NAME=PATH/bootstrap] ...
+
+modes:
+  cold, warm, all       cold starts, warm requests, both: ratios to a hello-world
+  curves                CPU per request as keys, claims, rules or concurrent requests grow
+  flood                 memory of one process under random tokens, people and rooms
 
   --base NAME           the target that every ratio is against, not asked for tokens [hello]
-  --rounds N            rounds, each starting every target once [21 cold, 9 warm]
+  --peer NAME=PATH      what one would take instead: compared with the first target that is neither
+                        this nor the base, and not held to what that one promises
+  --rounds N            rounds, each starting every target once [21 cold, 9 warm, 7 curves]
   --delay MS            how long each upstream answer is held back on cold starts [30]
   --roots system|own    what targets trust besides the CA of the run [system]
   --alg RS256|ES256|both  what signs the bearer tokens of warm requests [both]
-  --requests N          measured invocations per round and target [2000]
+  --requests N          measured invocations per round and target [2000; 1000 curves; 1000000 flood]
   --warmup N            invocations before those [500]
-  --pin same|none       warm only: harness and target on one core, or free [same]
+  --pin same|none       not cold: harness and target on one core, or free [same]
+  --curve NAME          only this one of keys, claims, rules, concurrency; may be given several times
+  --csv DIR             where curves and floods leave their figures [.]
+  --plots DIR           where they leave their plots [.]
   --env NAME:KEY=VALUE  a variable for one target; may be given several times";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,6 +35,15 @@ pub enum Mode {
     Cold,
     Warm,
     All,
+    Curves,
+    Flood,
+}
+
+/// A program to measure.
+pub struct Named {
+    pub name: String,
+    pub path: String,
+    pub peer: bool,
 }
 
 pub struct Args {
@@ -33,11 +53,13 @@ pub struct Args {
     pub delay: Duration,
     pub roots: Roots,
     pub algs: Vec<Alg>,
-    pub requests: usize,
+    pub requests: Option<usize>,
     pub warmup: usize,
     pub pin: bool,
-    /// Name and path.
-    pub targets: Vec<(String, String)>,
+    pub curves: Vec<String>,
+    pub csv: PathBuf,
+    pub plots: PathBuf,
+    pub targets: Vec<Named>,
     /// Target, key and value.
     pub env: Vec<(String, String, String)>,
 }
@@ -48,7 +70,9 @@ impl Args {
             Some("cold") => Mode::Cold,
             Some("warm") => Mode::Warm,
             Some("all") => Mode::All,
-            _ => return Err("which of cold, warm and all?".into()),
+            Some("curves") => Mode::Curves,
+            Some("flood") => Mode::Flood,
+            _ => return Err("which of cold, warm, all, curves and flood?".into()),
         };
         let mut args = Self {
             mode,
@@ -57,25 +81,31 @@ impl Args {
             delay: Duration::from_millis(30),
             roots: Roots::System,
             algs: vec![Alg::Rs256, Alg::Es256],
-            requests: 2000,
+            requests: None,
             warmup: 500,
             pin: true,
+            curves: Vec::new(),
+            csv: PathBuf::from("."),
+            plots: PathBuf::from("."),
             targets: Vec::new(),
             env: Vec::new(),
         };
         while let Some(word) = words.next() {
             if !word.starts_with("--") {
-                let (name, path) = word.split_once('=').ok_or(format!("not NAME=PATH: {word}"))?;
-                args.targets.push((name.to_owned(), path.to_owned()));
+                args.targets.push(named(&word, false)?);
                 continue;
             }
             let value = words.next().ok_or(format!("{word} needs a value"))?;
             args.option(&word, &value)?;
         }
-        if !args.targets.iter().any(|(name, _)| *name == args.base) {
+        let alone = matches!(args.mode, Mode::Curves | Mode::Flood);
+        if alone && args.targets.len() != 1 {
+            return Err("curves and floods are of one target".into());
+        }
+        if !alone && !args.targets.iter().any(|target| target.name == args.base) {
             return Err(format!("no target is named {}", args.base).into());
         }
-        if args.rounds == Some(0) || args.requests == 0 {
+        if args.rounds == Some(0) || args.requests == Some(0) {
             return Err("rounds and requests start at 1".into());
         }
         Ok(args)
@@ -91,10 +121,14 @@ impl Args {
             ("--alg", "RS256") => self.algs = vec![Alg::Rs256],
             ("--alg", "ES256") => self.algs = vec![Alg::Es256],
             ("--alg", "both") => self.algs = vec![Alg::Rs256, Alg::Es256],
-            ("--requests", number) => self.requests = number.parse()?,
+            ("--requests", number) => self.requests = Some(number.parse()?),
             ("--warmup", number) => self.warmup = number.parse()?,
             ("--pin", "same") => self.pin = true,
             ("--pin", "none") => self.pin = false,
+            ("--peer", target) => self.targets.push(named(target, true)?),
+            ("--curve", name) => self.curves.push(name.to_owned()),
+            ("--csv", directory) => self.csv = directory.into(),
+            ("--plots", directory) => self.plots = directory.into(),
             ("--env", setting) => {
                 let parts = setting.split_once(':').and_then(|(name, pair)| {
                     let (key, value) = pair.split_once('=')?;
@@ -106,4 +140,9 @@ impl Args {
         }
         Ok(())
     }
+}
+
+fn named(word: &str, peer: bool) -> Result<Named, Failure> {
+    let (name, path) = word.split_once('=').ok_or(format!("not NAME=PATH: {word}"))?;
+    Ok(Named { name: name.to_owned(), path: path.to_owned(), peer })
 }

@@ -1,23 +1,71 @@
 //! The figures that are promised, beside what was measured.
 
 use crate::stats::Estimate;
+use crate::target::Target;
 use crate::tokens::Alg;
+
+/// The peer that a promise is about, and how many times as much as ours it must take at least.
+const PEER: &str = "node";
+const AT_LEAST: [(Figure, f64); 4] =
+    [(Figure::First, 4.5), (Figure::InitCpu, 30.0), (Figure::Cpu, 3.2), (Figure::Memory, 8.0)];
+/// How many requests that peer must have answered before its CPU per request counts: by then its
+/// code is compiled.
+const WARMED: usize = 8000;
+
+/// What peers are compared by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Figure {
+    First,
+    InitCpu,
+    Cpu,
+    Memory,
+}
 
 /// Lines of the last table, in the order they were measured.
 #[derive(Default)]
 pub struct Bar {
     lines: Vec<String>,
+    /// Zipped, of what the peers are compared with.
+    our_mb: Option<f64>,
 }
 
 impl Bar {
-    pub fn size(&mut self, name: &str, zipped_mb: f64) {
-        self.line(
-            name,
-            "`bootstrap`, zipped",
-            &format!("{zipped_mb:.2} MB"),
-            "≤ 4 MB",
-            zipped_mb <= 4.0,
-        );
+    pub fn size(&mut self, target: &Target, zipped_mb: f64) {
+        if target.base {
+            return;
+        }
+        let name = &target.name;
+        if target.peer {
+            let times = zipped_mb / self.our_mb.unwrap_or(f64::NAN);
+            self.peer_line(name, "package, zipped", &format!("{times:.2}"), None);
+            return;
+        }
+        self.our_mb.get_or_insert(zipped_mb);
+        let measured = format!("{zipped_mb:.2} MB");
+        self.line(name, "`bootstrap`, zipped", &measured, "≤ 4 MB", zipped_mb <= 4.0);
+    }
+
+    /// A peer's figure over ours of the same rounds; `warmup` is how many requests went before.
+    pub fn peer(&mut self, name: &str, figure: Figure, times: Estimate, warmup: usize) {
+        let what = match figure {
+            Figure::First => "first answer".to_owned(),
+            Figure::InitCpu => "init CPU".to_owned(),
+            Figure::Cpu => format!("CPU per request, {warmup} calls in"),
+            Figure::Memory => format!("peak memory, {warmup} calls in and more"),
+        };
+        let promise = AT_LEAST.iter().find(|(of, _)| *of == figure).map(|(_, times)| *times);
+        let counts = name == PEER && (figure != Figure::Cpu || warmup >= WARMED);
+        let promise = promise.filter(|_| counts).map(|least| (least, times.median >= least));
+        self.peer_line(name, &what, &times.to_string(), promise);
+    }
+
+    fn peer_line(&mut self, name: &str, what: &str, times: &str, promise: Option<(f64, bool)>) {
+        let what = format!("{what}, ÷ ours");
+        if let Some((least, kept)) = promise {
+            self.line(name, &what, &format!("{times} ×"), &format!("≥ {least} ×"), kept);
+        } else {
+            self.lines.push(format!("| {name} | {what} | {times} × | | |"));
+        }
     }
 
     pub fn cold(&mut self, name: &str, own: Estimate, cpu: Estimate) {

@@ -1,6 +1,6 @@
 //! Cold starts: a new process, its first request, and what both cost.
 
-use crate::bar::Bar;
+use crate::bar::{Bar, Figure};
 use crate::stats::{by_round, median, percentile, ratio};
 use crate::target::Target;
 use crate::tokens::{self, Request};
@@ -57,7 +57,7 @@ fn measure(
     rounds.first_cpu.push(ms(answer.cpu));
     rounds.peak_mb.push(started.process.peak_mb()?);
     rounds.asked.push(upstream.asked() - before);
-    if target.base { Ok(()) } else { tokens::check(&answer.body, &request.email) }
+    if target.base { Ok(()) } else { tokens::check(&answer.body, request) }
 }
 
 fn print(
@@ -99,9 +99,20 @@ fn print(
             ratio(&ours.first, &base.first).median,
             asked(&ours.asked),
         );
-        if !target.base {
+        if !target.base && !target.peer {
             bar.cold(&target.name, own, cpu);
         }
+    }
+    compare(targets, results, bar);
+}
+
+/// What peers take over what ours takes.
+fn compare(targets: &[Target], results: &[Rounds], bar: &mut Bar) {
+    let ours = targets.iter().position(|target| !target.base && !target.peer);
+    let Some(ours) = ours.map(|at| &results[at]) else { return };
+    for (target, peer) in targets.iter().zip(results).filter(|(target, _)| target.peer) {
+        bar.peer(&target.name, Figure::First, ratio(&peer.first, &ours.first), 0);
+        bar.peer(&target.name, Figure::InitCpu, ratio(&peer.init_cpu, &ours.init_cpu), 0);
     }
 }
 

@@ -3,17 +3,26 @@
 mod args;
 mod bar;
 mod cold;
+mod curves;
+mod events;
+mod flood;
+mod growth;
+mod inputs;
+mod package;
+mod plot;
+mod random;
 mod runtime;
 mod stats;
 mod target;
 mod tokens;
+mod turn;
 mod upstream;
 mod warm;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use args::{Args, Mode};
+use args::{Args, Mode, Named};
 use bar::Bar;
 use target::Target;
 use tokens::{Alg, Issuer};
@@ -55,19 +64,35 @@ fn run(args: &Args, directory: &std::path::Path) -> Result<(), Failure> {
     for target in &targets {
         prove(target, &issuer, &upstream).map_err(|error| format!("{}: {error}", target.name))?;
     }
+    match args.mode {
+        Mode::Curves => curves::run(&targets[0], &upstream, &issuer, args)?,
+        Mode::Flood => flood::run(&targets[0], &upstream, &issuer, args)?,
+        Mode::Cold | Mode::Warm | Mode::All => ratios(args, &targets, &upstream, &issuer, bar)?,
+    }
+    println!("\nLoad average at the end: {}", load()?);
+    Ok(())
+}
+
+/// Cold starts, warm requests, and both against what is promised.
+fn ratios(
+    args: &Args,
+    targets: &[Target],
+    upstream: &Upstream,
+    issuer: &Issuer,
+    mut bar: Bar,
+) -> Result<(), Failure> {
     if args.mode != Mode::Warm {
         let rounds = args.rounds.unwrap_or(21);
         let mut requests = issuer.requests(Alg::Rs256, &upstream.issuer(), tokens::PEOPLE)?;
         let discovering: Vec<Target> =
-            targets.iter().filter(|t| !t.base).map(discovering).collect();
-        let targets = [targets.clone(), discovering].concat();
-        cold::run(&targets, &upstream, &mut requests, rounds, args.delay, &mut bar)?;
+            targets.iter().filter(|t| !t.base && !t.peer).map(discovering).collect();
+        let targets = [targets, &discovering].concat();
+        cold::run(&targets, upstream, &mut requests, rounds, args.delay, &mut bar)?;
     }
     if args.mode != Mode::Cold {
-        warm::run(&targets, &upstream, &issuer, args, &mut bar)?;
+        warm::run(targets, upstream, issuer, args, &mut bar)?;
     }
     bar.print();
-    println!("\nLoad average at the end: {}", load()?);
     Ok(())
 }
 
@@ -84,16 +109,20 @@ fn targets(args: &Args, upstream: &Upstream) -> Vec<Target> {
         ("OIDC_ISSUER", upstream.issuer()),
         (JWKS_VARIABLE, upstream.jwks_uri()),
         ("PROFILE_SOURCE", "claims".to_owned()),
+        // For programs with roots of their own: what the others find in SSL_CERT_FILE beside the rest.
+        ("BENCH_CA_FILE", upstream.ca.to_string_lossy().into_owned()),
         ("SSL_CERT_FILE", upstream.roots.to_string_lossy().into_owned()),
     ];
-    let target = |(name, path): &(String, String)| {
+    let target = |Named { name, path, peer }: &Named| {
         let own = args.env.iter().filter(|(target, ..)| target == name);
         let own = own.map(|(_, key, value)| (key.clone(), value.clone()));
         let base = *name == args.base;
         Target {
             name: name.clone(),
             path: path.into(),
+            original: path.into(),
             base,
+            peer: *peer,
             steps: u32::from(!base),
             env: shared
                 .iter()
@@ -124,7 +153,7 @@ fn prove(target: &Target, issuer: &Issuer, upstream: &Upstream) -> Result<(), Fa
         for request in &mut requests {
             let answer = process.invoke(&mut request.event)?;
             if !target.base {
-                tokens::check(&answer.body, &request.email)?;
+                tokens::check(&answer.body, request)?;
             }
         }
         let answer = process.invoke(&mut issuer.tampered(alg, &upstream.issuer())?)?;
@@ -136,13 +165,11 @@ fn prove(target: &Target, issuer: &Issuer, upstream: &Upstream) -> Result<(), Fa
 }
 
 fn print_sizes(targets: &[Target], bar: &mut Bar) -> Result<(), Failure> {
-    println!("\n### Size of `bootstrap`\n\n| target | MB | zipped MB |\n|---|---|---|");
+    println!("\n### Size of what is deployed\n\n| target | MB | zipped MB |\n|---|---|---|");
     for target in targets {
-        let (raw, zipped) = target.size()?;
-        println!("| {} | {:.2} | {:.2} |", target.name, mb(raw), mb(zipped));
-        if !target.base {
-            bar.size(&target.name, mb(zipped));
-        }
+        let size = package::size(&target.original)?;
+        println!("| {} | {:.2} | {:.2} |", target.name, mb(size.raw), mb(size.zipped));
+        bar.size(target, mb(size.zipped));
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Medians, and how sure a median ratio is.
 
+use crate::random::Random;
+
 /// The value below which `share` of the values lie. Sorts a copy: there are a few thousand at most.
 pub fn percentile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
@@ -38,15 +40,11 @@ impl std::fmt::Display for Estimate {
 pub fn estimate(rounds: &[f64]) -> Estimate {
     const RESAMPLES: usize = 4000;
     // A fixed seed: the same measurements always give the same interval.
-    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut draw = || {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        usize::try_from(random % rounds.len() as u64).unwrap_or(0)
-    };
+    let mut random = Random::new();
     let medians: Vec<f64> = (0..RESAMPLES)
-        .map(|_| median(&rounds.iter().map(|_| rounds[draw()]).collect::<Vec<_>>()))
+        .map(|_| {
+            median(&rounds.iter().map(|_| rounds[random.below(rounds.len())]).collect::<Vec<_>>())
+        })
         .collect();
     Estimate {
         median: median(rounds),

@@ -1,5 +1,6 @@
 //! A function under test: its program, its environment, its process.
 
+use std::collections::HashMap;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
@@ -13,17 +14,19 @@ use nix::unistd::Pid;
 
 use crate::Failure;
 use crate::runtime::{Call, Event, Runtime, What};
-
-/// What a zip file of one deflated file adds: its name twice, its sums.
-const ZIP_FRAME: usize = 118;
+use crate::tokens::Request;
 
 /// One program in one environment.
 #[derive(Clone)]
 pub struct Target {
     pub name: String,
     pub path: PathBuf,
+    /// Where the program was found.
+    pub original: PathBuf,
     /// The hello-world: its answers are not tokens.
     pub base: bool,
+    /// What one would take instead of ours: compared, but not held to what ours promises.
+    pub peer: bool,
     /// Upstream answers that it must wait for one after the other before it is ready.
     pub steps: u32,
     pub env: Vec<(String, String)>,
@@ -35,7 +38,8 @@ pub struct Process {
     runtime: Runtime,
     clock: ClockId,
     log: std::fs::File,
-    next: Option<Call>,
+    /// The calls for an event that wait for one: as many as it takes requests at once.
+    waiting: Vec<Call>,
 }
 
 /// One answered invocation.
@@ -72,14 +76,14 @@ impl Target {
         let child = command.spawn().map_err(|error| format!("{}: {error}", self.name))?;
         let pid = Pid::from_raw(i32::try_from(child.id())?);
         let clock = ClockId::pid_cpu_clock_id(pid)?;
-        let mut process = Process { child, runtime, clock, log, next: None };
+        let mut process = Process { child, runtime, clock, log, waiting: Vec::new() };
         let next = process.wait()?;
         let init_cpu = process.cpu()?;
         if !matches!(next.what, What::Next) {
             return Err(process.explain("an answer before any event".into()));
         }
         let init = next.at - spawned;
-        process.next = Some(next);
+        process.waiting.push(next);
         Ok(Started { process, spawned, init, init_cpu })
     }
 
@@ -92,29 +96,21 @@ impl Target {
         std::fs::create_dir(&directory)?;
         let program = std::fs::read(&self.path)
             .map_err(|error| format!("{}: {error}", self.path.display()))?;
-        let original = std::fs::canonicalize(&self.path)?;
-        let task_root = original.parent().ok_or("no directory")?.to_string_lossy().into_owned();
+        self.original = std::fs::canonicalize(&self.path)?;
+        let task_root =
+            self.original.parent().ok_or("no directory")?.to_string_lossy().into_owned();
         self.env.push(("LAMBDA_TASK_ROOT".to_owned(), task_root));
         self.path = directory.join("bootstrap");
         std::fs::write(&self.path, program)?;
         std::fs::set_permissions(&self.path, std::fs::Permissions::from_mode(0o755))?;
         Ok(())
     }
-
-    /// `bootstrap` in bytes, as it is and as a deployment package holds it.
-    pub fn size(&self) -> Result<(usize, usize), Failure> {
-        let program = std::fs::read(&self.path)?;
-        let mut packed =
-            flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
-        std::io::Write::write_all(&mut packed, &program)?;
-        Ok((program.len(), packed.finish()?.len() + ZIP_FRAME))
-    }
 }
 
 impl Process {
     /// One invocation, up to the function's asking for the next one.
     pub fn invoke(&mut self, event: &mut Event) -> Result<Answer, Failure> {
-        let next = self.next.take().ok_or("the function is busy")?;
+        let next = self.waiting.pop().ok_or("the function is busy")?;
         let sent = self.runtime.invoke(&next, event)?;
         let call = self.wait()?;
         let at = call.at;
@@ -130,7 +126,7 @@ impl Process {
         if !matches!(next.what, What::Next) {
             return Err(self.explain("two answers to one event".into()));
         }
-        self.next = Some(next);
+        self.waiting.push(next);
         Ok(Answer { body, took: at - sent, at, cpu })
     }
 
@@ -139,12 +135,77 @@ impl Process {
         Ok(self.clock.now()?.into())
     }
 
+    /// Answers `count` requests with `at_once` of them under way, each with another of `requests`;
+    /// `check` sees every answer with the request it belongs to.
+    pub fn invoke_many(
+        &mut self,
+        requests: &mut [Request],
+        count: usize,
+        at_once: usize,
+        check: impl Fn(&[u8], &Request) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut under_way = HashMap::new();
+        let mut sent = 0;
+        let mut answered = 0;
+        while self.waiting.len() < at_once {
+            let call = self.wait()?;
+            self.expect_next(call)?;
+        }
+        loop {
+            while sent < count
+                && under_way.len() < at_once
+                && let Some(next) = self.waiting.pop()
+            {
+                let place = sent % requests.len();
+                self.runtime.invoke(&next, &mut requests[place].event)?;
+                under_way.insert(self.runtime.current_id(), place);
+                sent += 1;
+            }
+            if answered == count && self.waiting.len() == at_once {
+                return Ok(());
+            }
+            let call = self.wait()?;
+            let What::Response { id, body } = &call.what else {
+                self.expect_next(call)?;
+                continue;
+            };
+            self.runtime.accept(&call)?;
+            let place = under_way.remove(id).ok_or("an answer to no invocation under way")?;
+            check(body, &requests[place])?;
+            answered += 1;
+        }
+    }
+
+    fn expect_next(&mut self, call: Call) -> Result<(), Failure> {
+        if !matches!(call.what, What::Next) {
+            return Err(self.explain("an answer before any event".into()));
+        }
+        self.waiting.push(call);
+        Ok(())
+    }
+
     /// The most memory it has held so far, in MB.
     pub fn peak_mb(&self) -> Result<f64, Failure> {
+        self.memory("VmHWM:")
+    }
+
+    /// The memory it holds now, in MB.
+    pub fn resident_mb(&self) -> Result<f64, Failure> {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, what: &str) -> Result<f64, Failure> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = line.and_then(|line| line.split_whitespace().next()).ok_or("no VmHWM")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(what));
+        let kib = line.and_then(|line| line.split_whitespace().next()).ok_or("no such line")?;
         Ok(kib.parse::<f64>()? * 1024.0 / 1e6)
+    }
+
+    /// Drops what it has logged: a million lines would fill the memory they are kept in.
+    pub fn forget_log(&mut self) -> Result<(), Failure> {
+        self.log.set_len(0)?;
+        self.log.seek(SeekFrom::Start(0))?;
+        Ok(())
     }
 
     fn wait(&mut self) -> Result<Call, Failure> {

@@ -15,6 +15,7 @@ use nix::time::ClockId;
 use serde_json::{Value, json};
 
 use crate::Failure;
+use crate::events::event;
 use crate::runtime::Event;
 
 pub const SECRET_ID: &str = "bench/livekit";
@@ -25,7 +26,7 @@ pub const AUDIENCE: &str = "bench";
 pub const ORIGIN: &str = "https://app.example";
 /// So many people that no function can do well by remembering the last one.
 pub const PEOPLE: usize = 256;
-const ROOM: &str = "standup";
+pub const ROOM: &str = "standup";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alg {
@@ -48,10 +49,17 @@ pub struct Issuer {
     ec: EcdsaKeyPair,
 }
 
-/// One request and who sends it.
+/// One request, who sends it, and the room it is for.
 pub struct Request {
     pub event: Event,
     pub email: String,
+    pub room: String,
+}
+
+impl Request {
+    pub fn new(token: &str, email: String, room: &str) -> Self {
+        Self { event: event(token, room), email, room: room.to_owned() }
+    }
 }
 
 impl Issuer {
@@ -76,7 +84,7 @@ impl Issuer {
         .to_string()
     }
 
-    fn sign(&self, alg: Alg, message: &[u8]) -> Result<Vec<u8>, Failure> {
+    pub fn sign(&self, alg: Alg, message: &[u8]) -> Result<Vec<u8>, Failure> {
         let random = SystemRandom::new();
         Ok(match alg {
             Alg::Rs256 => {
@@ -89,27 +97,12 @@ impl Issuer {
     }
 
     fn token(&self, alg: Alg, issuer: &str, who: usize) -> Result<String, Failure> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let header = json!({"alg": alg.name(), "typ": "JWT", "kid": alg.name()});
-        let claims = json!({
-            "iss": issuer, "aud": AUDIENCE, "sub": format!("user_2abcdefghijklmnop{who:05}"),
-            "iat": now, "nbf": now, "exp": now + 3600, "jti": format!("9f1c0e5b7a2d4{who:05}"),
-            "azp": ORIGIN, "sid": "sess_2abcdefghijklmnopqrstuvwxyz", "email": email(who),
-            "email_verified": true, "name": format!("Ada Lovelace {who}"),
-            "picture": format!("https://img.example/avatars/{who:05}.png"),
-        });
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let message = format!("{}.{}", part(&header), part(&claims));
-        let signature = self.sign(alg, message.as_bytes())?;
-        Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
+        compact(alg, alg.name(), &claims(issuer, who)?, |message| self.sign(alg, message))
     }
 
     /// As many requests as `count`, each by another person, so that no answer can be remembered.
     pub fn requests(&self, alg: Alg, issuer: &str, count: usize) -> Result<Vec<Request>, Failure> {
-        let request = |who| {
-            let event = event(&self.token(alg, issuer, who)?);
-            Ok(Request { event, email: email(who) })
-        };
+        let request = |who| Ok(Request::new(&self.token(alg, issuer, who)?, email(who), ROOM));
         (0..count).map(request).collect()
     }
 
@@ -118,7 +111,7 @@ impl Issuer {
         let (good, other) = (self.token(alg, issuer, 1)?, self.token(alg, issuer, 2)?);
         let mut parts: Vec<&str> = good.split('.').collect();
         parts[1] = other.split('.').nth(1).ok_or("no claims")?;
-        Ok(event(&parts.join(".")))
+        Ok(event(&parts.join("."), ROOM))
     }
 
     /// What checking one token's signature takes, and nothing else.
@@ -150,66 +143,38 @@ impl BareVerification {
     }
 }
 
-fn email(who: usize) -> String {
+pub fn email(who: usize) -> String {
     format!("ada.{who:05}@people.example")
 }
 
-/// `POST /token` as a browser sends it and an HTTP API hands it on (payload format 2.0).
-fn event(token: &str) -> Event {
-    let body = json!({"room_name": ROOM}).to_string();
-    let event = json!({
-        "version": "2.0",
-        "routeKey": "POST /token",
-        "rawPath": "/token",
-        "rawQueryString": "",
-        "headers": {
-            "accept": "*/*",
-            "accept-encoding": "gzip, deflate, br, zstd",
-            "accept-language": "en-GB,en;q=0.9",
-            "authorization": format!("Bearer {token}"),
-            "content-length": body.len().to_string(),
-            "content-type": "application/json",
-            "host": "r3pmxmplak.execute-api.us-east-1.amazonaws.com",
-            "origin": ORIGIN,
-            "referer": format!("{ORIGIN}/"),
-            "sec-ch-ua": "\"Chromium\";v=\"142\", \"Not_A Brand\";v=\"99\"",
-            "sec-ch-ua-mobile": "?0",
-            "sec-ch-ua-platform": "\"Linux\"",
-            "sec-fetch-dest": "empty",
-            "sec-fetch-mode": "cors",
-            "sec-fetch-site": "cross-site",
-            "user-agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
-            "x-amzn-trace-id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700",
-            "x-forwarded-for": "203.0.113.7",
-            "x-forwarded-port": "443",
-            "x-forwarded-proto": "https",
-        },
-        "requestContext": {
-            "accountId": "123456789012",
-            "apiId": "r3pmxmplak",
-            "domainName": "r3pmxmplak.execute-api.us-east-1.amazonaws.com",
-            "domainPrefix": "r3pmxmplak",
-            "http": {
-                "method": "POST",
-                "path": "/token",
-                "protocol": "HTTP/1.1",
-                "sourceIp": "203.0.113.7",
-                "userAgent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
-            },
-            "requestId": "JKJaXmPLvHcESHA=",
-            "routeKey": "POST /token",
-            "stage": "$default",
-            "time": "10/Mar/2026:05:16:23 +0000",
-            "timeEpoch": 1_773_119_783_636_u64,
-        },
-        "body": body,
-        "isBase64Encoded": false,
-    });
-    Event::new(&event.to_string())
+/// What an identity provider says of one person, valid for an hour.
+pub fn claims(issuer: &str, who: usize) -> Result<Value, Failure> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    Ok(json!({
+        "iss": issuer, "aud": AUDIENCE, "sub": format!("user_2abcdefghijklmnop{who:05}"),
+        "iat": now, "nbf": now, "exp": now + 3600, "jti": format!("9f1c0e5b7a2d4{who:05}"),
+        "azp": ORIGIN, "sid": "sess_2abcdefghijklmnopqrstuvwxyz", "email": email(who),
+        "email_verified": true, "name": format!("Ada Lovelace {who}"),
+        "picture": format!("https://img.example/avatars/{who:05}.png"),
+    }))
+}
+
+/// A token of these claims.
+pub fn compact(
+    alg: Alg,
+    kid: &str,
+    claims: &Value,
+    sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, Failure>,
+) -> Result<String, Failure> {
+    let header = json!({"alg": alg.name(), "typ": "JWT", "kid": kid});
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let message = format!("{}.{}", part(&header), part(claims));
+    let signature = sign(message.as_bytes())?;
+    Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
 /// Whether an answer is a 201 with a good token for the person who asked.
-pub fn check(answer: &[u8], email: &str) -> Result<(), Failure> {
+pub fn check(answer: &[u8], asked: &Request) -> Result<(), Failure> {
     let answer: Value = serde_json::from_slice(answer)?;
     if answer["statusCode"] != 201 {
         return Err(format!("not a 201: {answer}").into());
@@ -235,8 +200,8 @@ pub fn check(answer: &[u8], email: &str) -> Result<(), Failure> {
         (json(header)?["alg"] == "HS256", "alg"),
         (body["server_url"] == SERVER_URL, "server_url"),
         (claims["iss"] == API_KEY, "iss"),
-        (claims["sub"] == email, "sub"),
-        (claims["video"]["room"] == ROOM, "video.room"),
+        (claims["sub"] == asked.email.as_str(), "sub"),
+        (claims["video"]["room"] == asked.room.as_str(), "video.room"),
         (claims["video"]["roomJoin"] == true, "video.roomJoin"),
     ];
     wanted

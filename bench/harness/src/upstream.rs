@@ -1,11 +1,12 @@
 //! Stand-ins for Secrets Manager and an identity provider: TLS on loopback, each answer held back
 //! for a set time, each request counted.
 
+use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -42,7 +43,11 @@ pub struct Upstream {
     pub secrets_port: u16,
     pub issuer_port: u16,
     pub roots: PathBuf,
+    /// The CA of the run alone, for programs that bring their own roots.
+    pub ca: PathBuf,
     counters: Arc<Counters>,
+    /// Key sets by the path they lie at.
+    sets: Arc<RwLock<HashMap<String, String>>>,
 }
 
 /// Whom targets trust besides the CA of the run.
@@ -66,7 +71,7 @@ impl Upstream {
         roots: Roots,
         directory: &std::path::Path,
     ) -> Result<Self, Failure> {
-        let (tls, roots) = certificates(roots, directory)?;
+        let (tls, roots, ca) = certificates(roots, directory)?;
         let secrets = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let issuer_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let secrets_port = secrets.local_addr()?.port();
@@ -80,12 +85,16 @@ impl Upstream {
             request.starts_with("POST / ").then(|| ("application/x-amz-json-1.1", secret.clone()))
         });
 
-        let keys = issuer.jwks();
+        let sets = HashMap::from([(JWKS_PATH.to_owned(), issuer.jwks())]);
+        let sets = Arc::new(RwLock::new(sets));
+        let known = Arc::clone(&sets);
         let discovery = discovery(issuer_port);
         let tally = Arc::clone(&counters);
         serve(issuer_listener, tls, delay, move |request| {
-            let (counter, answer) = if request.starts_with(&format!("GET {JWKS_PATH} ")) {
-                (&tally.keys, keys.clone())
+            let path = request.split(' ').nth(1).unwrap_or_default();
+            let set = known.read().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
+            let (counter, answer) = if let Some(set) = set {
+                (&tally.keys, set)
             } else if request.starts_with("GET /.well-known/openid-configuration ") {
                 (&tally.discovery, discovery.clone())
             } else {
@@ -94,7 +103,7 @@ impl Upstream {
             counter.fetch_add(1, Ordering::Relaxed);
             Some(("application/json", answer))
         });
-        Ok(Self { secrets_port, issuer_port, roots, counters })
+        Ok(Self { secrets_port, issuer_port, roots, ca, counters, sets })
     }
 
     pub fn asked(&self) -> Asked {
@@ -108,6 +117,14 @@ impl Upstream {
 
     pub fn issuer(&self) -> String {
         format!("https://localhost:{}", self.issuer_port)
+    }
+
+    /// Another key set beside the issuer's own; gives where it lies.
+    pub fn add_keys(&self, name: &str, set: String) -> String {
+        let path = format!("/keys/{name}");
+        let address = format!("{}{path}", self.issuer());
+        self.sets.write().unwrap_or_else(PoisonError::into_inner).insert(path, set);
+        address
     }
 
     pub fn jwks_uri(&self) -> String {
@@ -166,7 +183,7 @@ fn discovery(port: u16) -> String {
 fn certificates(
     roots: Roots,
     directory: &std::path::Path,
-) -> Result<(Arc<ServerConfig>, PathBuf), Failure> {
+) -> Result<(Arc<ServerConfig>, PathBuf, PathBuf), Failure> {
     // Two names: one name for both would make the leaf look as if it had signed itself.
     let mut ca = CertificateParams::new(Vec::new())?;
     ca.distinguished_name.push(DnType::CommonName, "bench CA");
@@ -184,12 +201,14 @@ fn certificates(
     let roots = system.ok_or("no system roots: install ca-certificates")? + &ca.pem();
     let path = directory.join("roots.pem");
     std::fs::write(&path, roots)?;
+    let alone = directory.join("ca.pem");
+    std::fs::write(&alone, ca.pem())?;
 
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let tls = ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(vec![leaf.der().clone()], key)?;
-    Ok((Arc::new(tls), path))
+    Ok((Arc::new(tls), path, alone))
 }
 
 /// Answers on threads of its own, for as long as the harness runs.

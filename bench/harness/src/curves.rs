@@ -1,0 +1,277 @@
+//! CPU per request along inputs that grow, and whether it grows with them.
+
+use std::fmt::Write as _;
+
+use crate::Failure;
+use crate::args::Args;
+use crate::growth::{Growth, Judgement, judge};
+use crate::inputs::{Filling, KeySet, Miss};
+use crate::plot::{Line, Plot, grouped};
+use crate::stats::{Estimate, estimate};
+use crate::target::Target;
+use crate::tokens::{Alg, Issuer, PEOPLE, Request};
+use crate::turn::{self, BATCH, Turn};
+use crate::upstream::Upstream;
+
+const KEYS: [usize; 9] = [1, 2, 5, 10, 50, 100, 250, 500, 1000];
+const CLAIMS: [usize; 9] = [1, 100, 500, 1000, 2000, 3500, 5000, 7000, 10_000];
+/// With more, a token is longer than the gateway's 10,240 bytes for all headers, and is refused.
+const CLAIMS_TAKEN: usize = 7000;
+const RULES: [usize; 8] = [1, 2, 5, 10, 50, 100, 150, 200];
+const REQUESTS: [usize; 8] = [1, 2, 5, 10, 25, 50, 75, 100];
+
+struct Curve {
+    name: &'static str,
+    title: &'static str,
+    x: &'static str,
+    /// The most that it may grow.
+    bound: Growth,
+    series: Vec<Series>,
+}
+
+struct Series {
+    name: &'static str,
+    points: Vec<Point>,
+}
+
+/// One input, and all it takes to measure what it costs.
+struct Point {
+    input: usize,
+    target: Target,
+    requests: Vec<Request>,
+    at_once: usize,
+    /// Too much: no part of the curve, but must be cheap to refuse.
+    refused: bool,
+    /// Microseconds of CPU per request, per round.
+    cpu: Vec<f64>,
+}
+
+/// Measures the curves that were asked for; an error if one grows more than it may.
+pub fn run(
+    target: &Target,
+    upstream: &Upstream,
+    issuer: &Issuer,
+    args: &Args,
+) -> Result<(), Failure> {
+    let wanted = |name: &str| args.curves.is_empty() || args.curves.iter().any(|one| one == name);
+    let mut grown = Vec::new();
+    let mut measured = 0;
+    for (name, make) in CURVES {
+        if !wanted(name) {
+            continue;
+        }
+        let mut curve = make(target, upstream, issuer)?;
+        measure(&mut curve, upstream, args)?;
+        if !report(&curve, args)? {
+            grown.push(name);
+        }
+        measured += 1;
+    }
+    if measured == 0 || measured < args.curves.len() {
+        return Err("curves are keys, claims, rules and concurrency".into());
+    }
+    if grown.is_empty() {
+        return Ok(());
+    }
+    Err(format!("grows more than it may: {}", grown.join(", ")).into())
+}
+
+type Make = fn(&Target, &Upstream, &Issuer) -> Result<Curve, Failure>;
+
+const CURVES: [(&str, Make); 4] =
+    [("keys", keys), ("claims", claims), ("rules", rules), ("concurrency", concurrency)];
+
+fn keys(target: &Target, upstream: &Upstream, _: &Issuer) -> Result<Curve, Failure> {
+    let point = |input: usize| {
+        let set = KeySet::new(input)?;
+        let address = upstream.add_keys(&input.to_string(), set.jwks());
+        let target = with(target, "OIDC_JWKS_URI", address);
+        Ok(Point::new(input, target, set.requests(&upstream.issuer())?))
+    };
+    let points = KEYS.into_iter().map(point).collect::<Result<_, Failure>>()?;
+    Ok(Curve {
+        name: "keys",
+        title: "CPU per request by keys in the set",
+        x: "keys in the set (P-256), of which any one has signed",
+        bound: Growth::None,
+        series: vec![Series { name: "ES256", points }],
+    })
+}
+
+fn claims(target: &Target, upstream: &Upstream, issuer: &Issuer) -> Result<Curve, Failure> {
+    let series = |name, filling: Filling| {
+        let point = |input| {
+            let requests = filling.requests(input, issuer, &upstream.issuer())?;
+            let refused = input > CLAIMS_TAKEN;
+            Ok(Point { refused, ..Point::new(input, target.clone(), requests) })
+        };
+        let points = CLAIMS.into_iter().map(point).collect::<Result<_, Failure>>()?;
+        Ok::<_, Failure>(Series { name, points })
+    };
+    Ok(Curve {
+        name: "claims",
+        title: "CPU per request by length of the claims",
+        x: "bytes of claims beside the usual ones",
+        bound: Growth::Linear,
+        series: vec![
+            series("one long claim", Filling::OneText)?,
+            series("many short claims", Filling::ManyClaims)?,
+        ],
+    })
+}
+
+fn rules(target: &Target, upstream: &Upstream, issuer: &Issuer) -> Result<Curve, Failure> {
+    let series = |name, miss: Miss| {
+        let point = |input| {
+            let target = with(target, "POLICY", miss.policy(input));
+            let requests = issuer.requests(Alg::Es256, &upstream.issuer(), PEOPLE)?;
+            Ok(Point::new(input, target, requests))
+        };
+        let points = RULES.into_iter().map(point).collect::<Result<_, Failure>>()?;
+        Ok::<_, Failure>(Series { name, points })
+    };
+    Ok(Curve {
+        name: "rules",
+        title: "CPU per request by rules of the policy",
+        x: "rules, of which the last one decides",
+        bound: Growth::Linear,
+        series: vec![
+            series("the others' claims do not match", Miss::Claims)?,
+            series("the others' rooms do not match", Miss::Rooms)?,
+        ],
+    })
+}
+
+fn concurrency(target: &Target, upstream: &Upstream, issuer: &Issuer) -> Result<Curve, Failure> {
+    let point = |input: usize| {
+        let target = with(target, "AWS_LAMBDA_MAX_CONCURRENCY", input.to_string());
+        let requests = issuer.requests(Alg::Es256, &upstream.issuer(), PEOPLE)?;
+        Ok(Point { at_once: input, ..Point::new(input, target, requests) })
+    };
+    let points = REQUESTS.into_iter().map(point).collect::<Result<_, Failure>>()?;
+    Ok(Curve {
+        name: "concurrency",
+        title: "CPU per request by requests at once",
+        x: "requests under way at once in one environment (AWS_LAMBDA_MAX_CONCURRENCY)",
+        bound: Growth::Linear,
+        series: vec![Series { name: "ES256", points }],
+    })
+}
+
+fn with(target: &Target, key: &str, value: String) -> Target {
+    let mut target = target.clone();
+    target.env.retain(|(name, _)| name != key);
+    target.env.push((key.to_owned(), value));
+    target
+}
+
+impl Point {
+    fn new(input: usize, target: Target, requests: Vec<Request>) -> Self {
+        Self { input, target, requests, at_once: 1, refused: false, cpu: Vec::new() }
+    }
+
+    fn cost(&self) -> Estimate {
+        estimate(&self.cpu)
+    }
+}
+
+impl Series {
+    fn taken(&self) -> impl Iterator<Item = &Point> {
+        self.points.iter().filter(|point| !point.refused)
+    }
+
+    fn judge(&self) -> Judgement {
+        let inputs: Vec<f64> = self.taken().map(|point| number(point.input)).collect();
+        let costs: Vec<Vec<f64>> = self.taken().map(|point| point.cpu.clone()).collect();
+        judge(&inputs, &costs)
+    }
+}
+
+/// All points of a curve take turns, so that each round sees the machine at one speed.
+fn measure(curve: &mut Curve, upstream: &Upstream, args: &Args) -> Result<(), Failure> {
+    let rounds = args.rounds.unwrap_or(7);
+    let batches = args.requests.unwrap_or(1000).div_ceil(BATCH);
+    let free = turn::pin(args.pin)?;
+    for round in 0..rounds {
+        let points = curve.series.iter_mut().flat_map(|series| &mut series.points);
+        let mut turns = Vec::new();
+        for Point { target, requests, at_once, refused, cpu, .. } in points {
+            let mut turn = Turn::start(target, requests, args.warmup, *at_once)?;
+            turn.refused = *refused;
+            turns.push((turn, requests, cpu));
+        }
+        let count = turns.len();
+        for batch in 0..batches {
+            for place in 0..count {
+                let (turn, requests, _) = &mut turns[(place + batch + round) % count];
+                turn.batch(upstream, requests)?;
+            }
+        }
+        for (turn, _, cpu) in turns {
+            cpu.push(turn.cpu_us());
+        }
+        eprint!("\r{}: round {} of {rounds}", curve.name, round + 1);
+    }
+    eprintln!();
+    turn::unpin(&free)
+}
+
+/// Prints the table, leaves figures and plot; whether the curve keeps within its bound.
+fn report(curve: &Curve, args: &Args) -> Result<bool, Failure> {
+    println!("\n### {}\n", curve.title);
+    println!("| series | {} | CPU µs per request [95 %] | × first [95 %] |", curve.x);
+    println!("|---|---|---|---|");
+    let mut csv = "series,input,status,cpu_us,low,high\n".to_owned();
+    let mut lines = Vec::new();
+    for series in &curve.series {
+        let first = &series.points[0].cpu;
+        let mut line = Line { name: series.name.to_owned(), points: Vec::new() };
+        for point in &series.points {
+            let cost = point.cost();
+            let times = crate::stats::ratio(&point.cpu, first);
+            let note = if point.refused { ", refused with 401" } else { "" };
+            let (input, name) = (point.input, series.name);
+            println!("| {name} | {}{note} | {cost} | {times} |", grouped(number(input)));
+            let Estimate { median, low, high } = cost;
+            let status = if point.refused { 401 } else { 201 };
+            writeln!(csv, "{name},{input},{status},{median:.2},{low:.2},{high:.2}")?;
+            if !point.refused {
+                line.points.push([number(input), median, low, high]);
+            }
+        }
+        lines.push(line);
+    }
+    println!();
+    let mut kept = true;
+    for series in &curve.series {
+        let Judgement { growth, times } = series.judge();
+        let good = growth <= curve.bound;
+        kept &= good;
+        println!(
+            "{}: growth {growth}, {times} × from the first point to the last; wanted {}: {}.",
+            series.name,
+            curve.bound,
+            if good { "kept" } else { "**not kept**" },
+        );
+    }
+    let plot = Plot { title: curve.title, x: curve.x, y: "CPU per request, µs", lines };
+    leave(args, curve.name, &csv, &plot)?;
+    Ok(kept)
+}
+
+/// Writes figures and plot where the command line says.
+pub fn leave(args: &Args, name: &str, csv: &str, plot: &Plot) -> Result<(), Failure> {
+    std::fs::create_dir_all(&args.csv)?;
+    std::fs::create_dir_all(&args.plots)?;
+    let (figures, picture) =
+        (args.csv.join(format!("{name}.csv")), args.plots.join(format!("{name}.svg")));
+    std::fs::write(&figures, csv)?;
+    std::fs::write(&picture, plot.svg())?;
+    println!("\nFigures: `{}`. Plot: `{}`.", figures.display(), picture.display());
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "at most ten thousand")]
+fn number(input: usize) -> f64 {
+    input as f64
+}

@@ -1,0 +1,21 @@
+// One minified file, as Lambda's own guidance has it. The Runtime Interface Client stays outside: in
+// Lambda it is part of the runtime.
+
+import { chmod, copyFile, mkdir } from "node:fs/promises";
+import { build } from "esbuild";
+
+await mkdir("target/package", { recursive: true });
+await build({
+  bundle: true,
+  entryPoints: ["index.js"],
+  format: "esm",
+  mainFields: ["module", "main"],
+  // Some dependencies still call `require` for Node's own modules.
+  banner: { js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);' },
+  minify: true,
+  outfile: "target/package/index.mjs",
+  platform: "node",
+  target: "node20",
+});
+await copyFile("bootstrap", "target/package/bootstrap");
+await chmod("target/package/bootstrap", 0o755);
