@@ -81,7 +81,6 @@ function expectProblem(answer, status, code, what) {
 }
 
 const listed = (room, identity) => meeting.livekit.rooms.getParticipant(room, identity);
-const present = async (room) => (await meeting.livekit.rooms.listParticipants(room)).map(({ identity }) => identity).sort();
 /** Which of somebody's tracks are muted, as the server has it. */
 async function muted(room, identity) {
   const { tracks } = await listed(room, identity);
@@ -131,13 +130,13 @@ describe('remove', () => {
     await victim.sees({ event: 'disconnected', reason: 'PARTICIPANT_REMOVED' });
     await watcher.sees({ event: 'left', identity: victim.identity });
     assert.equal(watcher.saw({ event: 'disconnected' }), undefined);
-    assert.deepEqual(await present(room), [watcher.identity]);
+    assert.deepEqual(await meeting.present(room), [watcher.identity]);
 
     expectProblem(await remove(seated('moderator'), room, victim.identity), 404, 'participant_not_found', 'again');
     expectProblem(await mute(seated('moderator'), room, victim.identity), 404, 'participant_not_found', 'mute one who is gone');
     expectProblem(await remove(seated('host'), room, 'Watcher@example.com'), 404, 'participant_not_found', 'other capitals');
     expectProblem(await remove(seated('host'), 'red:nobody here', watcher.identity), 404, 'participant_not_found', 'no such room');
-    assert.deepEqual(await present(room), [watcher.identity]);
+    assert.deepEqual(await meeting.present(room), [watcher.identity]);
   });
 
   test('and they can be back at once, until a claim is taken from them', async () => {
@@ -181,7 +180,7 @@ describe('who may, and whom', () => {
   };
   for (const [seat, targets] of Object.entries(allowed)) {
     test(`${seat}: ${targets.join(', ') || 'nobody'}`, async () => {
-      const then = await present(room);
+      const then = await meeting.present(room);
       for (const [role, { identity }] of Object.entries(people)) {
         const answer = await mute(seated(seat), room, identity);
         if (targets.includes(role)) expectDone(answer, role);
@@ -190,7 +189,7 @@ describe('who may, and whom', () => {
           expectProblem(await remove(seated(seat), room, identity), 403, 'role_not_allowed', role);
         }
       }
-      assert.deepEqual(await present(room), then);
+      assert.deepEqual(await meeting.present(room), then);
     });
   }
 
@@ -205,7 +204,7 @@ describe('who may, and whom', () => {
       const answer = await remove(seated('host'), other, people.participant.identity);
       assert.equal(answer.status, 403, `${other}: ${answer.bytes}`);
     }
-    assert.ok((await present(room)).includes(people.participant.identity));
+    assert.ok((await meeting.present(room)).includes(people.participant.identity));
   });
 
   test('who may rewrite their attributes can call themselves a host', async () => {
@@ -223,7 +222,7 @@ describe('who may, and whom', () => {
     const late = await meeting.bearer(seated('host'), Math.floor(Date.now() / 1000) - 1000);
     const headers = { authorization: `Bearer ${late}` };
     expectProblem(await meeting.lambda.invoke(event({ method: 'DELETE', path, headers, domain: FUNCTION_URL })), 401, 'token_expired', 'late');
-    assert.ok((await present(room)).includes(people.participant.identity));
+    assert.ok((await meeting.present(room)).includes(people.participant.identity));
   });
 });
 
