@@ -36,9 +36,12 @@ pub struct SignedRequest<'a> {
 /// Why a request is not a backend's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// There is not exactly one key, or it is none of ours.
-    #[error("no X-Api-Key that we know")]
+    /// There is not exactly one key.
+    #[error("no X-Api-Key, or more than one")]
     Key,
+    /// It is none of ours.
+    #[error("an X-Api-Key that we do not know")]
+    UnknownKey,
     /// There is not exactly one of each.
     #[error("no timestamp or no signature")]
     Header,
@@ -68,8 +71,8 @@ pub fn verify(
     replays: &Replays,
     now: SystemTime,
 ) -> Result<(), SignatureError> {
-    let key = one(request.headers, API_KEY).and_then(|key| keys.find(key));
-    let key = key.ok_or(SignatureError::Key)?;
+    let key = one(request.headers, API_KEY).ok_or(SignatureError::Key)?;
+    let key = keys.find(key).ok_or(SignatureError::UnknownKey)?;
     let timestamp = one(request.headers, TIMESTAMP).ok_or(SignatureError::Header)?;
     let signature = one(request.headers, SIGNATURE).ok_or(SignatureError::Header)?;
     if !is_near(timestamp, now) {

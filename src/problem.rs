@@ -228,7 +228,9 @@ impl From<&ExchangeError> for Problem {
                 r#"RTCstack-HMAC-SHA256 realm="roomkey""#,
             )
             .with_detail(match error {
-                SignatureError::Key => "Missing or invalid X-Api-Key header",
+                SignatureError::Key | SignatureError::UnknownKey => {
+                    "Missing or invalid X-Api-Key header"
+                }
                 SignatureError::Header => {
                     "Missing X-RTCstack-Timestamp or X-RTCstack-Signature header"
                 }

@@ -107,6 +107,19 @@ impl SecretStore {
         }
     }
 
+    /// The secrets after one more fetch, or as they are where the cool-down forbids one: for callers
+    /// who need what these lack.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`] where the newest try failed.
+    pub async fn newer(&self, now: SystemTime) -> Result<Arc<Secrets>, Unavailable> {
+        match self {
+            Self::Given(secrets) => Ok(Arc::clone(secrets)),
+            Self::Managed(secrets) => secrets.newer(now).await,
+        }
+    }
+
     /// The secrets, if they are here; never fetches.
     #[must_use]
     pub fn peek(&self, now: SystemTime) -> Option<Arc<Secrets>> {

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::{Exchange, ExchangeError, Issued, Participant};
 use crate::backend::request::BackendRequest;
-use crate::backend::{SignedRequest, verify};
+use crate::backend::{SignatureError, SignedRequest, verify};
 use crate::rules::RuleError;
 use crate::secrets::Secrets;
 
@@ -23,10 +23,25 @@ impl Exchange {
         now: SystemTime,
     ) -> Result<Arc<Secrets>, ExchangeError> {
         let secrets = self.secrets.get(now).await?;
+        match self.check(request, &secrets, now) {
+            // A key that was added since: the secret is read once more, as seldom as it may be.
+            Err(ExchangeError::Signature(SignatureError::UnknownKey)) => {
+                let newer = self.secrets.newer(now).await?;
+                self.check(request, &newer, now).map(|()| newer)
+            }
+            outcome => outcome.map(|()| secrets),
+        }
+    }
+
+    fn check(
+        &self,
+        request: &SignedRequest<'_>,
+        secrets: &Secrets,
+        now: SystemTime,
+    ) -> Result<(), ExchangeError> {
         let keys = secrets.backend_keys.as_ref();
         let keys = keys.ok_or(ExchangeError::NotConfigured("BACKEND_API_KEYS"))?;
-        verify(request, keys, &self.replays, now).map_err(ExchangeError::Signature)?;
-        Ok(secrets)
+        verify(request, keys, &self.replays, now).map_err(ExchangeError::Signature)
     }
 
     /// Issues what a backend asks for. Whom it names is whom it means: no profile is looked up.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::signed::{KEY, SECRET, Signed, body, claims_of, env};
-use crate::support::{Call, Env, FakeSecretsManager, NOW};
+use crate::support::{Call, Env, FakeSecretsManager, NOW, at};
 
 /// A good signature, and what is wrong behind it.
 #[tokio::test]
@@ -199,4 +199,42 @@ fn bad_keys_are_refused_at_start() {
             assert!(!error.to_string().contains(&long), "{error}");
         }
     }
+}
+
+/// An environment that slept through a rotation takes the new key at once, and strangers' keys make it
+/// read the secret no more than every ten seconds.
+#[tokio::test]
+async fn a_new_key_is_looked_for() {
+    let secrets = FakeSecretsManager::start();
+    let keep = |keys: Value| {
+        secrets.keep(json!({
+            "LIVEKIT_URL": "wss://livekit.example", "LIVEKIT_API_KEY": "devkey",
+            "LIVEKIT_API_SECRET": crate::support::API_SECRET, "BACKEND_API_KEYS": keys,
+        }));
+    };
+    keep(json!({ "backend-0": SECRET }));
+    let app = Env::offline().secret_in(&secrets).app();
+    let send = async |second: u64| {
+        let signed = Signed { timestamp: (NOW + second).to_string(), ..Signed::new(&body()) };
+        signed.call().send_at(&app, at(NOW + second)).await
+    };
+    send(0).await.expect_problem("not yet", 401, "invalid_signature");
+    let read = secrets.asked().len();
+    keep(json!({ "backend-0": SECRET, KEY: SECRET }));
+    for second in 1..10 {
+        send(second).await.expect_problem("too soon", 401, "invalid_signature");
+    }
+    assert_eq!(secrets.asked().len(), read, "the cool-down");
+    assert_eq!(send(11).await.status, 200);
+    assert_eq!(secrets.asked().len(), read + 1);
+    Call::bare().at("POST", "/v1/token").send_at(&app, at(NOW + 30)).await.expect_problem(
+        "no key at all",
+        401,
+        "invalid_signature",
+    );
+    assert_eq!(secrets.asked().len(), read + 1, "nothing to look for");
+    secrets.down();
+    let signed = Signed { headers: vec![("x-api-key", "stranger".into())], ..Signed::new(&body()) };
+    let reply = signed.call().send_at(&app, at(NOW + 60)).await;
+    reply.expect_problem("cannot be known", 503, "unavailable");
 }
