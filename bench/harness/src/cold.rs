@@ -1,5 +1,7 @@
 //! Cold starts: a new process, its first request, and what both cost.
 
+use std::time::Duration;
+
 use crate::bar::{Bar, Figure};
 use crate::stats::{by_round, median, percentile, ratio};
 use crate::target::Target;
@@ -15,6 +17,8 @@ struct Rounds {
     init_cpu: Vec<f64>,
     first_cpu: Vec<f64>,
     peak_mb: Vec<f64>,
+    /// Upstream answers that had to be waited for, as long as they really took.
+    waits: Vec<f64>,
     asked: Vec<Asked>,
 }
 
@@ -24,7 +28,7 @@ pub fn run(
     upstream: &Upstream,
     requests: &mut [Request],
     rounds: usize,
-    delay: std::time::Duration,
+    delay: Duration,
     bar: &mut Bar,
 ) -> Result<(), Failure> {
     let mut results: Vec<Rounds> = targets.iter().map(|_| Rounds::default()).collect();
@@ -48,7 +52,7 @@ fn measure(
     request: &mut Request,
     rounds: &mut Rounds,
 ) -> Result<(), Failure> {
-    let before = upstream.asked();
+    let (before, held) = (upstream.asked(), upstream.held());
     let mut started = target.start()?;
     let answer = started.process.invoke(&mut request.event)?;
     rounds.init.push(ms(started.init));
@@ -57,22 +61,19 @@ fn measure(
     rounds.first_cpu.push(ms(answer.cpu));
     rounds.peak_mb.push(started.process.peak_mb()?);
     rounds.asked.push(upstream.asked() - before);
+    let held = upstream.held() - held;
+    // The secret is fetched beside the keys, and discovery before them.
+    rounds.waits.push(ms(held.secrets.max(held.discovery + held.keys)));
     if target.base { Ok(()) } else { tokens::check(&answer.body, request) }
 }
 
-fn print(
-    targets: &[Target],
-    results: &[Rounds],
-    count: usize,
-    delay: std::time::Duration,
-    bar: &mut Bar,
-) {
+fn print(targets: &[Target], results: &[Rounds], count: usize, delay: Duration, bar: &mut Bar) {
     println!("\n### Cold start ({count} rounds, upstream answers held back {} ms)\n", ms(delay));
     println!(
         "*init*: from the start of the process to its asking for an event. *first*: to its first answer."
     );
     println!(
-        "*own*: first answer, less the base's, less the upstream answers it had to wait for in turn.\n"
+        "*own*: first answer, less the base's, less the upstream answers it had to wait for, as long as\nthey took: the secret beside the keys, and discovery before them.\n"
     );
     println!(
         "| target | init ms p50 (p90) | first ms p50 (p90) | own ms [95 %] | init CPU ms | CPU ms to first answer | peak MB | init × base | first × base | init CPU × base [95 %] | asked: secret, keys, discovery |"
@@ -82,8 +83,9 @@ fn print(
         return;
     };
     for (target, ours) in targets.iter().zip(results) {
-        let waits = ms(delay * target.steps);
-        let own = by_round(&ours.first, &base.first, |ours, base| ours - base - waits);
+        let first: Vec<_> =
+            ours.first.iter().zip(&ours.waits).map(|(all, wait)| all - wait).collect();
+        let own = by_round(&first, &base.first, |ours, base| ours - base);
         let cpu = ratio(&ours.init_cpu, &base.init_cpu);
         println!(
             "| {} | {:.2} ({:.2}) | {:.2} ({:.2}) | {own} | {:.2} | {:.2} | {:.1} | {:.2} | {:.2} | {cpu} | {} |",

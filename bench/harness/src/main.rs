@@ -123,7 +123,6 @@ fn targets(args: &Args, upstream: &Upstream) -> Vec<Target> {
             original: path.into(),
             base,
             peer: *peer,
-            steps: u32::from(!base),
             env: shared
                 .iter()
                 .map(|(key, value)| ((*key).to_owned(), value.clone()))
@@ -140,7 +139,6 @@ const JWKS_VARIABLE: &str = "OIDC_JWKS_URI";
 fn discovering(target: &Target) -> Target {
     let mut target = target.clone();
     target.name += ", with discovery";
-    target.steps += 1;
     target.env.retain(|(key, _)| key != JWKS_VARIABLE);
     target
 }

@@ -27,8 +27,6 @@ pub struct Target {
     pub base: bool,
     /// What one would take instead of ours: compared, but not held to what ours promises.
     pub peer: bool,
-    /// Upstream answers that it must wait for one after the other before it is ready.
-    pub steps: u32,
     pub env: Vec<(String, String)>,
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,15 @@ pub struct Asked {
     pub discovery: usize,
 }
 
+/// How long the stand-ins have taken over their answers so far, from the end of each request to its
+/// answer: what was to be held back, and the lateness of a machine that does other things.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Held {
+    pub secrets: Duration,
+    pub keys: Duration,
+    pub discovery: Duration,
+}
+
 impl Asked {
     pub fn total(self) -> usize {
         self.secrets + self.keys + self.discovery
@@ -34,9 +43,23 @@ impl Asked {
 
 #[derive(Default)]
 struct Counters {
-    secrets: AtomicUsize,
-    keys: AtomicUsize,
-    discovery: AtomicUsize,
+    secrets: Counter,
+    keys: Counter,
+    discovery: Counter,
+}
+
+#[derive(Default)]
+struct Counter {
+    requests: AtomicUsize,
+    held_ns: AtomicU64,
+}
+
+impl Counter {
+    fn add(&self, held: Duration) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let held = u64::try_from(held.as_nanos()).unwrap_or(u64::MAX);
+        self.held_ns.fetch_add(held, Ordering::Relaxed);
+    }
 }
 
 pub struct Upstream {
@@ -81,8 +104,13 @@ impl Upstream {
         let secret = secret_answer();
         let tally = Arc::clone(&counters);
         serve(secrets, Arc::clone(&tls), delay, move |request| {
-            tally.secrets.fetch_add(1, Ordering::Relaxed);
-            request.starts_with("POST / ").then(|| ("application/x-amz-json-1.1", secret.clone()))
+            let answer = Reply {
+                kind: "application/x-amz-json-1.1",
+                body: secret.clone(),
+                tally: Arc::clone(&tally),
+                counter: |tally| &tally.secrets,
+            };
+            request.starts_with("POST / ").then_some(answer)
         });
 
         let sets = HashMap::from([(JWKS_PATH.to_owned(), issuer.jwks())]);
@@ -93,22 +121,31 @@ impl Upstream {
         serve(issuer_listener, tls, delay, move |request| {
             let path = request.split(' ').nth(1).unwrap_or_default();
             let set = known.read().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
-            let (counter, answer) = if let Some(set) = set {
-                (&tally.keys, set)
+            let (counter, body): (fn(&Counters) -> &Counter, _) = if let Some(set) = set {
+                (|tally| &tally.keys, set)
             } else if request.starts_with("GET /.well-known/openid-configuration ") {
-                (&tally.discovery, discovery.clone())
+                (|tally| &tally.discovery, discovery.clone())
             } else {
                 return None;
             };
-            counter.fetch_add(1, Ordering::Relaxed);
-            Some(("application/json", answer))
+            Some(Reply { kind: "application/json", body, tally: Arc::clone(&tally), counter })
         });
         Ok(Self { secrets_port, issuer_port, roots, ca, counters, sets })
     }
 
     pub fn asked(&self) -> Asked {
-        let read = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+        let read = |counter: &Counter| counter.requests.load(Ordering::Relaxed);
         Asked {
+            secrets: read(&self.counters.secrets),
+            keys: read(&self.counters.keys),
+            discovery: read(&self.counters.discovery),
+        }
+    }
+
+    pub fn held(&self) -> Held {
+        let read =
+            |counter: &Counter| Duration::from_nanos(counter.held_ns.load(Ordering::Relaxed));
+        Held {
             secrets: read(&self.counters.secrets),
             keys: read(&self.counters.keys),
             discovery: read(&self.counters.discovery),
@@ -142,6 +179,18 @@ impl std::ops::Sub for Asked {
             secrets: self.secrets - earlier.secrets,
             keys: self.keys - earlier.keys,
             discovery: self.discovery - earlier.discovery,
+        }
+    }
+}
+
+impl std::ops::Sub for Held {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            secrets: self.secrets.saturating_sub(earlier.secrets),
+            keys: self.keys.saturating_sub(earlier.keys),
+            discovery: self.discovery.saturating_sub(earlier.discovery),
         }
     }
 }
@@ -211,10 +260,18 @@ fn certificates(
     Ok((Arc::new(tls), path, alone))
 }
 
+/// An answer, and where it is counted.
+struct Reply {
+    kind: &'static str,
+    body: String,
+    tally: Arc<Counters>,
+    counter: fn(&Counters) -> &Counter,
+}
+
 /// Answers on threads of its own, for as long as the harness runs.
 fn serve<A>(listener: TcpListener, tls: Arc<ServerConfig>, delay: Duration, answer: A)
 where
-    A: Fn(&str) -> Option<(&'static str, String)> + Send + Sync + 'static,
+    A: Fn(&str) -> Option<Reply> + Send + Sync + 'static,
 {
     let answer = Arc::new(answer);
     std::thread::spawn(move || {
@@ -230,7 +287,7 @@ fn converse(
     stream: TcpStream,
     tls: Arc<ServerConfig>,
     delay: Duration,
-    answer: &dyn Fn(&str) -> Option<(&'static str, String)>,
+    answer: &dyn Fn(&str) -> Option<Reply>,
 ) -> Result<(), Failure> {
     stream.set_nodelay(true)?;
     let mut stream = StreamOwned::new(ServerConnection::new(tls)?, stream);
@@ -243,18 +300,20 @@ fn converse(
         }
         read.extend_from_slice(&chunk[..count]);
         let Some((request, _)) = http_request(&read)? else { continue };
+        let asked = Instant::now();
         read.clear();
         hold(delay);
-        let response = answer(&request).map_or_else(
-            || "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned(),
-            |(kind, body)| {
-                format!(
-                    "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
-                    body.len()
-                )
-            },
-        );
-        stream.write_all(response.as_bytes())?;
+        let Some(Reply { kind, body, tally, counter }) = answer(&request) else {
+            stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")?;
+            stream.flush()?;
+            continue;
+        };
+        let length = body.len();
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n");
+        // Before it is on its way: the client may be done before this thread goes on.
+        counter(&tally).add(asked.elapsed());
+        stream.write_all((head + &body).as_bytes())?;
         stream.flush()?;
     }
 }

@@ -6,7 +6,7 @@ use std::env;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use lambda_http::http::header;
-use lambda_http::{Body, Error, Request, RequestExt, Response, run, service_fn, tracing};
+use lambda_http::{Body, Error, Request, RequestPayloadExt, Response, run, service_fn, tracing};
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -56,7 +56,7 @@ struct TokenResponse<'a> {
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
-    let config = aws_config::load_from_env().await;
+    let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
     let secret = aws_sdk_secretsmanager::Client::new(&config)
         .get_secret_value()
         .secret_id(env::var("LIVEKIT_SECRET_ID")?)
@@ -86,17 +86,15 @@ fn handle(state: &State, request: Request) -> Result<Response<Body>, Error> {
     let name = claims.name.unwrap_or_else(|| "Unnamed User".to_owned());
     let first = usize::from(Sha256::digest(&claims.email)[0]);
     let color = PALETTE[first % PALETTE.len()];
-    let token = AccessToken::with_api_key(
-        &state.secret.livekit_api_key,
-        &state.secret.livekit_api_secret,
-    )
-    .with_identity(&claims.email)
-    .with_name(&name)
-    .with_ttl(std::time::Duration::from_secs(600))
-    .with_metadata(asked.participant_metadata.as_deref().unwrap_or_default())
-    .with_attributes([("color", color)])
-    .with_grants(VideoGrants { room_join: true, room: room.clone(), ..Default::default() })
-    .to_jwt()?;
+    let token =
+        AccessToken::with_api_key(&state.secret.livekit_api_key, &state.secret.livekit_api_secret)
+            .with_identity(&claims.email)
+            .with_name(&name)
+            .with_ttl(std::time::Duration::from_secs(600))
+            .with_metadata(asked.participant_metadata.as_deref().unwrap_or_default())
+            .with_attributes([("color", color)])
+            .with_grants(VideoGrants { room_join: true, room: room.clone(), ..Default::default() })
+            .to_jwt()?;
     tracing::info!(room, "issued a token");
     answer(
         201,
