@@ -180,9 +180,13 @@ impl Series {
         self.points.iter().filter(|point| !point.refused)
     }
 
+    /// Of requests that are under way at once, what all of them cost together is judged.
     fn judge(&self) -> Judgement {
         let inputs: Vec<f64> = self.taken().map(|point| number(point.input)).collect();
-        let costs: Vec<Vec<f64>> = self.taken().map(|point| point.cpu.clone()).collect();
+        let all = |point: &Point| {
+            point.cpu.iter().map(|cpu| cpu * number(point.at_once)).collect::<Vec<_>>()
+        };
+        let costs: Vec<_> = self.taken().map(all).collect();
         judge(&inputs, &costs)
     }
 }
@@ -248,8 +252,13 @@ fn report(curve: &Curve, args: &Args) -> Result<bool, Failure> {
         let good = growth <= curve.bound;
         kept &= good;
         println!(
-            "{}: growth {growth}, {times} × from the first point to the last; wanted {}: {}.",
+            "{}: growth {growth}, {times} × from the first point to the last{}; wanted {}: {}.",
             series.name,
+            if series.points.iter().any(|point| point.at_once > 1) {
+                " for all that are under way together"
+            } else {
+                ""
+            },
             curve.bound,
             if good { "kept" } else { "**not kept**" },
         );
