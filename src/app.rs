@@ -83,14 +83,14 @@ fn trust(
     let issuer = Issuer::new(client, config.verifier, config.keys, config.jwks_limits);
     let directory = |kind, url: &str| {
         let directory = Directory::new(Arc::clone(client), kind, url);
-        ProfileSource::Directory(directory, KeptProfiles::default())
+        ProfileSource::Directory(directory, KeptProfiles::new(kind.name()))
     };
     let source = |source: &Source| match source {
         Source::Claims => ProfileSource::Claims,
         Source::UserInfo => {
             let provider = issuer.verifier().expected().provider;
             let userinfo = UserInfo::new(Arc::clone(client), issuer.discovery().clone(), provider);
-            ProfileSource::UserInfo(userinfo, KeptProfiles::default())
+            ProfileSource::UserInfo(userinfo, KeptProfiles::new("userinfo"))
         }
         Source::Clerk => directory(Kind::Clerk, &directories.clerk),
         Source::WorkOs => directory(Kind::WorkOs, &directories.workos),

@@ -18,10 +18,11 @@ use crate::backend::keys::BackendKeys;
 use crate::liveblocks::is_secret_key;
 use crate::livekit::access_token::ApiKey;
 use crate::shared_key::{SECRET_BYTES, SharedKey};
-use crate::upstream::client::{
-    self, CONNECT_TIMEOUT, Client, FetchError, TOTAL_TIMEOUT, retried_once,
-};
+use crate::upstream::client::{self, CONNECT_TIMEOUT, Client, FetchError, TOTAL_TIMEOUT};
 use crate::upstream::last_good::{LastGood, Limits, Unavailable};
+
+/// What Secrets Manager is called in the log.
+pub const UPSTREAM: &str = "secret";
 
 const BACKEND_API_KEYS: &str = "complete: BACKEND_API_KEYS must be a JSON object of 1 to 16 API keys and their secrets \
      of at least 32 bytes";
@@ -79,12 +80,12 @@ impl SecretStore {
         // Made when first used: it loads the TLS roots.
         let sdk = Arc::new(OnceLock::new());
         let manager = Arc::new(manager);
-        Self::Managed(LastGood::new("secrets", limits, move |_| {
+        Self::Managed(LastGood::new(UPSTREAM, limits, move |_| {
             let (client, sdk, manager) =
                 (Arc::clone(&client), Arc::clone(&sdk), Arc::clone(&manager));
             async move {
                 let sdk = sdk.get_or_init(|| manager.sdk(&client));
-                retried_once(|| manager.fetch(sdk)).await
+                client.retried_once(UPSTREAM, || manager.fetch(sdk)).await
             }
         }))
     }

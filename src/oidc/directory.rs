@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::claims::Subject;
-use super::profile::ProfileError;
+use super::kept::AskError;
 use super::verifier::VerifyError;
 use crate::json;
 use crate::upstream::client::{Client, FetchError};
@@ -29,6 +29,17 @@ pub enum Kind {
     WorkOs,
 }
 
+impl Kind {
+    /// What it is called in the log.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Clerk => "clerk",
+            Self::WorkOs => "workos",
+        }
+    }
+}
+
 impl Directory {
     /// The directory at `api_url`.
     #[must_use]
@@ -48,25 +59,20 @@ impl Directory {
     /// # Errors
     ///
     /// A 404 is the directory's word on the user; a user who is banned is refused like a bad token.
-    /// All else, a refusal of our key included, is [`ProfileError::Unavailable`]: it is not the
-    /// caller's fault.
+    /// All else, a refusal of our key included, is [`AskError::Fetch`]: it is not the caller's fault.
     pub async fn ask(
         &self,
         subject: &Subject,
-        key: Option<&Zeroizing<String>>,
-    ) -> Result<Map<String, Value>, ProfileError> {
-        let (upstream, path) = match self.kind {
-            Kind::Clerk => ("clerk", "v1/users"),
-            Kind::WorkOs => ("workos", "user_management/users"),
+        key: &Zeroizing<String>,
+    ) -> Result<Map<String, Value>, AskError> {
+        let path = match self.kind {
+            Kind::Clerk => "v1/users",
+            Kind::WorkOs => "user_management/users",
         };
-        let unavailable = |error| ProfileError::of(upstream, error);
-        let key =
-            key.ok_or_else(|| unavailable(FetchError::Refused("its key is not in the secret")))?;
-        let segment = segment(subject.as_str()).ok_or(ProfileError::UserNotFound)?;
+        let segment = segment(subject.as_str()).ok_or(AskError::NoSuchUser)?;
         let address = format!("{}/{path}/{segment}", self.api_url);
-        let answer = self.client.get(&address, Some(key)).await.map_err(unavailable)?;
-        let user = json::parse_object(&answer)
-            .map_err(|_| unavailable(FetchError::Malformed("a user")))?;
+        let answer = self.client.get(&address, Some(key)).await?;
+        let user = json::parse_object(&answer).map_err(|_| FetchError::Malformed("a user"))?;
         if user.get("id").and_then(Value::as_str) != Some(subject.as_str()) {
             return Err(VerifyError::SubjectMismatch.into());
         }
@@ -78,7 +84,7 @@ impl Directory {
 }
 
 /// The primary address with its verification, the full name, the image.
-fn clerk_claims(user: &Map<String, Value>) -> Result<Map<String, Value>, ProfileError> {
+fn clerk_claims(user: &Map<String, Value>) -> Result<Map<String, Value>, AskError> {
     let is_set = |member: &str| user.get(member).is_some_and(|value| *value == Value::Bool(true));
     if is_set("banned") || is_set("locked") {
         return Err(VerifyError::RefusedByIssuer.into());

@@ -8,6 +8,7 @@ use super::discovery::Discovery;
 use super::jwks::{KeySet, Lookup};
 use super::jwt::UnverifiedJwt;
 use super::verifier::{Verifier, VerifyError};
+use crate::secrets;
 use crate::shared_key::SharedKey;
 use crate::upstream::client::{Client, FetchError};
 use crate::upstream::last_good::{LastGood, Limits, Unavailable};
@@ -71,18 +72,17 @@ impl Issuer {
             KeySource::Given(keys) => Keys::Given(Arc::from(keys)),
             KeySource::At(address) => {
                 let client = Arc::clone(client);
-                Keys::Fetched(LastGood::new("jwks", limits, move |_| {
+                Keys::Fetched(LastGood::new("keys", limits, move |_| {
                     let (client, address) = (Arc::clone(&client), address.clone());
                     async move { fetch_keys(&client, &address).await }
                 }))
             }
             KeySource::Discovered => {
                 let (client, discovery) = (Arc::clone(client), discovery.clone());
-                Keys::Fetched(LastGood::new("jwks", limits, move |now| {
+                Keys::Fetched(LastGood::new("keys", limits, move |now| {
                     let (client, discovery) = (Arc::clone(&client), discovery.clone());
                     async move {
-                        let unavailable = |error: Unavailable| FetchError::Upstream(error.upstream);
-                        let found = discovery.get(now).await.map_err(unavailable)?;
+                        let found = discovery.get(now).await?;
                         fetch_keys(&client, &found.jwks_uri).await
                     }
                 }))
@@ -147,7 +147,9 @@ impl Issuer {
         let keys = match &self.keys {
             Keys::Given(keys) => return self.verify(&jwt, keys, now)?.ok_or(UNKNOWN_KEY),
             Keys::Fetched(keys) => keys,
-            Keys::Shared => return Err(Unavailable { upstream: "secrets", retry_after: 30 }.into()),
+            Keys::Shared => {
+                return Err(Unavailable { upstream: secrets::UPSTREAM, retry_after: 30 }.into());
+            }
         };
         if let Some(claims) = self.verify(&jwt, &*keys.get(now).await?, now)? {
             return Ok(claims);

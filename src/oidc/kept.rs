@@ -1,47 +1,219 @@
-//! What others said of a subject, for a while.
+//! What others said of a subject, for a while; and how long they are left alone after a failure.
 
+use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::BuildHasher;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::claims::Subject;
-use super::profile::Profile;
+use super::profile::{Profile, ProfileError};
+use super::verifier::VerifyError;
+use crate::upstream::client::FetchError;
+use crate::upstream::last_good::{Unavailable, distance, log_failure};
 
-/// How long an answer serves. Some providers allow a user five requests a minute.
+/// How long a profile serves. Some providers allow a user five requests a minute.
 const TTL: Duration = Duration::from_mins(5);
+
+/// How long nobody is asked again after a failure: about that person, or about anybody where the
+/// source itself is down.
+const COOLDOWN: Duration = Duration::from_secs(10);
 
 /// How many subjects are kept; the oldest goes first.
 const CAPACITY: usize = 1000;
 
-/// Profiles by subject. All live equally long, so the order of arrival is the order of expiry.
-#[derive(Default)]
-pub struct KeptProfiles(Mutex<Kept>);
+/// What a source said, by subject. It is asked about a subject by one caller at a time.
+pub struct KeptProfiles {
+    /// The source, for the log.
+    upstream: &'static str,
+    hasher: RandomState,
+    state: Mutex<State>,
+}
 
 #[derive(Default)]
-struct Kept {
-    profiles: HashMap<Subject, (Arc<Profile>, SystemTime)>,
+struct State {
+    said: HashMap<Subject, Said>,
     arrivals: VecDeque<Subject>,
+    under_way: HashMap<Subject, Arc<tokio::sync::Mutex<()>>>,
+    /// The last failure that was not about one person.
+    outage: Option<Failure>,
+}
+
+enum Said {
+    This(Arc<Profile>, SystemTime),
+    Nothing(Failure),
+}
+
+#[derive(Clone, Copy)]
+struct Failure {
+    error: AskError,
+    /// A hash of what was shown to the source: it may have refused that, and not the person.
+    shown: u64,
+    at: SystemTime,
+}
+
+/// Why a source said nothing of somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskError {
+    /// It refuses the token or the user, or speaks of somebody else.
+    Rejected(VerifyError),
+    /// It knows no such user.
+    NoSuchUser,
+    /// It could not be asked, or said nothing that can be used.
+    Fetch(FetchError),
+}
+
+impl From<VerifyError> for AskError {
+    fn from(error: VerifyError) -> Self {
+        Self::Rejected(error)
+    }
+}
+
+/// A 404 is the source's word on the user.
+impl From<FetchError> for AskError {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::Status { status: 404, .. } => Self::NoSuchUser,
+            error => Self::Fetch(error),
+        }
+    }
 }
 
 impl KeptProfiles {
-    /// The profile of `subject`, unless it is unknown or too old.
-    pub fn get(&self, subject: &Subject, now: SystemTime) -> Option<Arc<Profile>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (profile, since) = kept.profiles.get(subject)?;
-        // A clock that was set back makes it too old, not immortal.
-        now.duration_since(*since).is_ok_and(|age| age < TTL).then(|| Arc::clone(profile))
+    /// Nothing said yet by `upstream`.
+    #[must_use]
+    pub fn new(upstream: &'static str) -> Self {
+        Self { upstream, hasher: RandomState::new(), state: Mutex::default() }
     }
 
-    /// Keeps the profile of `subject`.
-    pub fn keep(&self, subject: &Subject, profile: &Arc<Profile>, now: SystemTime) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.profiles.insert(subject.clone(), (Arc::clone(profile), now)).is_none() {
-            kept.arrivals.push_back(subject.clone());
-        }
-        if kept.arrivals.len() > CAPACITY
-            && let Some(oldest) = kept.arrivals.pop_front()
+    /// The profile of `subject`, unless it is unknown or too old.
+    #[must_use]
+    pub fn get(&self, subject: &Subject, now: SystemTime) -> Option<Arc<Profile>> {
+        self.lock().profile(subject, now)
+    }
+
+    /// The profile of `subject`, from `ask` where it is not kept: by one caller at a time, whose
+    /// answer serves all who wait, and not within ten seconds of a failure. `shown` is the token that
+    /// is shown to the source, if one is: another one may be taken where this one was refused.
+    ///
+    /// # Errors
+    ///
+    /// What `ask` says, or has said.
+    pub async fn get_or_ask<F>(
+        &self,
+        subject: &Subject,
+        shown: &str,
+        now: SystemTime,
+        ask: impl FnOnce() -> F,
+    ) -> Result<Arc<Profile>, ProfileError>
+    where
+        F: Future<Output = Result<Profile, AskError>>,
+    {
+        let shown = self.hasher.hash_one(shown);
+        let turn = self.turn(subject);
+        let _mine = turn.lock.lock().await;
         {
-            kept.profiles.remove(&oldest);
+            let state = self.lock();
+            if let Some(profile) = state.profile(subject, now) {
+                return Ok(profile);
+            }
+            if let Some(failure) = state.failure(subject, shown, now) {
+                return Err(self.told(failure, now));
+            }
+        }
+        match ask().await {
+            Ok(profile) => {
+                let profile = Arc::new(profile);
+                self.lock().keep(subject, Said::This(Arc::clone(&profile), now));
+                Ok(profile)
+            }
+            Err(error) => {
+                let failure = Failure { error, shown, at: now };
+                let mut state = self.lock();
+                if let AskError::Fetch(error) = error {
+                    log_failure(self.upstream, error);
+                    if error.is_outage() {
+                        state.outage = Some(failure);
+                    }
+                }
+                state.keep(subject, Said::Nothing(failure));
+                Err(self.told(failure, now))
+            }
+        }
+    }
+
+    /// What a caller is told of `failure`, now or later.
+    fn told(&self, failure: Failure, now: SystemTime) -> ProfileError {
+        match failure.error {
+            AskError::Rejected(error) => error.into(),
+            AskError::NoSuchUser => ProfileError::UserNotFound,
+            AskError::Fetch(error) => {
+                let left = COOLDOWN.saturating_sub(distance(now, failure.at));
+                Unavailable::resting(self.upstream, Some(error), left).into()
+            }
+        }
+    }
+
+    fn turn<'a>(&'a self, subject: &'a Subject) -> Turn<'a> {
+        let lock = Arc::clone(self.lock().under_way.entry(subject.clone()).or_default());
+        Turn { kept: self, subject, lock }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is held.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn profile(&self, subject: &Subject, now: SystemTime) -> Option<Arc<Profile>> {
+        match self.said.get(subject)? {
+            // A clock that was set back makes it too old, not immortal.
+            Said::This(profile, since) => {
+                now.duration_since(*since).is_ok_and(|age| age < TTL).then(|| Arc::clone(profile))
+            }
+            Said::Nothing(_) => None,
+        }
+    }
+
+    /// The failure for which nobody is asked about `subject` just now.
+    fn failure(&self, subject: &Subject, shown: u64, now: SystemTime) -> Option<Failure> {
+        let own = match self.said.get(subject) {
+            Some(Said::Nothing(failure)) => Some(*failure),
+            _ => None,
+        };
+        let is_same = |failure: &Failure| {
+            !matches!(failure.error, AskError::Rejected(_)) || failure.shown == shown
+        };
+        let is_fresh = |failure: &Failure| distance(now, failure.at) < COOLDOWN;
+        own.filter(is_same).filter(is_fresh).or(self.outage.filter(is_fresh))
+    }
+
+    fn keep(&mut self, subject: &Subject, said: Said) {
+        if self.said.insert(subject.clone(), said).is_none() {
+            self.arrivals.push_back(subject.clone());
+        }
+        if self.arrivals.len() > CAPACITY
+            && let Some(oldest) = self.arrivals.pop_front()
+        {
+            self.said.remove(&oldest);
+        }
+    }
+}
+
+/// A caller's turn to ask about a subject, or the wait for it.
+struct Turn<'a> {
+    kept: &'a KeptProfiles,
+    subject: &'a Subject,
+    lock: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut state = self.kept.lock();
+        // This turn's and the map's: nobody else waits, and nobody can come while it is locked.
+        if Arc::strong_count(&self.lock) == 2 {
+            state.under_way.remove(self.subject);
         }
     }
 }

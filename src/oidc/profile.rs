@@ -8,7 +8,7 @@ use super::provider::Provider;
 use super::verifier::VerifyError;
 use crate::json;
 use crate::text;
-use crate::upstream::client::{FetchError, is_https_or_loopback};
+use crate::upstream::client::is_https_or_loopback;
 use crate::upstream::last_good::Unavailable;
 
 /// The name of somebody without one.
@@ -132,18 +132,6 @@ impl Email {
     #[must_use]
     pub fn is_verified(&self) -> bool {
         self.verified == Some(true)
-    }
-}
-
-impl ProfileError {
-    /// What a failed request to `upstream` means, which is logged here: a 404 is its word on the
-    /// user.
-    #[must_use]
-    pub fn of(upstream: &'static str, error: FetchError) -> Self {
-        if let FetchError::Status { status: 404, .. } = error {
-            return Self::UserNotFound;
-        }
-        Unavailable::because(upstream, error).into()
     }
 }
 

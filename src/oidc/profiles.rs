@@ -12,6 +12,8 @@ use super::profile::{Needs, Paths, Profile, ProfileError};
 use super::providers::GENERIC;
 use super::userinfo::UserInfo;
 use crate::secrets::Secrets;
+use crate::upstream::client::FetchError;
+use crate::upstream::last_good::Unavailable;
 
 /// Finds profiles.
 pub struct Profiles {
@@ -46,7 +48,7 @@ impl Profiles {
     /// UserInfo is asked; `secrets` hold the keys to user directories.
     ///
     /// Costs no I/O where the claims hold what is needed, else one request for each further source,
-    /// whose answer is kept per subject for five minutes. A failure is not kept.
+    /// whose answer is kept per subject for five minutes, and a failure for ten seconds.
     ///
     /// # Errors
     ///
@@ -72,38 +74,47 @@ impl Profiles {
                 }
                 ProfileSource::UserInfo(_, kept) | ProfileSource::Directory(_, kept) => kept,
             };
-            if let Some(known) = kept.get(subject, now) {
+            let known = match kept.get(subject, now) {
+                Some(known) => Some(known),
+                None => self.ask(source, claims, token, secrets, now).await?,
+            };
+            if let Some(known) = known {
                 profile.complete(&known);
-                continue;
-            }
-            if let Some(answer) = source.ask(claims, token, secrets, now).await? {
-                let found = Arc::new(Profile::read(&answer, &self.other_paths));
-                kept.keep(subject, &found, now);
-                profile.complete(&found);
             }
         }
         Ok(profile)
     }
-}
 
-impl ProfileSource {
+    /// What `source` says of the caller; `None` where it is no source for them.
     async fn ask(
         &self,
+        source: &ProfileSource,
         claims: &VerifiedClaims,
         token: &str,
         secrets: &Secrets,
         now: SystemTime,
-    ) -> Result<Option<Map<String, Value>>, ProfileError> {
-        match self {
-            Self::Claims => Ok(None),
-            Self::UserInfo(userinfo, _) if !userinfo.takes(claims) => Ok(None),
-            Self::UserInfo(userinfo, _) => userinfo.ask(claims.subject(), token, now).await,
-            Self::Directory(directory, _) => {
+    ) -> Result<Option<Arc<Profile>>, ProfileError> {
+        let subject = claims.subject();
+        let read = |answer: Map<String, Value>| Profile::read(&answer, &self.other_paths);
+        match source {
+            ProfileSource::Claims => Ok(None),
+            ProfileSource::UserInfo(userinfo, _) if !userinfo.takes(claims) => Ok(None),
+            ProfileSource::UserInfo(userinfo, kept) => {
+                let Some(endpoint) = userinfo.endpoint(now).await? else { return Ok(None) };
+                let ask = || async { userinfo.ask(&endpoint, subject, token).await.map(read) };
+                kept.get_or_ask(subject, token, now, ask).await.map(Some)
+            }
+            ProfileSource::Directory(directory, kept) => {
                 let key = match directory.kind() {
                     Kind::Clerk => secrets.clerk_secret_key.as_ref(),
                     Kind::WorkOs => secrets.workos_api_key.as_ref(),
                 };
-                directory.ask(claims.subject(), key).await.map(Some)
+                let missing = FetchError::Refused("its key is not in the secret");
+                let key =
+                    key.ok_or_else(|| Unavailable::because(directory.kind().name(), missing))?;
+                let ask = || async { directory.ask(subject, key).await.map(read) };
+                // The token is not shown: another one makes no difference.
+                kept.get_or_ask(subject, "", now, ask).await.map(Some)
             }
         }
     }

@@ -7,12 +7,12 @@ use serde_json::{Map, Value};
 
 use super::claims::{Subject, VerifiedClaims};
 use super::discovery::Discovery;
-use super::profile::ProfileError;
+use super::kept::AskError;
 use super::provider::Provider;
 use super::verifier::VerifyError;
 use crate::json;
 use crate::upstream::client::{Client, FetchError};
-use crate::upstream::last_good::LastGood;
+use crate::upstream::last_good::{LastGood, Unavailable};
 
 /// UserInfo ([OIDC Core §5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)).
 pub struct UserInfo {
@@ -38,31 +38,37 @@ impl UserInfo {
         self.provider.has_userinfo_for(claims.as_object())
     }
 
-    /// The claims about `subject`, whose verified `token` is shown; `None` where the issuer has no
-    /// UserInfo endpoint. Costs one request.
+    /// Where it is; `None` where the issuer has none.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`] where the issuer cannot be asked for that either.
+    pub async fn endpoint(&self, now: SystemTime) -> Result<Option<String>, Unavailable> {
+        Ok(self.discovery.get(now).await?.userinfo_endpoint.clone())
+    }
+
+    /// The claims about `subject` by `endpoint`, which is shown their verified `token`. Costs one
+    /// request.
     ///
     /// # Errors
     ///
     /// A 401 or 403 is the issuer's word on the token, a 404 on the user; an answer for another
-    /// `sub` must not be used (OIDC Core §5.3.2). All else is [`ProfileError::Unavailable`].
+    /// `sub` must not be used (OIDC Core §5.3.2). All else is [`AskError::Fetch`].
     pub async fn ask(
         &self,
+        endpoint: &str,
         subject: &Subject,
         token: &str,
-        now: SystemTime,
-    ) -> Result<Option<Map<String, Value>>, ProfileError> {
-        let discovery = self.discovery.get(now).await?;
-        let Some(endpoint) = &discovery.userinfo_endpoint else { return Ok(None) };
+    ) -> Result<Map<String, Value>, AskError> {
         let answer = self.client.get(endpoint, Some(token)).await.map_err(|error| match error {
             FetchError::Status { status: 401 | 403, .. } => VerifyError::RefusedByIssuer.into(),
-            error => ProfileError::of("userinfo", error),
+            error => AskError::from(error),
         })?;
-        let answer = json::parse_object(&answer).map_err(|_| {
-            ProfileError::of("userinfo", FetchError::Malformed("a UserInfo answer"))
-        })?;
+        let answer =
+            json::parse_object(&answer).map_err(|_| FetchError::Malformed("a UserInfo answer"))?;
         if answer.get("sub").and_then(Value::as_str) != Some(subject.as_str()) {
             return Err(VerifyError::SubjectMismatch.into());
         }
-        Ok(Some(answer))
+        Ok(answer)
     }
 }

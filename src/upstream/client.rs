@@ -1,7 +1,8 @@
 //! One HTTP client for the identity provider and the AWS SDK: one connection pool, one set of TLS
 //! roots, loaded when something is first asked.
 
-use std::sync::OnceLock;
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_http_client::Connector;
@@ -61,8 +62,13 @@ pub enum FetchError {
     #[error("{0}")]
     Refused(&'static str),
     /// Another upstream, which has to be asked first, is unavailable.
-    #[error("{0} is unavailable")]
-    Upstream(&'static str),
+    #[error("{upstream} is unavailable")]
+    Upstream {
+        /// Which one.
+        upstream: &'static str,
+        /// When to ask it again, in seconds.
+        retry_after: u64,
+    },
 }
 
 impl FetchError {
@@ -71,7 +77,23 @@ impl FetchError {
     pub fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
+            Self::Upstream { retry_after, .. } => Some(*retry_after),
             _ => None,
+        }
+    }
+
+    /// Whether others would fare the same, whatever they asked for: nobody is there, or has time, or
+    /// takes our key.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Connection
+            | Self::Timeout
+            | Self::Address
+            | Self::Refused(_)
+            | Self::Upstream { .. } => true,
+            Self::Status { status, .. } => matches!(status, 401 | 403 | 429 | 502..=504),
+            Self::TooLarge | Self::Malformed(_) => false,
         }
     }
 }
@@ -106,6 +128,9 @@ impl Answer {
 #[derive(Debug, Default)]
 pub struct Client {
     connector: OnceLock<SharedHttpConnector>,
+    /// Peers that answered when they were last asked, so that a connection to them may have been
+    /// kept. As many as the configuration and the issuers' metadata name.
+    answered: Mutex<HashSet<String>>,
 }
 
 impl Client {
@@ -118,7 +143,7 @@ impl Client {
 
     /// Gets `address`, with `bearer` as its credentials where given, and returns the body of a 200.
     ///
-    /// [Tried again once](retried_once) where the connection failed.
+    /// [Tried again once](Self::retried_once) where a kept connection failed.
     ///
     /// # Errors
     ///
@@ -127,7 +152,7 @@ impl Client {
         if !is_https_or_loopback(address) {
             return Err(FetchError::Address);
         }
-        retried_once(|| self.get_once(address, bearer)).await
+        self.retried_once(peer(address), || self.get_once(address, bearer)).await
     }
 
     async fn get_once(&self, address: &str, bearer: Option<&str>) -> Result<Vec<u8>, FetchError> {
@@ -143,8 +168,8 @@ impl Client {
     /// Posts `body` as JSON to `address`, with `bearer` as its credentials, and returns whatever is
     /// answered.
     ///
-    /// [Tried again once](retried_once) where the connection failed, so what is asked must be as good
-    /// done twice.
+    /// [Tried again once](Self::retried_once) where a kept connection failed, so what is asked must be
+    /// as good done twice.
     ///
     /// # Errors
     ///
@@ -159,7 +184,7 @@ impl Client {
             return Err(FetchError::Address);
         }
         let body = serde_json::to_vec(body).map_err(|_| FetchError::Malformed("JSON"))?;
-        retried_once(|| async {
+        self.retried_once(peer(address), || async {
             let request = http::Request::post(address).header(CONTENT_TYPE, "application/json");
             let request = complete(request, Some(bearer), SdkBody::from(body.as_slice()))?;
             let response = self.connector().call(request).await.map_err(|error| kind(&error))?;
@@ -167,6 +192,42 @@ impl Client {
             Ok(Answer { status, retry_after, body: read_body(response).await? })
         })
         .await
+    }
+
+    /// Asks `peer`, and once more where the connection failed and may have been a kept one: one that
+    /// died while the function was frozen looks alive until it is used.
+    ///
+    /// # Errors
+    ///
+    /// That of the last try, or [`FetchError::Timeout`] after [`TOTAL_TIMEOUT`] for both.
+    pub async fn retried_once<T, F>(
+        &self,
+        peer: &str,
+        attempt: impl Fn() -> F,
+    ) -> Result<T, FetchError>
+    where
+        F: Future<Output = Result<T, FetchError>>,
+    {
+        let had_answered = self.answered().contains(peer);
+        let attempts = async {
+            match attempt().await {
+                Err(FetchError::Connection) if had_answered => attempt().await,
+                first => first,
+            }
+        };
+        let last = tokio::time::timeout(TOTAL_TIMEOUT, attempts).await;
+        let last = last.unwrap_or(Err(FetchError::Timeout));
+        match last {
+            Err(FetchError::Connection | FetchError::Timeout) => self.answered().remove(peer),
+            _ if had_answered => false,
+            _ => self.answered().insert(peer.to_owned()),
+        };
+        last
+    }
+
+    fn answered(&self) -> MutexGuard<'_, HashSet<String>> {
+        // Nothing panics while it is held.
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn connector(&self) -> &SharedHttpConnector {
@@ -184,25 +245,6 @@ impl Client {
             )
         })
     }
-}
-
-/// Makes a try, and one more where the connection failed: a connection that died while the function
-/// was frozen looks alive until it is used.
-///
-/// # Errors
-///
-/// That of the last try, or [`FetchError::Timeout`] after [`TOTAL_TIMEOUT`] for both.
-pub async fn retried_once<T, F>(attempt: impl Fn() -> F) -> Result<T, FetchError>
-where
-    F: Future<Output = Result<T, FetchError>>,
-{
-    let attempts = async {
-        match attempt().await {
-            Err(FetchError::Connection) => attempt().await,
-            first => first,
-        }
-    };
-    tokio::time::timeout(TOTAL_TIMEOUT, attempts).await.unwrap_or(Err(FetchError::Timeout))
 }
 
 /// Whether `address` is an absolute `https` URL without credentials, or an `http` one on loopback.
@@ -224,6 +266,13 @@ pub fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
         || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Whom `address` names, up to the path.
+fn peer(address: &str) -> &str {
+    let host = address.find("://").map_or(0, |scheme| scheme + 3);
+    let end = address[host..].find(['/', '?']).map_or(address.len(), |path| host + path);
+    &address[..end]
 }
 
 fn complete(

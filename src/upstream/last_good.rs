@@ -30,16 +30,41 @@ pub struct Unavailable {
     pub retry_after: u64,
 }
 
+impl From<Unavailable> for FetchError {
+    fn from(other: Unavailable) -> Self {
+        Self::Upstream { upstream: other.upstream, retry_after: other.retry_after }
+    }
+}
+
 /// When to ask an upstream again after a failure, in seconds, where it does not say.
 const RETRY_AFTER: u64 = 2;
 
 impl Unavailable {
-    /// `upstream` failed with `error`, which is logged.
+    /// `upstream` failed with `error`, which is logged, and may be asked again at once.
     #[must_use]
     pub fn because(upstream: &'static str, error: FetchError) -> Self {
-        tracing::warn!(upstream, reason = %error, "fetch failed");
+        log_failure(upstream, error);
         let retry_after = error.retry_after().unwrap_or_else(|| RETRY_AFTER + jitter());
         Self { upstream, retry_after }
+    }
+
+    /// `upstream` failed, with `error` if it is known, and is not asked again before `left` is over.
+    #[must_use]
+    pub fn resting(upstream: &'static str, error: Option<FetchError>, left: Duration) -> Self {
+        // Whom we cannot ask for want of another, nobody need know of.
+        let upstream = match error {
+            Some(FetchError::Upstream { upstream, .. }) => upstream,
+            _ => upstream,
+        };
+        let told = error.and_then(|error| error.retry_after());
+        Self { upstream, retry_after: told.unwrap_or_else(|| left.as_secs() + 1 + jitter()) }
+    }
+}
+
+/// Writes that `upstream` failed with `error`. Whom it could not ask has a line of its own.
+pub fn log_failure(upstream: &'static str, error: FetchError) {
+    if !matches!(error, FetchError::Upstream { .. }) {
+        tracing::warn!(upstream, reason = %error, "fetch failed");
     }
 }
 
@@ -144,16 +169,11 @@ impl<T: Send + Sync + 'static> LastGood<T> {
         let state = self.inner.lock();
         match (state.servable(now, self.inner.limits), state.failure) {
             (Some((value, _)), None) => Ok(value),
-            (_, failure) => Err(Unavailable {
-                upstream: self.inner.upstream,
-                retry_after: failure.and_then(|failure| failure.retry_after()).unwrap_or_else(
-                    || {
-                        let waited =
-                            state.tried.map_or(Duration::ZERO, |tried| distance(now, tried));
-                        self.inner.limits.cooldown.saturating_sub(waited).as_secs() + 1 + jitter()
-                    },
-                ),
-            }),
+            (_, failure) => {
+                let waited = state.tried.map_or(Duration::ZERO, |tried| distance(now, tried));
+                let left = self.inner.limits.cooldown.saturating_sub(waited);
+                Err(Unavailable::resting(self.inner.upstream, failure, left))
+            }
         }
     }
 
@@ -215,8 +235,12 @@ impl<T> Landing<T> {
                 state.failure = None;
             }
             Err(error) => {
-                tracing::warn!(upstream = self.inner.upstream, reason = %error, "fetch failed");
+                log_failure(self.inner.upstream, error);
                 state.failure = Some(error);
+                if matches!(error, FetchError::Upstream { .. }) {
+                    // The other one rests, and was asked in our place.
+                    state.tried = None;
+                }
             }
         }
     }
@@ -231,7 +255,10 @@ impl<T> Drop for Landing<T> {
     }
 }
 
-fn distance(one: SystemTime, other: SystemTime) -> Duration {
+/// The time between two times, in whichever order: a clock that was set back ends a wait no later
+/// than one that was set forward.
+#[must_use]
+pub fn distance(one: SystemTime, other: SystemTime) -> Duration {
     one.duration_since(other).unwrap_or_else(|error| error.duration())
 }
 

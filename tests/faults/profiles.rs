@@ -1,116 +1,181 @@
 //! UserInfo and Clerk on bad days.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use roomkey::App;
 use serde_json::{Value, json};
 
 use super::table::{Row, compare};
-use super::{in_pairs, promptly, stopped_early};
+use super::{OUTAGE, RECOVERY, in_pairs, promptly, stopped_early};
 use crate::directories::{KINDS, env};
-use crate::support::{Call, Env, FakeDirectory, FakeIdp, Fault, Reply, Route, Tenant, now};
-
-/// How many callers look somebody up during each fault.
-const CALLERS: usize = 3;
+use crate::support::{
+    Call, Env, FakeDirectory, FakeIdp, Fault, NOW, Reply, Route, Tenant, at, now,
+};
 
 /// Somebody else's profile.
 const SOMEBODY_ELSE: &str = r#"{"sub":"user-2","id":"user-2","email":"eve@example.com","email_verified":true,"name":"Eve"}"#;
 
-/// What is wrong, and what those who have to be looked up get.
-fn faults(sent: &Arc<AtomicU64>) -> [(&'static str, Fault, u16); 7] {
+/// What is wrong, and what those who have to be looked up get; and whether it is nobody's in
+/// particular, so that one vain try counts for all.
+fn faults(sent: &Arc<AtomicU64>) -> [(&'static str, Fault, u16, bool); 8] {
     [
-        ("429 and `Retry-After: 7`", Fault::RetryAfter(429, "7"), 503),
-        ("500", Fault::Status(500), 503),
-        ("slow beyond the time-out", Fault::Slow(Duration::from_secs(4)), 503),
-        ("another `sub`", Fault::Bytes(SOMEBODY_ELSE.into()), 401),
-        ("not JSON", Fault::Bytes(b"{\"sub\":".to_vec()), 503),
-        ("a web page", Fault::Html, 503),
-        ("2 GB", Fault::Huge(Arc::clone(sent)), 503),
+        ("429 and `Retry-After: 7`", Fault::RetryAfter(429, "7"), 503, true),
+        ("503", Fault::Status(503), 503, true),
+        ("slow beyond the time-out", Fault::Slow(Duration::from_secs(4)), 503, true),
+        ("500", Fault::Status(500), 503, false),
+        ("another `sub`", Fault::Bytes(SOMEBODY_ELSE.into()), 401, false),
+        ("not JSON", Fault::Bytes(b"{\"sub\":".to_vec()), 503, false),
+        ("a web page", Fault::Html, 503, false),
+        ("2 GB", Fault::Huge(Arc::clone(sent)), 503, false),
     ]
+}
+
+/// Whom a deployment asks for profiles.
+enum Source {
+    UserInfo(FakeIdp),
+    Clerk(FakeDirectory),
 }
 
 #[tokio::test]
 async fn userinfo() {
     let sent = Arc::new(AtomicU64::new(0));
-    let rows = faults(&sent).into_iter().map(async |(name, fault, status)| {
-        let idp = FakeIdp::start();
-        let app = Env::online(&idp).app();
-        app.hydrate(now()).await;
-        let person = |sub: &str| idp.token(&json!({ "sub": sub, "name": null }));
-        ask(&app, &person("seen")).await.expect_issued("somebody seen before");
-        idp.spoil(Route::UserInfo, fault);
-        let unseen: Vec<_> = (0..CALLERS).map(|n| person(&format!("unseen-{n}"))).collect();
-        let seen = idp.counts().2;
-        let told = refusals(name, status, &app, &unseen).await;
-        let asked = idp.counts().2 - seen;
-        ask(&app, &person("seen")).await.expect_issued(name);
-        ask(&app, &idp.token(&json!({ "sub": "complete" }))).await.expect_issued(name);
-        assert_eq!(idp.counts().2 - seen, asked, "{name}: the others need no look-up");
-        idp.mend(Route::UserInfo);
-        for token in &unseen {
-            let participant = ask(&app, token).await.participant();
-            assert_eq!(participant["name"], "Ada from UserInfo", "{name}: nothing was kept");
-        }
-        row(name, &told, asked, "seen in the last 5 min, or a token that says all: 201")
-    });
+    let rows = faults(&sent).into_iter();
+    let rows = rows.map(async |fault| row(fault, &Source::UserInfo(FakeIdp::start())).await);
     let rows = in_pairs(rows).await;
-    stopped_early("2 GB", &sent, CALLERS);
+    stopped_early("2 GB", &sent, 3 + 21);
     compare("UserInfo", &rows);
 }
 
 #[tokio::test]
 async fn clerk() {
     let sent = Arc::new(AtomicU64::new(0));
-    let refused_key = ("our key refused", Fault::Status(401), 503);
+    let refused_key = ("our key refused", Fault::Status(401), 503, true);
     let faults = faults(&sent).into_iter().chain([refused_key]);
-    let rows = faults.into_iter().map(async |(name, fault, status)| {
-        let directory = FakeDirectory::start();
-        let app = env(&directory, KINDS[0]).app();
-        let person = |sub: &str| Tenant::of("clerk").token(&json!({ "sub": sub }));
-        ask(&app, &person("seen")).await.expect_issued("somebody seen before");
-        directory.spoil(fault);
-        let unseen: Vec<_> = (0..CALLERS).map(|n| person(&format!("unseen-{n}"))).collect();
-        let told = refusals(name, status, &app, &unseen).await;
-        let asked = directory.count() - 1;
-        ask(&app, &person("seen")).await.expect_issued(name);
-        assert_eq!(directory.count() - 1, asked, "{name}: who was seen needs no look-up");
-        directory.mend();
-        for token in &unseen {
-            let participant = ask(&app, token).await.participant();
-            assert_eq!(participant["name"], "Ada Lovelace", "{name}: nothing was kept");
-        }
-        row(name, &told, asked, "seen in the last 5 min: 201")
-    });
+    let rows = faults.map(async |fault| row(fault, &Source::Clerk(FakeDirectory::start())).await);
     let rows = in_pairs(rows).await;
-    stopped_early("2 GB", &sent, CALLERS);
+    stopped_early("2 GB", &sent, 3 + 21);
     compare("Clerk", &rows);
 }
 
-async fn ask(app: &Arc<App>, token: &str) -> Reply {
-    Call::bare().bearer(token).send(app).await
-}
-
-/// What all of them are told, who ask at once.
-async fn refusals(name: &str, status: u16, app: &Arc<App>, tokens: &[String]) -> String {
-    let replies = tokens.iter().map(async |token| promptly(name, ask(app, token)).await);
-    let code = if status == 401 { "invalid_token" } else { "unavailable" };
-    let mut told = status.to_string();
-    for reply in join_all(replies).await {
-        reply.expect_problem(name, status, code);
-        if name.contains("Retry-After") {
-            assert_eq!(reply.header("retry-after"), Some("7"), "{name}");
-            "503 and `Retry-After: 7`".clone_into(&mut told);
+impl Source {
+    fn app(&self) -> Arc<App> {
+        match self {
+            Self::UserInfo(idp) => Env::online(idp).app(),
+            Self::Clerk(directory) => env(directory, KINDS[0]).app(),
         }
-        let body: Value = reply.json();
-        assert!(body["participant_token"].is_null(), "{name}");
     }
-    told
+
+    /// A token whose holder has to be looked up.
+    fn token(&self, subject: &str) -> String {
+        let change = json!({ "sub": subject, "name": null, "exp": NOW + 1_000 });
+        match self {
+            Self::UserInfo(idp) => idp.token(&change),
+            Self::Clerk(_) => Tenant::of("clerk").token(&change),
+        }
+    }
+
+    fn spoil(&self, fault: Fault) {
+        match self {
+            Self::UserInfo(idp) => idp.spoil(Route::UserInfo, fault),
+            Self::Clerk(directory) => directory.spoil(fault),
+        }
+    }
+
+    fn mend(&self) {
+        match self {
+            Self::UserInfo(idp) => idp.mend(Route::UserInfo),
+            Self::Clerk(directory) => directory.mend(),
+        }
+    }
+
+    fn asked(&self) -> usize {
+        match self {
+            Self::UserInfo(idp) => idp.counts().2,
+            Self::Clerk(directory) => directory.count(),
+        }
+    }
 }
 
-fn row(name: &'static str, told: &str, asked: usize, others: &str) -> Row {
-    assert_eq!(asked, CALLERS, "{name}: no caller asks twice");
-    Row::new(name, &format!("{told}; {others}"), "0 s", "once per caller")
+/// One person asks every second; then another one each second.
+async fn row(
+    (name, fault, refusal, is_everybodys): (&'static str, Fault, u16, bool),
+    source: &Source,
+) -> Row {
+    let app = source.app();
+    app.hydrate(now()).await;
+    ask(&app, &source.token("seen"), 0).await.expect_issued("somebody seen before");
+    source.spoil(fault.clone());
+    let lone = source.token("lone");
+    let mut told = BTreeSet::new();
+    let before = source.asked();
+    for second in 1..=1 + OUTAGE {
+        let reply = promptly(name, ask(&app, &lone, second)).await;
+        told.insert(refused(name, refusal, &reply));
+        ask(&app, &source.token("seen"), second).await.expect_issued(name);
+        if let Source::UserInfo(idp) = source {
+            let complete = idp.token(&json!({ "sub": "complete", "exp": NOW + 1_000 }));
+            ask(&app, &complete, second).await.expect_issued(name);
+        }
+    }
+    let asked = source.asked() - before;
+    assert_eq!(asked, 3, "{name}: in {OUTAGE} s");
+    // The last try was right before the end.
+    source.mend();
+    let healed = healed(name, &app, &lone, 1 + OUTAGE, refusal).await;
+
+    source.spoil(fault);
+    let before = source.asked();
+    for second in 100..=100 + OUTAGE {
+        let token = source.token(&format!("new-{second}"));
+        refused(name, refusal, &promptly(name, ask(&app, &token, second)).await);
+    }
+    let crowd = source.asked() - before;
+    source.mend();
+    let asked = if is_everybodys {
+        assert_eq!(crowd, 3, "{name}: by a crowd in {OUTAGE} s");
+        format!("3 times in {OUTAGE} s, whoever calls")
+    } else {
+        assert_eq!(crowd, 21, "{name}: each of a crowd once");
+        format!("3 times in {OUTAGE} s by each caller")
+    };
+    let others = match source {
+        Source::UserInfo(_) => "seen in the last 5 min, or a token that says all: 201",
+        Source::Clerk(_) => "seen in the last 5 min: 201",
+    };
+    let told: Vec<_> = told.into_iter().collect();
+    Row::new(name, &format!("{}; {others}", told.join(" or ")), &format!("{healed} s"), &asked)
+}
+
+async fn ask(app: &Arc<App>, token: &str, second: u64) -> Reply {
+    Call::bare().bearer(token).send_at(app, at(NOW + second)).await
+}
+
+/// Seconds from `mended` until the holder of `token` is served.
+async fn healed(name: &str, app: &Arc<App>, token: &str, mended: u64, refusal: u16) -> u64 {
+    for healed in 1..=RECOVERY {
+        let reply = promptly(name, ask(app, token, mended + healed)).await;
+        if reply.status == 201 {
+            let expected = reply.participant()["name"] != "Eve";
+            assert!(expected, "{name}: nothing of it was kept");
+            return healed;
+        }
+        refused(name, refusal, &reply);
+    }
+    panic!("{name}: not well {RECOVERY} s after its end");
+}
+
+/// A refusal as the page tells it.
+fn refused(name: &str, status: u16, reply: &Reply) -> String {
+    let code = if status == 401 { "invalid_token" } else { "unavailable" };
+    reply.expect_problem(name, status, code);
+    let body: Value = reply.json();
+    assert!(body["participant_token"].is_null(), "{name}");
+    match reply.header("retry-after") {
+        Some("7") if name.contains("Retry-After") => "503 and `Retry-After: 7`".to_owned(),
+        wait if name.contains("Retry-After") => panic!("{name}: {wait:?}"),
+        _ => status.to_string(),
+    }
 }

@@ -6,10 +6,9 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::directories::{KINDS, ask, env, once};
-use crate::support::{FakeDirectory, Fault};
+use crate::support::{Call, FakeDirectory, Fault, NOW, Tenant, at};
 
-/// 503, never 401 and never half a profile; and the next request
-/// asks again.
+/// 503, never 401 and never half a profile; and ten seconds later the next request asks again.
 #[tokio::test]
 async fn faults_are_not_the_callers() {
     let elsewhere = FakeDirectory::start();
@@ -46,7 +45,11 @@ async fn faults_are_not_the_callers() {
             reply.expect_problem(&format!("{}: {name}", kind.0), 503, "unavailable");
             assert!(started.elapsed() < Duration::from_secs(5), "{name}: {:?}", started.elapsed());
             directory.mend();
-            ask(&app, kind.0, &json!({})).await.expect_issued(&format!("after {name}"));
+            let token = Tenant::of(kind.0).token(&json!({ "exp": NOW + 1_000 }));
+            let soon = Call::bare().bearer(&token).send_at(&app, at(NOW + 9)).await;
+            soon.expect_problem(&format!("{}: {name}, a little later", kind.0), 503, "unavailable");
+            let next = Call::bare().bearer(&token).send_at(&app, at(NOW + 10)).await;
+            next.expect_issued(&format!("after {name}"));
         }
     });
     join_all(rows).await;

@@ -1,8 +1,12 @@
 //! Every way in which an issuer can fail to show its keys.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use roomkey::upstream::client::FetchError;
+use roomkey::upstream::last_good::{LastGood, Limits};
 use serde_json::{Value, json};
 
 use crate::support::{Call, Env, FakeIdp, Fault, NOW, Route, at, now};
@@ -113,4 +117,39 @@ async fn one_caller_does_not_hold_up_another() {
     let (reply, waited) = tokio::join!(waiting, known);
     reply.expect_problem("the unknown key", 503, "unavailable");
     assert!(waited < Duration::from_millis(500), "{waited:?}");
+}
+
+/// Whom one cannot ask for want of another rests no longer than the other does.
+#[tokio::test]
+async fn of_another_are_waited_for_once() {
+    let limits = Limits {
+        ttl: Duration::from_mins(10),
+        cooldown: Duration::from_secs(10),
+        max_age: Duration::from_hours(24),
+    };
+    let is_well = Arc::new(AtomicBool::new(false));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let discovery = {
+        let (is_well, asked) = (Arc::clone(&is_well), Arc::clone(&asked));
+        LastGood::new("discovery", limits, move |_| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            let found = is_well.load(Ordering::Relaxed).then_some(7);
+            async move { found.ok_or(FetchError::Timeout) }
+        })
+    };
+    let keys = {
+        let discovery = discovery.clone();
+        LastGood::new("keys", limits, move |now| {
+            let discovery = discovery.clone();
+            async move { Ok(*discovery.get(now).await?) }
+        })
+    };
+    discovery.get(at(NOW)).await.unwrap_err();
+    for second in [1, 5, 9] {
+        let error = keys.get(at(NOW + second)).await.unwrap_err();
+        assert_eq!(error.upstream, "discovery", "who is down, and not who waits for it");
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 1, "it rests");
+    is_well.store(true, Ordering::Relaxed);
+    assert_eq!(*keys.get(at(NOW + 10)).await.unwrap(), 7, "as soon as it may be asked");
 }

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Call, Env, FakeIdp, Fault, Reply, Route, now};
+use crate::support::{Call, Env, FakeIdp, Fault, NOW, Reply, Route, at, extend, now};
 
+/// What somebody gets who has to be looked up during `fault`, and ten seconds later without it.
 async fn with(fault: Fault) -> (FakeIdp, Reply, Reply) {
     let idp = FakeIdp::start();
     let app = Env::online(&idp).app();
@@ -16,7 +17,7 @@ async fn with(fault: Fault) -> (FakeIdp, Reply, Reply) {
     let reply = Call::bare().bearer(&idp.bare_token()).send(&app).await;
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     idp.mend(Route::UserInfo);
-    let next = Call::bare().bearer(&idp.bare_token()).send(&app).await;
+    let next = Call::bare().bearer(&idp.bare_token()).send_at(&app, at(NOW + 10)).await;
     (idp, reply, next)
 }
 
@@ -46,7 +47,7 @@ async fn are_no_reason_to_refuse_the_caller() {
     join_all(rows.into_iter().map(async |(name, fault)| {
         let (_idp, reply, next) = with(fault).await;
         reply.expect_problem(name, 503, "unavailable");
-        assert_eq!(next.participant()["name"], "Ada from UserInfo", "{name}: not remembered");
+        assert_eq!(next.participant()["name"], "Ada from UserInfo", "{name}: forgotten");
     }))
     .await;
     assert_eq!(elsewhere.counts(), (0, 0, 0), "nobody follows a redirect");
@@ -114,7 +115,7 @@ async fn that_refuse_the_connection() {
     let reply = Call::bare().bearer(&idp.token(&json!({}))).send(&app).await;
     reply.expect_issued("who needs no UserInfo is served");
     idp.up();
-    let reply = Call::bare().bearer(&idp.bare_token()).send(&app).await;
+    let reply = Call::bare().bearer(&idp.bare_token()).send_at(&app, at(NOW + 10)).await;
     reply.expect_issued("up again");
 }
 
@@ -156,4 +157,93 @@ async fn of_keys_say_when_to_come_back() {
     app.hydrate(now()).await;
     let reply = Call::bare().bearer(&idp.bare_token()).send(&app).await;
     reply.expect_problem("a long rest", 503, "unavailable");
+}
+
+/// How long somebody is not looked up again, and whom else that concerns.
+#[tokio::test]
+async fn are_not_asked_for_again_at_once() {
+    // The fault; then who asks next: the same person with the same token and with another, and
+    // somebody else. `true` where the issuer is asked.
+    #[rustfmt::skip]
+    let rows = [
+        ("503",           Fault::Status(503), [false, false, false]),
+        ("502",           Fault::Status(502), [false, false, false]),
+        ("504",           Fault::Status(504), [false, false, false]),
+        ("429",           Fault::Status(429), [false, false, false]),
+        ("never",         Fault::Hang,        [false, false, false]),
+        ("500",           Fault::Status(500), [false, false, true]),
+        ("501",           Fault::Status(501), [false, false, true]),
+        ("505",           Fault::Status(505), [false, false, true]),
+        ("a page",        Fault::Html,        [false, false, true]),
+        ("404",           Fault::Status(404), [false, false, true]),
+        ("401",           Fault::Status(401), [false, true, true]),
+        ("somebody else", Fault::Json(json!({ "sub": "user-2" })), [false, true, true]),
+    ];
+    join_all(rows.into_iter().map(async |(name, fault, expected)| {
+        for (who, expected) in ["again", "another token", "somebody else"].iter().zip(expected) {
+            let idp = FakeIdp::start();
+            let app = Env::online(&idp).app();
+            app.hydrate(now()).await;
+            let nobody = json!({ "name": null, "exp": NOW + 1_000 });
+            let token = |change: Value| idp.token(&extend(nobody.clone(), &change));
+            let first = token(json!({}));
+            let next = match *who {
+                "again" => first.clone(),
+                "another token" => token(json!({ "jti": "another" })),
+                _ => token(json!({ "sub": "user-3" })),
+            };
+            let ask = async |token: &str, time| {
+                Call::bare().bearer(token).send_at(&app, at(time)).await.status
+            };
+            idp.spoil(Route::UserInfo, fault.clone());
+            let told = ask(&first, NOW).await;
+            assert!(matches!(told, 401 | 404 | 503), "{name}: {told}");
+            idp.mend(Route::UserInfo);
+            let soon = ask(&next, NOW + 9).await;
+            let row = format!("{name}, {who}");
+            assert_eq!(idp.counts().2, 1 + usize::from(expected), "{row}: within ten seconds");
+            assert_eq!(soon == 201, expected, "{row}: {soon}");
+            assert_eq!(ask(&next, NOW + 10).await, 201, "{row}: after ten seconds");
+            assert_eq!(idp.counts().2, 2, "{row}: and then once");
+        }
+    }))
+    .await;
+}
+
+/// A clock that is set back makes nobody wait for longer.
+#[tokio::test]
+async fn end_where_the_clock_is_set_back() {
+    let idp = FakeIdp::start();
+    let app = Env::online(&idp).app();
+    app.hydrate(now()).await;
+    idp.spoil(Route::UserInfo, Fault::Status(503));
+    let token = idp.bare_token();
+    let ask = async |time| Call::bare().bearer(&token).send_at(&app, at(time)).await;
+    ask(NOW).await.expect_problem("down", 503, "unavailable");
+    idp.mend(Route::UserInfo);
+    ask(NOW - 5).await.expect_problem("a little earlier", 503, "unavailable");
+    ask(NOW - 10).await.expect_issued("ten seconds earlier");
+}
+
+/// One question serves all who come meanwhile, and one refusal too.
+#[tokio::test]
+async fn and_answers_are_shared_by_all_who_wait() {
+    for (name, fault, status) in [
+        ("well", None, 201),
+        ("500", Some(Fault::Status(500)), 503),
+        ("refused", Some(Fault::Status(401)), 401),
+    ] {
+        let idp = FakeIdp::start();
+        let app = Env::online(&idp).app();
+        app.hydrate(now()).await;
+        if let Some(fault) = fault {
+            idp.spoil(Route::UserInfo, fault);
+        }
+        let token = idp.bare_token();
+        let calls = (0..50).map(|_| Call::bare().bearer(&token).send(&app));
+        for reply in join_all(calls).await {
+            assert_eq!(reply.status, status, "{name}: {}", reply.text());
+        }
+        assert_eq!(idp.counts().2, 1, "{name}: asked once for fifty");
+    }
 }
