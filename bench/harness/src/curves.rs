@@ -18,6 +18,7 @@ const CLAIMS: [usize; 9] = [1, 100, 500, 1000, 2000, 3500, 5000, 7000, 10_000];
 /// With more, a token is longer than the gateway's 10,240 bytes for all headers, and is refused.
 const CLAIMS_TAKEN: usize = 7000;
 const RULES: [usize; 8] = [1, 2, 5, 10, 50, 100, 150, 200];
+const COLOURS: [usize; 6] = [1, 2, 5, 15, 30, 64];
 const REQUESTS: [usize; 8] = [1, 2, 5, 10, 25, 50, 75, 100];
 
 struct Curve {
@@ -68,7 +69,7 @@ pub fn run(
         measured += 1;
     }
     if measured == 0 || measured < args.curves.len() {
-        return Err("curves are keys, claims, rules and concurrency".into());
+        return Err("curves are keys, claims, rules, colours and concurrency".into());
     }
     if grown.is_empty() {
         return Ok(());
@@ -78,8 +79,13 @@ pub fn run(
 
 type Make = fn(&Target, &Upstream, &Issuer) -> Result<Curve, Failure>;
 
-const CURVES: [(&str, Make); 4] =
-    [("keys", keys), ("claims", claims), ("rules", rules), ("concurrency", concurrency)];
+const CURVES: [(&str, Make); 5] = [
+    ("keys", keys),
+    ("claims", claims),
+    ("rules", rules),
+    ("colours", colours),
+    ("concurrency", concurrency),
+];
 
 fn keys(target: &Target, upstream: &Upstream, _: &Issuer) -> Result<Curve, Failure> {
     let point = |input: usize| {
@@ -139,6 +145,23 @@ fn rules(target: &Target, upstream: &Upstream, issuer: &Issuer) -> Result<Curve,
             series("the others' claims do not match", Miss::Claims)?,
             series("the others' rooms do not match", Miss::Rooms)?,
         ],
+    })
+}
+
+fn colours(target: &Target, upstream: &Upstream, issuer: &Issuer) -> Result<Curve, Failure> {
+    let point = |input: usize| {
+        let palette: Vec<_> = (0..input).map(|colour| format!("#{colour:06X}")).collect();
+        let target = with(target, "PRESENCE_PALETTE", palette.join(","));
+        let requests = issuer.requests(Alg::Es256, &upstream.issuer(), PEOPLE)?;
+        Ok(Point::new(input, target, requests))
+    };
+    let points = COLOURS.into_iter().map(point).collect::<Result<_, Failure>>()?;
+    Ok(Curve {
+        name: "colours",
+        title: "CPU per request by colours in the palette",
+        x: "colours in the palette, of which each person has one",
+        bound: Growth::None,
+        series: vec![Series { name: "ES256", points }],
     })
 }
 
