@@ -161,6 +161,11 @@ fn liveblocks_patterns(value: &Located<'_>, faults: &mut Faults<'_>) -> Vec<Patt
     if patterns.len() > liveblocks::PATTERNS {
         faults.add(value.span().start, "liveblocks must list at most 10 patterns");
     }
+    if patterns.iter().any(|pattern| pattern.least_bytes() > liveblocks::PATTERN_BYTES) {
+        let reason =
+            "a pattern of liveblocks must have at most 128 bytes with its claims filled in";
+        faults.add(value.span().start, reason);
+    }
     patterns
 }
 

@@ -70,6 +70,15 @@ impl Pattern {
         self.is_open
     }
 
+    /// The least bytes that its names have before the star: a claim is never empty.
+    pub(super) fn least_bytes(&self) -> usize {
+        let bytes = |part: &Part| match part {
+            Part::Literal(text) => text.len(),
+            Part::Claim(_) => 1,
+        };
+        self.parts.iter().map(bytes).sum()
+    }
+
     /// Whether the caller has all claims that it holds.
     pub(super) fn has_claims<'a>(&'a self, claims: &Claims<'a>) -> bool {
         self.parts.iter().all(|part| part.text(claims).is_some())

@@ -161,8 +161,23 @@ fn liveblocks_takes_ten_patterns() {
             "{count}"
         );
     }
-    let star = "[[allow]]\nrooms = [\"*\"]\nrole = \"host\"\nliveblocks = [\"a*b\"]";
-    assert!(Env::offline().with("POLICY", star).config().is_err());
+    let one = |pattern: &str| {
+        format!("[[allow]]\nrooms = [\"*\"]\nrole = \"host\"\nliveblocks = [\"{pattern}\"]")
+    };
+    // A claim has a byte at least, and a star none.
+    for (name, pattern, is_good) in [
+        ("a star in the middle", "a*b".to_owned(), false),
+        ("128 bytes", "a".repeat(128), true),
+        ("129 bytes", "a".repeat(129), false),
+        ("128 bytes and a star", "a".repeat(128) + "*", true),
+        ("127 bytes and a claim", "a".repeat(127) + "{sub}", true),
+        ("128 bytes and a claim", "a".repeat(128) + "{sub}", false),
+        ("126 bytes, two claims and a colon", "{a}:{b}".to_owned() + &"a".repeat(125), true),
+        ("one more", "{a}:{b}".to_owned() + &"a".repeat(126), false),
+    ] {
+        let config = Env::offline().with("POLICY", &one(&pattern)).config();
+        assert_eq!(config.is_ok(), is_good, "{name}");
+    }
 }
 
 /// Two 404s are in plain text, as apps show them; all else is a problem document.
