@@ -16,6 +16,7 @@ use crate::oidc::kept::KeptProfiles;
 use crate::oidc::profile::{Needs, Source};
 use crate::oidc::profiles::{ProfileSource, Profiles};
 use crate::oidc::userinfo::UserInfo;
+use crate::request_scope::RequestIds;
 use crate::secrets::SecretStore;
 use crate::upstream::client::Client;
 
@@ -69,7 +70,7 @@ impl App {
         request: Request<B>,
         now: SystemTime,
     ) -> Response<Vec<u8>> {
-        self.endpoint.handle(request, now, REQUEST_TIMEOUT).await
+        self.endpoint.handle(request, RequestIds::default(), now, REQUEST_TIMEOUT).await
     }
 }
 

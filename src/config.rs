@@ -62,6 +62,8 @@ pub struct Config {
     pub liveblocks_url: String,
     /// `RUST_LOG`
     pub log_level: LevelFilter,
+    /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets: there are metrics where it is
+    pub function_name: Option<String>,
 }
 
 /// Where providers' user directories are.
@@ -134,6 +136,7 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
         session_cookie,
         liveblocks_url: liveblocks_url?,
         log_level: log_level?,
+        function_name: reader.text("AWS_LAMBDA_FUNCTION_NAME"),
     })
 }
 

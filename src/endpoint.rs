@@ -17,8 +17,8 @@ use crate::cors::Cors;
 use crate::exchange::{Exchange, Measure};
 use crate::logging::Record;
 use crate::problem::Problem;
+use crate::request_scope::{self, RequestIds};
 use crate::route::Route;
-use crate::upstream::last_good::jitter;
 use answer::Answer;
 use hall::Hall;
 
@@ -50,9 +50,20 @@ impl Endpoint {
         &self.exchange
     }
 
-    /// Answers `request` as of `now` within `budget`, at most [`REQUEST_TIMEOUT`], and logs one line
-    /// about it. Never fails and never panics: what goes wrong is an answer too.
+    /// Answers `request`, which others call by `ids`, as of `now` within `budget`, at most
+    /// [`REQUEST_TIMEOUT`], and logs one line about it. Never fails and never panics: what goes wrong is
+    /// an answer too.
     pub async fn handle<B: AsRef<[u8]>>(
+        &self,
+        request: Request<B>,
+        ids: RequestIds,
+        now: SystemTime,
+        budget: Duration,
+    ) -> Response<Vec<u8>> {
+        request_scope::within(ids, self.answer(request, now, budget)).await
+    }
+
+    async fn answer<B: AsRef<[u8]>>(
         &self,
         request: Request<B>,
         now: SystemTime,
@@ -69,25 +80,31 @@ impl Endpoint {
         let mut answer = match answer {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Answer::problem(&Problem::internal(), "a panic"),
-            Err(_) => Answer::problem(&Problem::unavailable(1 + jitter()), "out of time"),
+            Err(_) => Answer::out_of_time(),
         };
         self.allow_origin(&parts.headers, answer.response.headers_mut());
         record.status = answer.response.status().as_u16();
-        record.log(answer.code, answer.reason.as_deref(), started.elapsed());
+        record.log(answer.why(), started.elapsed());
         answer.response
     }
 
     /// Answers a request of which no more than perhaps some `headers` could be read, and logs one line
     /// about it.
-    #[must_use]
-    pub fn refuse_unreadable(&self, headers: &HeaderMap) -> Response<Vec<u8>> {
-        let problem = Problem::invalid_request("the event is not a request that can be read");
-        let is_cold = !self.is_warm.swap(true, Ordering::Relaxed);
-        let record = Record { is_cold, status: problem.status.as_u16(), ..Record::default() };
-        record.log(problem.code, Some("the event cannot be read"), Duration::ZERO);
-        let mut response = problem.response();
-        self.allow_origin(headers, response.headers_mut());
-        response
+    pub async fn refuse_unreadable(
+        &self,
+        headers: &HeaderMap,
+        ids: RequestIds,
+    ) -> Response<Vec<u8>> {
+        request_scope::within(ids, async {
+            let problem = Problem::invalid_request("the event is not a request that can be read");
+            let mut answer = Answer::problem(&problem, "the event cannot be read");
+            self.allow_origin(headers, answer.response.headers_mut());
+            let is_cold = !self.is_warm.swap(true, Ordering::Relaxed);
+            let record = Record { is_cold, status: problem.status.as_u16(), ..Record::default() };
+            record.log(answer.why(), Duration::ZERO);
+            answer.response
+        })
+        .await
     }
 
     fn allow_origin(&self, request: &HeaderMap, response: &mut HeaderMap) {

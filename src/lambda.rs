@@ -18,6 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::app::App;
+use crate::request_scope::RequestIds;
 use crate::route::AsCalled;
 use payload_2::Payload2;
 
@@ -26,13 +27,13 @@ const MARGIN: Duration = Duration::from_millis(300);
 
 /// An event, readable or not: the runtime would make a failed invocation of one that is not.
 pub enum Incoming {
-    /// A request through an HTTP API or a Function URL (payload 2.0).
-    Http(Box<Request<Vec<u8>>>),
+    /// A request through an HTTP API or a Function URL (payload 2.0), and its id there.
+    Http(Box<Request<Vec<u8>>>, Option<String>),
     /// A request of another form that `lambda_http` reads, and whether it says that it is of payload
     /// 1.0, as HTTP APIs do and REST APIs do not.
     Other(Box<LambdaRequest>, bool),
-    /// Anything else, with the headers if they could be read.
-    Unreadable(HeaderMap),
+    /// Anything else, with the headers and the id if they could be read.
+    Unreadable(HeaderMap, Option<String>),
 }
 
 /// A response in the form that all gateways take.
@@ -70,15 +71,34 @@ async fn invoke(app: &App, event: LambdaEvent<Incoming>, now: SystemTime) -> Out
     let LambdaEvent { payload, context } = event;
     let left = context.deadline().duration_since(now).unwrap_or_default().saturating_sub(MARGIN);
     match payload {
-        Incoming::Http(request) => {
-            let response = app.endpoint().handle(*request, now, left).await;
+        Incoming::Http(request, id) => {
+            let response = app.endpoint().handle(*request, ids(context, id), now, left).await;
             Outgoing::new(response, &RequestOrigin::ApiGatewayV2)
         }
-        Incoming::Other(event, is_v1) => invoke_other(app, *event, is_v1, now, left).await,
-        Incoming::Unreadable(headers) => {
-            let refusal = app.endpoint().refuse_unreadable(&headers);
+        Incoming::Other(event, is_v1) => {
+            let id = match &*event {
+                LambdaRequest::ApiGatewayV1(event) => event.request_context.request_id.clone(),
+                _ => None,
+            };
+            invoke_other(app, *event, is_v1, ids(context, id), now, left).await
+        }
+        Incoming::Unreadable(headers, id) => {
+            let refusal = app.endpoint().refuse_unreadable(&headers, ids(context, id)).await;
             Outgoing::new(refusal, &RequestOrigin::ApiGatewayV2)
         }
+    }
+}
+
+/// What the platform calls a request: `gateway` is the gateway's id, where there is one.
+fn ids(context: lambda_runtime::Context, gateway: Option<String>) -> RequestIds {
+    let root = |header: &str| {
+        let root = header.split(';').find_map(|part| part.trim().strip_prefix("Root="));
+        root.map(str::to_owned)
+    };
+    RequestIds {
+        request: gateway.or_else(|| Some(context.request_id.clone())),
+        trace: context.xray_trace_id.as_deref().and_then(root),
+        invocation: Some(context.request_id),
     }
 }
 
@@ -86,6 +106,7 @@ async fn invoke_other(
     app: &App,
     mut event: LambdaRequest,
     is_v1: bool,
+    ids: RequestIds,
     now: SystemTime,
     left: Duration,
 ) -> Outgoing {
@@ -110,9 +131,9 @@ async fn invoke_other(
                 request.extensions_mut().insert(AsCalled(called.path().to_owned()));
                 *request.uri_mut() = inner;
             }
-            app.endpoint().handle(request, now, left).await
+            app.endpoint().handle(request, ids, now, left).await
         }
-        Err(_) => app.endpoint().refuse_unreadable(&page),
+        Err(_) => app.endpoint().refuse_unreadable(&page, ids).await,
     };
     Outgoing::new(response, &origin)
 }
@@ -186,15 +207,15 @@ struct Payload<'a> {
 impl<'de> Deserialize<'de> for Incoming {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let event = <&RawValue>::deserialize(deserializer)?.get();
-        if let Some(request) = payload_2::read(event) {
+        if let Some((request, id)) = payload_2::read(event) {
             return Ok(match request {
-                Payload2::Request(request) => Self::Http(request),
-                Payload2::Unreadable(headers) => Self::Unreadable(headers),
+                Payload2::Request(request) => Self::Http(request, id),
+                Payload2::Unreadable(headers) => Self::Unreadable(headers, id),
             });
         }
         Ok(match serde_json::from_str(event) {
             // What of payload 2.0 we cannot read, nobody can.
-            Err(_) | Ok(LambdaRequest::ApiGatewayV2(_)) => Self::Unreadable(HeaderMap::new()),
+            Err(_) | Ok(LambdaRequest::ApiGatewayV2(_)) => Self::Unreadable(HeaderMap::new(), None),
             Ok(request) => {
                 let is_v1 = matches!(request, LambdaRequest::ApiGatewayV1(_))
                     && serde_json::from_str::<Payload<'_>>(event)

@@ -18,6 +18,7 @@
 //! | [`livekit`] | the participant's token: request, grants, signing; and the server's API |
 //! | [`upstream`] | one HTTP client, and values that survive an upstream's outage |
 //! | [`bearer`], [`json`], [`route`], [`text`] | what strangers send, read with care |
+//! | [`request_scope`] | what belongs to the request in whose course code runs |
 //!
 //! A module uses only modules further down this list, and its own parts.
 
@@ -37,6 +38,7 @@ pub mod oidc;
 pub mod policy;
 pub mod presence;
 pub mod problem;
+pub mod request_scope;
 pub mod route;
 pub mod rules;
 pub mod secrets;

@@ -1,13 +1,23 @@
-//! What an operator sees: one JSON line per request, and a line per failed fetch.
+//! What an operator sees: one JSON line per request, and one per fetch; on Lambda with CloudWatch's
+//! metrics in them. `docs/operations.md` lists every member.
 //!
 //! Never a token, a key, an email, a name or a body.
 
-use std::time::Duration;
+mod line;
+mod metrics;
 
-use tracing::Level;
+use std::io::Write;
+use std::time::{Duration, SystemTime};
+
+use tracing::field::Field;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{FilterFn, LevelFilter};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::request_scope;
+use line::Line;
 
 /// What is said of one request.
 #[derive(Debug, Default)]
@@ -28,9 +38,20 @@ pub struct Record {
     pub jti: Option<String>,
 }
 
+/// Why a request was answered as it was.
+#[derive(Clone, Copy, Debug)]
+pub struct Why<'a> {
+    /// The problem's code, or `ok`.
+    pub code: &'static str,
+    /// Whom we could not ask.
+    pub upstream: Option<&'static str>,
+    /// In words, for the operator alone.
+    pub reason: Option<&'a str>,
+}
+
 impl Record {
-    /// Writes the line. `reason` is for the operator alone.
-    pub fn log(&self, code: &'static str, reason: Option<&str>, took: Duration) {
+    /// Writes the line.
+    pub fn log(&self, why: Why<'_>, took: Duration) {
         let outcome = match self.status {
             ..400 => "ok",
             400..500 => "refused",
@@ -38,14 +59,16 @@ impl Record {
         };
         tracing::info!(
             outcome,
-            code,
-            route = self.route,
+            code = why.code,
+            route = (!self.route.is_empty()).then_some(self.route),
             status = self.status,
             room = self.room.as_deref(),
             role = self.role.as_deref(),
             subject = self.subject.as_deref(),
             jti = self.jti.as_deref(),
-            reason,
+            upstream = why.upstream,
+            reason = why.reason,
+            stale = request_scope::is_stale().then_some(true),
             duration_ms = took.as_secs_f64() * 1000.0,
             cold_start = self.is_cold,
             "request"
@@ -65,20 +88,16 @@ pub fn parse_level(text: &str) -> Result<LevelFilter, &'static str> {
     text.parse().map_err(|_| "must be off, error, warn, info, debug or trace")
 }
 
-/// Writes lines of `level` and graver to standard output, as JSON.
+/// Writes lines of `level` and graver to standard output, as JSON, with the time that `clock` tells,
+/// and with metrics of `function` where that is a Lambda function's name.
 ///
 /// Other crates are heard from `warn` on only: below, some of them log what goes over the wire.
-pub fn init(level: LevelFilter) {
+pub fn init(level: LevelFilter, clock: fn() -> SystemTime, function: Option<String>) {
     let ours = FilterFn::new(move |metadata| {
         let is_ours = metadata.target().starts_with(env!("CARGO_PKG_NAME"));
         *metadata.level() <= level && (is_ours || *metadata.level() <= Level::WARN)
     });
-    let lines = tracing_subscriber::fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_target(false)
-        .with_current_span(false)
-        .with_span_list(false);
+    let lines = Lines { clock, function };
     // A second call is a mistake of the caller's that costs nothing: the first subscriber stays.
     let _ = tracing_subscriber::registry().with(lines).with(ours).try_init();
 }
@@ -90,4 +109,32 @@ pub fn log_panics() {
         let place = panic.location().map(ToString::to_string);
         tracing::error!(location = place.as_deref(), "panic");
     }));
+}
+
+/// Writes each event as a line.
+///
+/// Not `tracing-subscriber`'s JSON format: metrics are an object in the line, every line has the
+/// request's ids without a span for each request, and it costs a third.
+struct Lines {
+    clock: fn() -> SystemTime,
+    function: Option<String>,
+}
+
+impl<S: Subscriber> Layer<S> for Lines {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let now = (self.clock)();
+        let mut line = Line::new(now, *event.metadata().level());
+        event.record(&mut line);
+        request_scope::with_ids(|ids| line.add_ids(ids));
+        if let Some(function) = &self.function {
+            line.add_metrics(function, now);
+        }
+        // Where nobody reads, there is nobody to tell.
+        let _ = std::io::stdout().lock().write_all(&line.finish());
+    }
+}
+
+/// Whether `field` is called `name`.
+fn is(field: &Field, name: &str) -> bool {
+    field.name() == name
 }

@@ -9,7 +9,9 @@ use roomkey::{App, Config, lambda, logging};
 fn main() -> ExitCode {
     #[expect(clippy::disallowed_methods, reason = "the only reader of the environment")]
     let config = Config::from_lookup(|variable| std::env::var(variable).ok());
-    logging::init(config.as_ref().map_or(logging::DEFAULT_LEVEL, |config| config.log_level));
+    let level = config.as_ref().map_or(logging::DEFAULT_LEVEL, |config| config.log_level);
+    let function = config.as_ref().ok().and_then(|config| config.function_name.clone());
+    logging::init(level, clock, function);
     logging::log_panics();
     let config = match config {
         Ok(config) => config,

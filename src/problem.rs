@@ -8,6 +8,7 @@ use crate::backend::SignatureError;
 use crate::exchange::ExchangeError;
 use crate::oidc::verifier::VerifyError;
 use crate::policy::Refusal;
+use crate::request_scope;
 use crate::rules::RuleError;
 
 /// The page that explains each `code`, at its anchor.
@@ -18,8 +19,8 @@ const RETRY_AFTER_SECONDS: std::ops::RangeInclusive<u64> = 1..=30;
 
 /// An error as a caller sees it.
 ///
-/// All text is fixed: what a caller sent or an upstream said cannot end up in an answer because the
-/// type has no room for it.
+/// All text but the request's id is fixed: what a caller sent or an upstream said cannot end up in an
+/// answer because the type has no room for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The anchor in `docs/problems.md`.
@@ -53,6 +54,22 @@ struct Document {
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'static str>,
+    /// The request's id, by which an operator finds its line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<String>,
+}
+
+/// What stands before the request's id in `instance`.
+const INSTANCE: &str = "urn:roomkey:request:";
+
+/// The request's id as a URI; none where it has characters that stand in no URI
+/// ([RFC 3986 §3.3](https://www.rfc-editor.org/rfc/rfc3986#section-3.3)), which gateways' never have.
+fn instance() -> Option<String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~=+:@!$&'()*,;/".contains(&byte);
+    request_scope::with_ids(|ids| {
+        let id = ids.request.as_deref().filter(|id| !id.is_empty() && id.bytes().all(is_plain))?;
+        Some(format!("{INSTANCE}{id}"))
+    })?
 }
 
 impl Problem {
@@ -102,7 +119,7 @@ impl Problem {
         Self::new("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal error")
     }
 
-    /// The document as a response.
+    /// The document as a response to the request in whose [scope](crate::request_scope) this is called.
     #[must_use]
     pub fn response(&self) -> Response<Vec<u8>> {
         let document = Document {
@@ -111,8 +128,9 @@ impl Problem {
             status: self.status.as_u16(),
             code: self.code,
             detail: self.detail,
+            instance: instance(),
         };
-        // Fixed text is always JSON.
+        // Text is always JSON.
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = Response::new(body);
         *response.status_mut() = self.status;

@@ -51,7 +51,7 @@ async fn run() -> Result<(), String> {
     let provider = Arc::new(IdentityProvider::new().map_err(|error| error.to_string())?);
     tokio::spawn(axum::serve(people, idp::router(Arc::clone(&provider))).into_future());
 
-    roomkey::logging::init(config.log_level);
+    roomkey::logging::init(config.log_level, now, None);
     let app = Arc::new(roomkey::App::new(config));
     app.hydrate(now()).await;
     print_welcome(&provider)?;

@@ -6,18 +6,22 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 
 use crate::exchange::ExchangeError;
+use crate::logging::Why;
 use crate::problem::Problem;
+use crate::upstream::last_good::jitter;
 
 /// A response, and what the log says of it besides.
 pub(super) struct Answer {
     pub(super) response: Response<Vec<u8>>,
     pub(super) code: &'static str,
+    /// Whom we could not ask.
+    pub(super) upstream: Option<&'static str>,
     pub(super) reason: Option<Cow<'static, str>>,
 }
 
 impl Answer {
     pub(super) fn ok(response: Response<Vec<u8>>) -> Self {
-        Self { response, code: "ok", reason: None }
+        Self { response, code: "ok", upstream: None, reason: None }
     }
 
     pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Self {
@@ -32,7 +36,22 @@ impl Answer {
     }
 
     pub(super) fn problem(problem: &Problem, reason: &'static str) -> Self {
-        Self { response: problem.response(), code: problem.code, reason: Some(reason.into()) }
+        Self {
+            response: problem.response(),
+            code: problem.code,
+            upstream: None,
+            reason: Some(reason.into()),
+        }
+    }
+
+    /// Nobody was too slow but all of them together, or ourselves.
+    pub(super) fn out_of_time() -> Self {
+        let problem = Problem::unavailable(1 + jitter());
+        Self { upstream: Some("deadline"), ..Self::problem(&problem, "out of time") }
+    }
+
+    pub(super) fn why(&self) -> Why<'_> {
+        Why { code: self.code, upstream: self.upstream, reason: self.reason.as_deref() }
     }
 
     /// The same in plain text, for clients that show no other.
@@ -47,9 +66,14 @@ impl Answer {
 impl From<ExchangeError> for Answer {
     fn from(error: ExchangeError) -> Self {
         let problem = Problem::from(&error);
+        let upstream = match &error {
+            ExchangeError::Unavailable(unavailable) => Some(unavailable.upstream),
+            _ => None,
+        };
         Self {
             response: problem.response(),
             code: problem.code,
+            upstream,
             reason: Some(error.to_string().into()),
         }
     }

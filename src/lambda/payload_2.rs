@@ -39,6 +39,8 @@ struct Event<'a> {
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Context<'a> {
+    #[serde(default)]
+    request_id: Option<String>,
     #[serde(borrow, default)]
     stage: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -60,8 +62,8 @@ pub(super) enum Payload2 {
     Unreadable(HeaderMap),
 }
 
-/// The event's request; `None` where it is of another form.
-pub(super) fn read(event: &str) -> Option<Payload2> {
+/// The event's request, and the id that the gateway gave it; `None` where it is of another form.
+pub(super) fn read(event: &str) -> Option<(Payload2, Option<String>)> {
     let event: Event<'_> =
         serde_json::from_str(event).ok().filter(|event: &Event<'_>| event.version == "2.0")?;
     let Headers(mut headers) = event.headers;
@@ -72,7 +74,9 @@ pub(super) fn read(event: &str) -> Option<Payload2> {
     let body = match event.body {
         Some(body) if event.is_base64_encoded => match STANDARD.decode(body.as_bytes()) {
             Ok(body) => body,
-            Err(_) => return Some(Payload2::Unreadable(headers)),
+            Err(_) => {
+                return Some((Payload2::Unreadable(headers), event.request_context.request_id));
+            }
         },
         Some(body) => body.into_owned().into_bytes(),
         None => Vec::new(),
@@ -96,7 +100,7 @@ pub(super) fn read(event: &str) -> Option<Payload2> {
     if inner.is_some() {
         request.extensions_mut().insert(AsCalled(path.into_owned()));
     }
-    Some(Payload2::Request(Box::new(request)))
+    Some((Payload2::Request(Box::new(request)), event.request_context.request_id))
 }
 
 /// Headers as the event lists them, each name once.

@@ -4,7 +4,7 @@ use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::claims::Subject;
 use super::profile::{Profile, ProfileError};
@@ -121,6 +121,7 @@ impl KeptProfiles {
                 return Err(self.told(failure, now));
             }
         }
+        let started = Instant::now();
         match ask().await {
             Ok(profile) => {
                 let profile = Arc::new(profile);
@@ -131,7 +132,7 @@ impl KeptProfiles {
                 let failure = Failure { error, shown, at: now };
                 let mut state = self.lock();
                 if let AskError::Fetch(error) = error {
-                    log_failure(self.upstream, error);
+                    log_failure(self.upstream, error, Some(started.elapsed()));
                     if error.is_outage() {
                         state.outage = Some(failure);
                     }

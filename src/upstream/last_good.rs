@@ -2,11 +2,12 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
 
 use super::client::FetchError;
+use crate::request_scope;
 
 /// How long a value serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ impl Unavailable {
     /// `upstream` failed with `error`, which is logged, and may be asked again at once.
     #[must_use]
     pub fn because(upstream: &'static str, error: FetchError) -> Self {
-        log_failure(upstream, error);
+        log_failure(upstream, error, None);
         let retry_after = error.retry_after().unwrap_or_else(|| RETRY_AFTER + jitter());
         Self { upstream, retry_after }
     }
@@ -61,10 +62,12 @@ impl Unavailable {
     }
 }
 
-/// Writes that `upstream` failed with `error`. Whom it could not ask has a line of its own.
-pub fn log_failure(upstream: &'static str, error: FetchError) {
+/// Writes that `upstream` failed with `error`, after so long. Whom it could not ask has a line of its
+/// own.
+pub fn log_failure(upstream: &'static str, error: FetchError, took: Option<Duration>) {
     if !matches!(error, FetchError::Upstream { .. }) {
-        tracing::warn!(upstream, reason = %error, "fetch failed");
+        let duration_ms = took.map(|took| took.as_secs_f64() * 1000.0);
+        tracing::warn!(upstream, %error, duration_ms, "fetch failed");
     }
 }
 
@@ -136,9 +139,13 @@ impl<T: Send + Sync + 'static> LastGood<T> {
         {
             let mut state = self.inner.lock();
             if let Some((value, age)) = state.servable(now, self.inner.limits) {
-                let may_be_asked = state.failure.is_none() || !self.is_cooling(&state, now);
-                if age > self.inner.limits.ttl && may_be_asked {
-                    self.start(&mut state, now);
+                if age > self.inner.limits.ttl {
+                    if state.failure.is_some() {
+                        request_scope::note_stale();
+                    }
+                    if state.failure.is_none() || !self.is_cooling(&state, now) {
+                        self.start(&mut state, now);
+                    }
                 }
                 return Ok(value);
             }
@@ -197,9 +204,10 @@ impl<T: Send + Sync + 'static> LastGood<T> {
         state.tried = Some(now);
         let landing = Landing { inner: Arc::clone(&self.inner), now };
         // A task of its own: a caller who gives up does not take the others' fetch along.
-        tokio::spawn(async move {
+        request_scope::spawn(async move {
+            let started = Instant::now();
             let fetched = (landing.inner.fetch)(now).await;
-            landing.land(fetched);
+            landing.land(fetched, started.elapsed());
         });
     }
 }
@@ -227,15 +235,18 @@ struct Landing<T> {
 }
 
 impl<T> Landing<T> {
-    fn land(&self, fetched: Result<T, FetchError>) {
+    fn land(&self, fetched: Result<T, FetchError>, took: Duration) {
+        let upstream = self.inner.upstream;
         let mut state = self.inner.lock();
         match fetched {
             Ok(value) => {
+                let duration_ms = took.as_secs_f64() * 1000.0;
+                tracing::info!(upstream, duration_ms, "fetched");
                 state.good = Some((Arc::new(value), self.now));
                 state.failure = None;
             }
             Err(error) => {
-                log_failure(self.inner.upstream, error);
+                log_failure(upstream, error, Some(took));
                 state.failure = Some(error);
                 if matches!(error, FetchError::Upstream { .. }) {
                     // The other one rests, and was asked in our place.

@@ -37,6 +37,7 @@ mod key_faults;
 mod key_sets;
 mod liveblocks;
 mod livekit_judges;
+mod logging;
 mod malformed_events;
 mod moderation;
 mod own_mistakes;

@@ -159,14 +159,18 @@ impl Bootstrap {
     pub(crate) async fn request_logs(&self, count: usize) -> Vec<Value> {
         let deadline = Instant::now() + Duration::from_secs(3);
         loop {
-            let lines = self.lines();
-            let lines = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let lines = self.json_lines().into_iter();
             let logs: Vec<_> = lines.filter(|line| !line["outcome"].is_null()).collect();
             if logs.len() >= count || Instant::now() > deadline {
                 return logs;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// Every line of JSON so far.
+    pub(crate) fn json_lines(&self) -> Vec<Value> {
+        self.lines().iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
     fn lines(&self) -> Vec<String> {

@@ -114,8 +114,12 @@ impl Reply {
         assert_eq!(problem["type"], format!("{PROBLEMS}{code}"), "{row}");
         assert!(problem["title"].as_str().is_some_and(|title| !title.is_empty()), "{row}: title");
         for member in problem.as_object().unwrap().keys() {
-            let known = ["type", "title", "status", "code", "detail"].contains(&member.as_str());
-            assert!(known, "{row}: member {member}");
+            let known = ["type", "title", "status", "code", "detail", "instance"];
+            assert!(known.contains(&member.as_str()), "{row}: member {member}");
+        }
+        if let Some(instance) = problem.get("instance") {
+            let instance = instance.as_str().expect("a URI");
+            assert!(instance.starts_with("urn:roomkey:request:"), "{row}: {instance}");
         }
         if !problem["detail"].is_null() {
             assert!(status < 500 && problem["detail"].is_string(), "{row}: detail");

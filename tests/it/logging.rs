@@ -1,0 +1,233 @@
+//! What the function's own binary writes: ids in every line, and CloudWatch's metrics in them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::gateway::Wire;
+use crate::support::{
+    Bootstrap, Env, FakeIdp, FakeSecretsManager, Fault, Key, Route, SecretFault, extend, today,
+    token,
+};
+
+/// What the fake Runtime API says of every invocation.
+const TRACE: &str = "1-5759e988-bd862e3fe1be46a994272793";
+
+fn event() -> Wire {
+    Wire::token(&token(&today()), &json!({ "room_name": "standup" }))
+}
+
+#[tokio::test]
+async fn every_line_has_the_requests_ids() {
+    let refused = Wire::token("a.b.c", &json!({}));
+    let undecodable = event().base64("!");
+    // The event, the status, and the gateway's id of it; Lambda's own where there is no gateway.
+    let rows = [
+        ("HTTP API", event().http_api(), 201, Some("JKJaXmPLvHcESHA=")),
+        ("Function URL", event().function_url(), 201, Some("JKJaXmPLvHcESHA=")),
+        ("payload 1.0", event().http_api_1(), 201, Some("a3d5b6d1-7c5d-4e0e-9a3f-2c1f5e8b9d10")),
+        ("REST API", event().rest("prod"), 201, Some("a3d5b6d1-7c5d-4e0e-9a3f-2c1f5e8b9d10")),
+        ("load balancer", event().alb(), 201, None),
+        ("refused", refused.http_api(), 401, Some("JKJaXmPLvHcESHA=")),
+        ("refused, REST", refused.rest("prod"), 401, Some("a3d5b6d1-7c5d-4e0e-9a3f-2c1f5e8b9d10")),
+        ("refused, load balancer", refused.alb(), 401, None),
+        ("undecodable", undecodable.http_api(), 400, Some("JKJaXmPLvHcESHA=")),
+        (
+            "undecodable, REST",
+            undecodable.rest("p"),
+            400,
+            Some("a3d5b6d1-7c5d-4e0e-9a3f-2c1f5e8b9d10"),
+        ),
+        ("no request at all", json!({ "Records": [] }), 400, None),
+    ];
+    let function = Bootstrap::start(&Env::offline());
+    for (at, (name, event, status, id)) in rows.into_iter().enumerate() {
+        let reply = function.answer(name, &event).await;
+        assert_eq!(reply.status, status, "{name}: {}", reply.text());
+        let line = function.request_logs(at + 1).await.pop().unwrap();
+        let own = line["lambda_request_id"].as_str().expect(name);
+        let id = id.unwrap_or(own);
+        assert_eq!((&line["request_id"], &line["trace_id"]), (&json!(id), &json!(TRACE)), "{name}");
+        if status >= 400 {
+            let instance = format!("urn:roomkey:request:{id}");
+            assert_eq!(reply.json()["instance"], instance, "{name}");
+        }
+    }
+}
+
+/// An id that is no part of a URI is not made one.
+#[tokio::test]
+async fn an_instance_is_a_uri() {
+    let function = Bootstrap::start(&Env::offline());
+    for (id, expected) in [
+        ("c6af9ac6-7b61-11e6-9a41-93e8deadbeef", true),
+        ("JKJaXmPLvHcESHA=", true),
+        ("", false),
+        ("a b", false),
+        ("a\"b", false),
+        ("a\u{e9}b", false),
+        ("a%b", false),
+        ("a<b>", false),
+    ] {
+        let mut event = Wire::token("a.b.c", &json!({})).http_api();
+        event["requestContext"]["requestId"] = json!(id);
+        let problem = function.answer(id, &event).await.json();
+        let wanted =
+            if expected { json!(format!("urn:roomkey:request:{id}")) } else { Value::Null };
+        assert_eq!(problem["instance"], wanted, "{id:?}");
+    }
+}
+
+/// A fetch that a request has caused is told with that request's ids, and one at the start with none.
+#[tokio::test]
+async fn fetches_have_lines_of_their_own() {
+    let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
+    let env = Env::online(&idp).secret_in(&secrets).with("JWKS_COOLDOWN_SECONDS", "1");
+    let function = Bootstrap::start(&env);
+    function.init_time().await;
+    let lines = function.json_lines();
+    let fetched: BTreeSet<_> =
+        lines.iter().map(|line| line["upstream"].as_str().unwrap()).collect();
+    assert_eq!(fetched, BTreeSet::from(["discovery", "keys", "secret"]), "{lines:?}");
+    for line in &lines {
+        assert_eq!((&line["message"], &line["level"]), (&json!("fetched"), &json!("INFO")));
+        assert!(line["duration_ms"].is_number() && line["request_id"].is_null(), "{line}");
+    }
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    idp.spoil(Route::Jwks, Fault::Status(500));
+    let unknown = idp.token_by(&Key::rsa_next(), &today());
+    let reply = function.answer("unknown", &Wire::token(&unknown, &json!({})).http_api()).await;
+    reply.expect_problem("unknown", 503, "unavailable");
+    let line = function.request_logs(1).await.pop().unwrap();
+    assert_eq!(line["upstream"], "keys", "{line}");
+    let failed = function.json_lines().into_iter().find(|line| line["message"] == "fetch failed");
+    let failed = failed.expect("a line about the fetch");
+    assert_eq!((&failed["upstream"], &failed["level"]), (&json!("keys"), &json!("WARN")));
+    assert_eq!(failed["request_id"], "JKJaXmPLvHcESHA=", "{failed}");
+    assert_eq!(failed["trace_id"], TRACE);
+    assert!(failed["error"].is_string() && failed["duration_ms"].is_number(), "{failed}");
+}
+
+/// The metrics of a line by name, each with its dimensions and unit; and the line is as CloudWatch's
+/// specification wants it.
+fn metrics(line: &Value) -> BTreeSet<String> {
+    let Some(metadata) = line.get("_aws") else { return BTreeSet::new() };
+    let time = metadata["Timestamp"].as_u64().expect("milliseconds");
+    assert!((1_700_000_000_000..4_000_000_000_000).contains(&time), "{time}");
+    assert_eq!(line["FunctionName"], "roomkey", "{line}");
+    let mut names = BTreeSet::new();
+    for directive in metadata["CloudWatchMetrics"].as_array().expect("directives") {
+        assert_eq!(directive["Namespace"], "roomkey");
+        let dimensions = directive["Dimensions"].as_array().expect("sets of dimensions");
+        for dimension in dimensions.iter().flat_map(|set| set.as_array().expect("a set")) {
+            assert!(line[dimension.as_str().unwrap()].is_string(), "{dimension} of {line}");
+        }
+        for metric in directive["Metrics"].as_array().expect("metrics") {
+            let name = metric["Name"].as_str().unwrap();
+            assert!(line[name].is_number(), "{name} of {line}");
+            if metric["Unit"] == "Count" {
+                assert_eq!(line[name], 1, "{name}");
+            }
+            let dimensions = directive["Dimensions"].to_string();
+            let unit = metric["Unit"].as_str().unwrap();
+            assert!(names.insert(format!("{name} {unit} {dimensions}")), "{name} twice");
+        }
+    }
+    names
+}
+
+const PLAIN: &str = r#"Count [["FunctionName"]]"#;
+const BY_CODE: &str = r#"Count [["FunctionName"],["FunctionName","code"]]"#;
+const BY_UPSTREAM: &str = r#"Count [["FunctionName"],["FunctionName","upstream"]]"#;
+const DURATION: &str = r#"Duration Milliseconds [["FunctionName"]]"#;
+
+fn set<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
+    names.map(str::to_owned).into()
+}
+
+fn count(name: &str, dimensions: &str) -> String {
+    format!("{name} {dimensions}")
+}
+
+#[tokio::test]
+async fn each_request_is_counted_once() {
+    let idp = FakeIdp::start();
+    let function = Bootstrap::start(&Env::online(&idp).with("LIVEBLOCKS_SECRET_KEY", "sk_test_1"));
+    let good = idp.token(&today());
+    let nameless = idp.token(&extend(today(), &json!({ "name": null })));
+    idp.spoil(Route::UserInfo, Fault::Status(500));
+    let of = |token: &str| Wire::token(token, &json!({}));
+    let refused = count("Refused", BY_CODE);
+    #[rustfmt::skip]
+    let rows = [
+        ("cold", of(&good), 201, set([&count("Issued", PLAIN), DURATION, &count("ColdStart", PLAIN)])),
+        ("warm", of(&good), 201, set([&count("Issued", PLAIN), DURATION])),
+        ("health", of("").at("GET", "/health"), 200, set([])),
+        ("a preflight", of("").at("OPTIONS", "/token"), 204, set([DURATION])),
+        ("no token", of("").without("authorization"), 401, set([&refused, DURATION])),
+        ("a bad one", of("a.b.c"), 401, set([&refused, DURATION])),
+        ("a bad body", of(&good).text("{"), 400, set([&refused, DURATION])),
+        ("no such route", of("").at("GET", "/nowhere"), 404, set([&refused])),
+        ("no such method", of("").at("GET", "/token"), 405, set([&refused, DURATION])),
+        ("UserInfo down", of(&nameless), 503, set([&count("Unavailable", BY_UPSTREAM), DURATION])),
+        ("undecodable", of(&good).base64("!"), 400, set([&refused])),
+    ];
+    for (at, (name, wire, status, expected)) in rows.into_iter().enumerate() {
+        let reply = function.answer(name, &wire.http_api()).await;
+        assert_eq!(reply.status, status, "{name}: {}", reply.text());
+        let line = function.request_logs(at + 1).await.pop().unwrap();
+        assert_eq!(metrics(&line), expected, "{name}: {line}");
+    }
+}
+
+#[tokio::test]
+async fn each_fetch_is_counted_once() {
+    let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
+    let env = Env::online(&idp)
+        .secret_in(&secrets)
+        .with_all(&[("JWKS_TTL_SECONDS", "1"), ("JWKS_COOLDOWN_SECONDS", "1")]);
+    let function = Bootstrap::start(&env);
+    function.init_time().await;
+    for line in function.json_lines() {
+        let expected = match line["upstream"].as_str().unwrap() {
+            "secret" => set([&count("SecretFetches", PLAIN)]),
+            _ => set([&count("KeyFetches", PLAIN)]),
+        };
+        assert_eq!(metrics(&line), expected, "{line}");
+    }
+    idp.spoil(Route::Jwks, Fault::Html);
+    secrets.spoil(SecretFault::Internal);
+    let event = Wire::token(&idp.token(&today()), &json!({})).http_api();
+    // The first who finds the set old has it fetched; those after the failure are served by it.
+    for name in ["young", "old", "stale"] {
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        function.answer(name, &event).await.expect_issued(name);
+    }
+    let logs = function.request_logs(3).await;
+    let stale: Vec<_> = logs.iter().map(|line| line["stale"] == true).collect();
+    assert_eq!(stale.last(), Some(&true), "{logs:?}");
+    assert!(!stale[0], "{logs:?}");
+    let last = metrics(logs.last().unwrap());
+    assert!(last.contains(&count("StaleServes", PLAIN)), "{last:?}");
+    let failed = function.json_lines().into_iter().find(|line| line["message"] == "fetch failed");
+    let expected = set([&count("KeyFetches", PLAIN), &count("FetchFailures", BY_UPSTREAM)]);
+    assert_eq!(metrics(&failed.expect("a failed fetch")), expected);
+}
+
+/// Without Lambda there is nobody who reads metrics, and without lines there are none.
+#[tokio::test]
+async fn metrics_are_lambdas_and_lines_those_of_the_level() {
+    let elsewhere = Env::offline().with("AWS_LAMBDA_FUNCTION_NAME", "");
+    let function = Bootstrap::start(&elsewhere);
+    function.answer("elsewhere", &event().http_api()).await.expect_issued("elsewhere");
+    let line = function.request_logs(1).await.pop().unwrap();
+    assert!(line.get("_aws").is_none() && line.get("FunctionName").is_none(), "{line}");
+
+    for (level, lines) in [("info", 1), ("debug", 1), ("warn", 0), ("error", 0), ("off", 0)] {
+        let function = Bootstrap::start(&Env::offline().with("RUST_LOG", level));
+        function.answer(level, &event().http_api()).await.expect_issued(level);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(function.json_lines().len(), lines, "{level}: {}", function.output());
+    }
+}
