@@ -1,7 +1,7 @@
 //! `RoomConfiguration`: what a client may ask of a room, and what goes into a token.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::token_source::{METADATA_BYTES, Malformed, field, name, text_field};
 
@@ -130,17 +130,30 @@ impl RequestedRoomConfig {
     }
 }
 
-/// A `uint32`, which proto3's JSON may write as text.
+/// A `uint32`, which [proto3's JSON] may write as text, or with a fraction of zero.
+///
+/// [proto3's JSON]: https://protobuf.dev/programming-guides/json/
 fn number(fields: &Map<String, Value>, snake: &str) -> Result<u32, Malformed> {
     let read = match field(fields, snake)? {
         None => Some(0),
-        Some(Value::Number(number)) => number.as_u64().and_then(|number| number.try_into().ok()),
+        Some(Value::Number(number)) => whole(number).and_then(|number| number.try_into().ok()),
         Some(Value::String(text)) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
             if text.is_empty() { Some(0) } else { text.parse().ok() }
         }
         Some(_) => None,
     };
     read.ok_or("max_participants and timeouts of room_config must be whole numbers below 2^32")
+}
+
+/// A number without a sign and, whatever its form, without a fraction.
+fn whole(number: &Number) -> Option<u64> {
+    number.as_u64().or_else(|| {
+        let number = number.as_f64()?;
+        // Of 2^53 and more not every whole number is one.
+        let is_whole = number.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(&number);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "looked at")]
+        is_whole.then_some(number as u64)
+    })
 }
 
 fn room_metadata(fields: &Map<String, Value>) -> Result<String, Malformed> {

@@ -50,6 +50,11 @@ async fn what_is_allowed_is_in_the_token() {
         ),
         (
             "capped",
+            json!({ "max_participants": 7.0 }),
+            json!({ "maxParticipants": 7, "metadata": "ours" }),
+        ),
+        (
+            "capped",
             json!({ "max_participants": "7" }),
             json!({ "maxParticipants": 7, "metadata": "ours" }),
         ),
@@ -151,6 +156,9 @@ async fn numbers_and_texts_have_their_types() {
     for asked in [
         json!({ "max_participants": -1 }),
         json!({ "max_participants": 1.5 }),
+        json!({ "max_participants": -1.0 }),
+        json!({ "max_participants": 1e300 }),
+        json!({ "max_participants": 4_294_967_296.0 }),
         json!({ "max_participants": 4_294_967_296_u64 }),
         json!({ "max_participants": "4294967296" }),
         json!({ "max_participants": "+1" }),
