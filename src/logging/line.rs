@@ -23,9 +23,7 @@ impl Line {
     pub(super) fn new(now: SystemTime, level: Level) -> Self {
         let mut line = Self { text: Vec::with_capacity(1024), facts: Facts::default() };
         line.text.push(b'{');
-        // The clock is not that of a year without a date.
-        let time = DateTime::from_millis(millis(now)).fmt(Format::DateTime).unwrap_or_default();
-        line.add("timestamp", &time);
+        line.add("timestamp", &timestamp(millis(now)));
         line.add("level", level.as_str());
         line
     }
@@ -108,7 +106,34 @@ impl Visit for Line {
     }
 }
 
+/// RFC 3339 with three digits of the second always, so that texts sort as times do.
+fn timestamp(millis: i64) -> String {
+    let (seconds, rest) = (millis.div_euclid(1000), millis.rem_euclid(1000));
+    // The clock is not that of a year without a date.
+    let time = DateTime::from_secs(seconds).fmt(Format::DateTime).unwrap_or_default();
+    format!("{}.{rest:03}Z", time.trim_end_matches('Z'))
+}
+
 fn millis(now: SystemTime) -> i64 {
     let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_sort_as_times_do() {
+        let rows = [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (1_767_225_600_000, "2026-01-01T00:00:00.000Z"),
+            (1_767_225_600_007, "2026-01-01T00:00:00.007Z"),
+            (1_767_225_600_860, "2026-01-01T00:00:00.860Z"),
+            (1_767_225_600_999, "2026-01-01T00:00:00.999Z"),
+        ];
+        for (millis, expected) in rows {
+            assert_eq!(timestamp(millis), expected);
+        }
+    }
 }
