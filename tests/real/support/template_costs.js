@@ -1,0 +1,110 @@
+// What docs/deploy.md says of time and cost, worked out of docs/performance.md and the price lists.
+import { readFileSync } from 'node:fs';
+import { repository } from './processes.js';
+
+/** us-east-1, November 2026, in dollars, without free tiers and discounts for volume. */
+const PRICES = {
+  'Lambda, arm64, GB-second': 0.0000133334,
+  'Lambda, million requests': 0.2,
+  'API Gateway, HTTP API, million requests': 1,
+  'CloudWatch Logs, GB taken in': 0.5,
+  'CloudWatch, metric and month': 0.3,
+  'CloudWatch, alarm and month, for each metric in it': 0.1,
+  'CloudWatch, dashboard and month': 3,
+  'X-Ray, million traces': 5,
+  'Secrets Manager, secret and month': 0.4,
+  'Secrets Manager, 10,000 calls': 0.05,
+  'KMS, key and month': 1,
+  'Data out, GB': 0.09,
+};
+/** Megabytes that come with a whole processor. */
+const WHOLE = 1769;
+const MEMORY = [128, 256, 512, 1024, 1769];
+const DEFAULT = 256;
+/** One request in so many starts an environment. */
+const COLD = 100;
+/** Bytes: the function's line with its metrics, the gateway's line, an answer with its headers. */
+const BYTES = { line: 700, access: 200, answer: 1500 };
+export const logBytes = BYTES;
+
+/** The bench's figures, as docs/performance.md has them. */
+export function figures() {
+  const page = readFileSync(`${repository}docs/performance.md`, 'utf8');
+  const row = (heading) => {
+    const table = page.slice(page.indexOf(heading)).split('\n').filter((line) => line.startsWith('|'));
+    const columns = (line) => line.split('|').slice(1, -1).map((cell) => cell.trim());
+    const [names] = table;
+    const values = columns(table.find((line) => line.startsWith('| roomkey |')));
+    return Object.fromEntries(columns(names).map((name, place) => [name, Number.parseFloat(values[place])]));
+  };
+  return {
+    initCpu: row('### Cold start')['CPU ms to first answer'],
+    upstream: Number(page.match(/### Cold start \(\d+ rounds, upstream answers held back (\d+) ms\)/)[1]),
+    rs256: row('### Warm, RS256')['CPU µs per request'] / 1000,
+    es256: row('### Warm, ES256')['CPU µs per request'] / 1000,
+  };
+}
+
+/** Lambda's bill for a million tokens, with its steps. Milliseconds. */
+export function lambda(memory, { initCpu, upstream, rs256, es256 } = figures()) {
+  const share = memory / WHOLE;
+  const [cold, rs, es] = [initCpu, rs256, es256].map((cpu) => cpu / Math.min(share, 1));
+  const billed = { cold: Math.ceil(upstream + cold), rs: Math.ceil(rs), es: Math.ceil(es) };
+  const seconds = (1e6 * billed.rs + (1e6 / COLD) * billed.cold) / 1000;
+  const compute = seconds * (memory / 1024) * PRICES['Lambda, arm64, GB-second'];
+  return { share, cold: upstream + cold, rs, es, billed, compute, total: compute + PRICES['Lambda, million requests'] };
+}
+
+const dollars = (amount, digits = 2) => `$${amount.toFixed(digits)}`;
+const table = (head, ...rows) => [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+
+const perGigabyte = (bytes, price) => (1e6 * bytes / 1e9) * PRICES[price];
+
+/** What a million tokens cost. */
+function million(memory = DEFAULT) {
+  return {
+    'API Gateway': PRICES['API Gateway, HTTP API, million requests'],
+    'Lambda': lambda(memory).total,
+    [`The function's log, ${BYTES.line.toLocaleString('en')} bytes a line`]: perGigabyte(BYTES.line, 'CloudWatch Logs, GB taken in'),
+    [`The access log, ${BYTES.access} bytes a line`]: perGigabyte(BYTES.access, 'CloudWatch Logs, GB taken in'),
+    [`Data out, ${BYTES.answer.toLocaleString('en')} bytes an answer`]: perGigabyte(BYTES.answer, 'Data out, GB'),
+    'Reading the secret, once per cold start': (1e6 / COLD / 10_000) * PRICES['Secrets Manager, 10,000 calls'],
+  };
+}
+const sum = (items) => Object.values(items).reduce((total, amount) => total + amount, 0);
+
+function sizes() {
+  const head = [
+    'Memory, MB', 'Share of a processor', 'Cold start, ms', 'Warm request, ms', 'Billed, ms', 'ES256: warm, billed',
+    'Computing', 'Lambda with its requests', 'All in all',
+  ];
+  return table(head, ...MEMORY.map((size) => {
+    const { share, cold, rs, es, billed, compute, total } = lambda(size);
+    return [
+      size.toLocaleString('en'), `${(100 * share).toFixed(0)} %`, cold.toFixed(0), rs.toFixed(2), String(billed.rs),
+      `${es.toFixed(2)}, ${billed.es}`, dollars(compute, 4), dollars(total, 3), dollars(sum(million(size)), 3),
+    ];
+  }));
+}
+
+function amounts(head, items, digits) {
+  const rows = Object.entries(items).map(([name, amount]) => [name, dollars(amount, digits)]);
+  return table(head, ...rows, ['**Together**', `**${dollars(sum(items), digits)}**`]);
+}
+
+/** What a month costs whatever comes. */
+const fixed = ({ alarms, metrics }) => ({
+  'The secret': PRICES['Secrets Manager, secret and month'],
+  'A KMS key of your own': PRICES['KMS, key and month'],
+  [`The alarms, ${alarms} metrics in all`]: alarms * PRICES['CloudWatch, alarm and month, for each metric in it'],
+  [`The function's metrics, ${metrics} of them`]: metrics * PRICES['CloudWatch, metric and month'],
+  'The dashboard': PRICES['CloudWatch, dashboard and month'],
+});
+
+/** The tables, by the name that stands before each in docs/deploy.md; `stack` counts what there is to pay for. */
+export const tables = (stack) => ({
+  memory: sizes(),
+  million: amounts([`Item, at ${DEFAULT} MB`, 'Per million tokens'], million(), 3),
+  month: amounts(['Item', 'Per month'], fixed(stack), 2),
+  prices: table(['What', '$'], ...Object.entries(PRICES).map(([name, amount]) => [name, String(amount)])),
+});
