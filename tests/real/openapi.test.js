@@ -1,0 +1,311 @@
+// docs/openapi.yaml: linted, compared with the code, and asked of the running service by Schemathesis.
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { startFunction } from './support/lambda.js';
+import { SECRET_KEY, startLiveblocks } from './support/liveblocks.js';
+import { person, startMeeting } from './support/meeting.js';
+import {
+  DOCUMENT, codesIn, failuresIn, faultsOf, merged, readDocument, resolve, schemathesis, startRecorded, templateOf,
+} from './support/openapi.js';
+import { output, repository } from './support/processes.js';
+
+const document = readDocument();
+const read = (path) => readFileSync(`${repository}${path}`, 'utf8');
+const METHODS = ['get', 'head', 'post', 'put', 'patch', 'delete', 'options', 'trace'];
+/** Every operation of the document: path, method, and what is said of it. */
+const operations = Object.entries(document.paths).flatMap(
+  ([path, item]) => METHODS.filter((method) => item[method]).map((method) => [path, method, item[method]]),
+);
+const responses = operations.flatMap(([, , { responses: all }]) => Object.entries(all).map(([status, one]) => [status, resolve(one)]));
+const problemOf = ({ content }) => content?.['application/problem+json'];
+
+describe('lints find nothing', () => {
+  const bin = `${repository}tests/real/node_modules/.bin`;
+  const env = { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' };
+  test('Spectral', async () => {
+    const ruleset = `${repository}tests/real/support/openapi_spectral.yaml`;
+    const found = await output(`${bin}/spectral`, ['lint', '--ruleset', ruleset, '--fail-severity', 'hint', DOCUMENT], { env });
+    assert.match(found, /^No results/);
+  });
+  test('Redocly', async () => {
+    const found = await output(`${bin}/redocly`, ['lint', '--extends', 'recommended', '--format', 'json', DOCUMENT], { env });
+    const { totals, problems } = JSON.parse(found.slice(found.indexOf('{')));
+    assert.deepEqual(totals, { errors: 0, warnings: 0, ignored: 0 }, JSON.stringify(problems));
+  });
+});
+
+describe('the document and the code', () => {
+  test('are of one version', () => assert.equal(document.info.version, read('Cargo.toml').match(/^version = "(.*)"$/m)[1]));
+
+  test('have the same codes as docs/problems.md', () => {
+    const explained = [...read('docs/problems.md').matchAll(/^## (\w+)$/gm)].map(([, code]) => code);
+    const answered = responses.flatMap(([, response]) => codesIn(problemOf(response)?.schema));
+    assert.deepEqual([...new Set(answered)].sort(), explained.sort());
+    assert.deepEqual(Object.keys(document.components.examples).filter((name) => name !== 'backendRequest').sort(), explained.sort());
+  });
+
+  test('agree about the status of each code', () => {
+    const sections = [...read('docs/problems.md').matchAll(/^## (\w+)\n\n\*\*(\d{3})/gm)];
+    const statuses = Object.fromEntries(sections.map(([, code, status]) => [code, status]));
+    for (const [status, response] of responses) {
+      const { schema, examples = {} } = problemOf(response) ?? {};
+      for (const code of codesIn(schema)) {
+        assert.equal(status, statuses[code], code);
+        assert.equal(`${schema.properties.status.const}`, status, code);
+        const { value } = resolve(examples[code]);
+        assert.deepEqual([value.code, `${value.status}`, value.type.split('#')[1]], [code, status, code]);
+      }
+    }
+  });
+
+  test('have the same routes and methods', () => {
+    const source = read('src/route.rs');
+    const body = (name) => source.match(new RegExp(`pub fn ${name}\\(self\\).*?\\n    \\}\\n`, 's'))[0];
+    const arms = (name) => [...body(name).matchAll(/((?:Self::\w+[\s|]*)+)=> \{?\s*"([^"]+)"/g)].flatMap(
+      ([, routes, text]) => [...routes.matchAll(/Self::(\w+)/g)].map(([, route]) => [route, text]),
+    );
+    const methods = Object.fromEntries(arms('methods'));
+    const served = arms('path').map(([route, path]) => [path, methods[route].split(', ').sort()]);
+    assert.equal(served.length, source.match(/pub enum Route \{(.*?)\n\}/s)[1].match(/^ {4}\w+,$/gm).length, 'a path for each route');
+    const described = Object.entries(document.paths).map(
+      ([path, item]) => [path, METHODS.filter((method) => item[method]).map((method) => method.toUpperCase()).sort()],
+    );
+    assert.deepEqual(described.sort(), served.sort());
+  });
+});
+
+describe('the answers to events/', () => {
+  const { TokenFunction: env } = JSON.parse(read('events/env.json'));
+  let lambda;
+  before(async () => { lambda = await startFunction(env); });
+  after(() => lambda?.stop());
+
+  /** Other gateways' answers are of other forms, and there is no path for what is not found or cannot be read. */
+  const isOfForm2 = (event) => event.version === '2.0' && templateOf(event.rawPath);
+  const events = readdirSync(`${repository}events`).filter((name) => name.endsWith('.json') && name !== 'env.json')
+    .map((name) => [name, JSON.parse(read(`events/${name}`))]).filter(([, event]) => isOfForm2(event));
+  for (const [name, event] of events) {
+    test(name, async () => {
+      const answer = await lambda.invoke(event);
+      const expected = name.match(/^(\d{3})/)?.[1] ?? '201';
+      assert.equal(`${answer.status}`, expected, `${answer.bytes}`);
+      assert.deepEqual(faultsOf({ method: event.requestContext.http.method, path: event.rawPath, ...answer }), []);
+      const { instance, ...problem } = answer.json ?? {};
+      const example = document.components.examples[problem.code]?.value;
+      if (example) assert.deepEqual([problem.type, problem.title], [example.type, example.title]);
+    });
+  }
+});
+
+test('an answer that is another is found out', () => {
+  const answer = {
+    method: 'POST', path: '/prod/token', status: 401, bytes: Buffer.from(JSON.stringify(document.components.examples.missing_token.value)),
+    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', 'www-authenticate': 'Bearer realm="roomkey"' },
+  };
+  assert.deepEqual(faultsOf(answer), []);
+  const { 'www-authenticate': _, ...headers } = answer.headers;
+  const rows = {
+    'a path': { path: '/tokens' },
+    'a status': { status: 402 },
+    'a header less': { headers },
+    'a header': { headers: { ...answer.headers, 'cache-control': 'no-cache' } },
+    'a type': { headers: { ...answer.headers, 'content-type': 'application/json' } },
+    'a code': { bytes: Buffer.from(JSON.stringify(document.components.examples.internal.value)) },
+    'a field more': { bytes: Buffer.from(`{"more":1,${`${answer.bytes}`.slice(1)}`) },
+  };
+  for (const [what, change] of Object.entries(rows)) assert.notDeepEqual(faultsOf({ ...answer, ...change }), [], what);
+});
+
+const KEYS = { 'backend-1': 'a secret of thirty-two bytes....' };
+const HOST = person('ada', { seat: 'host' });
+const POLICY = `
+[[allow]]
+rooms = ["*"]
+role = "host"
+agents = ["*"]
+`;
+const FULL = {
+  BACKEND_API_KEYS: JSON.stringify(KEYS),
+  LIVEBLOCKS_SECRET_KEY: SECRET_KEY,
+  CLIENT_FIELDS: 'room_name,participant_name,participant_metadata,participant_attributes,room_config',
+  ALLOWED_ORIGINS: '*',
+  MAX_TOKEN_BYTES: '65536',
+};
+const SIGNING = { ROOMKEY_API_KEY: 'backend-1', ROOMKEY_API_SECRET: KEYS['backend-1'], ROOMKEY_IDENTITY: HOST.email };
+
+describe('Schemathesis', () => {
+  let liveblocks;
+  let meeting;
+  let service;
+  const others = [];
+  before(async () => {
+    liveblocks = await startLiveblocks();
+    meeting = await startMeeting({ policy: POLICY, env: { ...FULL, LIVEBLOCKS_API_URL: liveblocks.url } });
+    service = await startRecorded(meeting.lambda);
+  });
+  after(async () => {
+    await Promise.all([service, ...others].map((part) => part?.stop()));
+    await meeting?.stop();
+    await liveblocks?.stop();
+  });
+
+  /** A token that is good for as long as a run takes. */
+  const bearer = async () => ['-H', `Authorization: Bearer ${await meeting.bearer(HOST)}`];
+  /** Another deployment: `env` over the full one's. */
+  const deploy = async (env) => {
+    const other = await startRecorded(await meeting.startRoomkey(env));
+    others.push(other);
+    return other;
+  };
+  /** How often each operation gave each status. */
+  const tally = ({ answers }) => {
+    const counts = {};
+    for (const { method, path, status } of answers) {
+      const name = `${method} ${templateOf(path)} ${status}`;
+      counts[name] = (counts[name] ?? 0) + 1;
+    }
+    return counts;
+  };
+  const assertClean = ({ isClean, report }) => assert.ok(isClean, report);
+
+  test('with a token and a signing key', async (t) => {
+    // Somebody to be muted and removed, under the name that the document has for an example.
+    const bob = await meeting.join(person('bob'), { room_name: 'standup' });
+    assertClean(await schemathesis(service.url, { args: await bearer(), env: SIGNING }));
+    await bob.sees({ event: 'disconnected', reason: 'PARTICIPANT_REMOVED' });
+    const counts = tally(service);
+    t.diagnostic(JSON.stringify(counts));
+    // The run is worth nothing unless it got through.
+    const least = {
+      'POST /token 201': 20, 'POST /token 400': 20, 'POST /token 401': 1,
+      'POST /v1/token 200': 10, 'POST /v1/token 400': 10,
+      'POST /v1/token/refresh 200': 10, 'POST /v1/token/refresh 400': 10,
+      'POST /api/liveblocks-auth 200': 5, 'POST /api/liveblocks-auth 400': 5,
+      'POST /v1/rooms/{room}/participants/{identity}/mute 204': 1, 'POST /v1/rooms/{room}/participants/{identity}/mute 404': 5,
+      'DELETE /v1/rooms/{room}/participants/{identity} 204': 1, 'DELETE /v1/rooms/{room}/participants/{identity} 404': 5,
+      'GET /health 200': 1, 'HEAD /health 200': 1, 'OPTIONS /token 204': 1,
+    };
+    for (const [name, count] of Object.entries(least)) assert.ok((counts[name] ?? 0) >= count, `${name}: ${counts[name]}`);
+    for (const [path] of operations) assert.ok(Object.keys(counts).some((name) => name.endsWith(` ${path} 405`)), `${path} 405`);
+  });
+
+  const MODERATION = ['/v1/rooms/{room}/participants/{identity}/mute', '/v1/rooms/{room}/participants/{identity}'];
+  const GUARDED = ['/token', '/v1/token', '/v1/token/refresh', '/api/liveblocks-auth', ...MODERATION];
+  const include = (paths) => paths.flatMap((path) => ['--include-path', path]);
+  /** Fewer and simpler requests, where it is about the answers. */
+  const FEW = ['--phases', 'examples,fuzzing', '--max-examples', '5'];
+  /** Statuses of what is not a preflight and has a method that the path has. */
+  const statuses = ({ answers }) => {
+    const asked = answers.filter(({ method, path }) => method !== 'OPTIONS' && document.paths[templateOf(path)]?.[method.toLowerCase()]);
+    return [...new Set(asked.map(({ status }) => status))];
+  };
+
+  test('without a token or a signature: nothing but 401, whatever the body', async () => {
+    const stranger = await deploy();
+    assertClean(await schemathesis(stranger.url, { args: [...include(GUARDED), ...FEW] }));
+    assert.deepEqual(statuses(stranger), [401]);
+    assert.ok(stranger.answers.length > 50, `${stranger.answers.length}`);
+  });
+
+  test('with a token that is none: the same', async () => {
+    const stranger = await deploy();
+    const args = ['-H', 'Authorization: Bearer not.a.token', ...include(['/token', '/api/liveblocks-auth']), ...FEW];
+    assertClean(await schemathesis(stranger.url, { args }));
+    assert.deepEqual(statuses(stranger), [401]);
+  });
+
+  test('without the keys for it: 404', async () => {
+    const bare = await deploy({ BACKEND_API_KEYS: '', LIVEBLOCKS_SECRET_KEY: '' });
+    const args = [...await bearer(), ...include(['/v1/token', '/v1/token/refresh', '/api/liveblocks-auth']), ...FEW];
+    assertClean(await schemathesis(bare.url, { args, env: SIGNING }));
+    assert.deepEqual(statuses(bare), [404]);
+  });
+
+  const dead = '127.0.0.1:9';
+  const outages = [
+    ['the identity provider', { OIDC_JWKS: '', OIDC_JWKS_URI: `http://${dead}/jwks` }, ['/token', ...GUARDED.slice(3)], [503]],
+    // A request that is none is refused before they are asked.
+    ['LiveKit and Liveblocks', { LIVEKIT_URL: `ws://${dead}`, LIVEBLOCKS_API_URL: `http://${dead}` }, GUARDED.slice(3), [503, 400, 415]],
+  ];
+  for (const [who, env, paths, expected] of outages) {
+    test(`while ${who} cannot be asked: 503`, async () => {
+      const troubled = await deploy(env);
+      // Which of them take 503 for a fault of the service, or ask for another status.
+      const exclude = ['--exclude-checks', 'not_a_server_error,positive_data_acceptance,negative_data_rejection'];
+      assertClean(await schemathesis(troubled.url, { args: [...await bearer(), ...include(paths), ...exclude, ...FEW] }));
+      assert.deepEqual(statuses(troubled).filter((status) => !expected.includes(status)), []);
+      assert.ok(statuses(troubled).includes(503));
+    });
+  }
+
+  describe('a document that says something else is found out', () => {
+    const contents = (changed, response) => changed.components.responses[response].content;
+    const problem = 'application/problem+json';
+    /** By the requests that show it: what is changed, at which path, as what it is found out (Schemathesis' names), and how. */
+    const runs = [[['--phases', 'examples'], {
+      'a status is missing': ['/token', 'ST103', (changed) => { delete changed.paths['/token'].post.responses['201']; }],
+      'an answer has a field of another type': ['/token', 'ST108', ({ components: { schemas } }) => {
+        schemas.Token.properties.room_name = { type: 'integer' };
+      }],
+      'an answer has a field more': ['/token', 'ST108', ({ components: { schemas } }) => {
+        schemas.Token.required.push('expires_at');
+        schemas.Token.properties.expires_at = { type: 'string' };
+      }],
+      'an answer has a field less': ['/token', 'ST108', ({ components: { schemas } }) => {
+        schemas.Token.required.pop();
+        delete schemas.Token.properties.participant_name;
+      }],
+      'a path is another': ['/tokens', 'ST103', ({ paths }) => { paths['/tokens'] = { post: { ...paths['/token'].post, responses: {} } }; }],
+    }], [['--phases', 'coverage'], {
+      'an answer is of another type': ['/api/liveblocks-auth', 'ST105', (changed) => {
+        const { [problem]: content } = contents(changed, 'InvalidRequest');
+        changed.components.responses.InvalidRequest.content = { 'application/json': content };
+      }],
+      'a code is another': ['/api/liveblocks-auth', 'ST108', (changed) => {
+        contents(changed, 'InvalidRequest')[problem].schema.properties.code = { const: 'malformed' };
+      }],
+      'a header is missing': ['/health', 'ST107', (changed) => {
+        changed.paths['/health'].get.responses['200'].headers['X-Request-Id'] = { required: true, schema: { type: 'string' } };
+      }],
+      'a header has another value': ['/health', 'ST108', ({ components: { headers } }) => { headers.CacheControl.schema.const = 'no-cache'; }],
+      'a field takes more': ['/api/liveblocks-auth', 'ST202', ({ components: { schemas } }) => {
+        schemas.LiveblocksRequest.properties.room.type.push('integer');
+      }],
+      'a field takes less': ['/api/liveblocks-auth', 'ST201', ({ components: { schemas } }) => {
+        schemas.LiveblocksRequest.properties.room.maxLength = 100;
+      }],
+      'a field must be there': ['/api/liveblocks-auth', 'ST201', ({ components: { schemas } }) => {
+        schemas.LiveblocksRequest.required = ['room'];
+      }],
+      'a method is another': ['/health', 'ST204', ({ paths }) => { delete paths['/health'].get; }],
+      'an open door is said to be guarded': ['/health', 'ST401', ({ paths }) => { paths['/health'].get.security = [{ bearer: [] }]; }],
+    }], [['--phases', 'fuzzing', '--max-examples', '5'], {
+      'a field need not be there': ['/v1/token', 'ST202', ({ components: { schemas } }) => { schemas.BackendTokenRequest.required = ['roomId']; }],
+    }]];
+    for (const [args, rows] of runs) {
+      const prefixes = Object.fromEntries(Object.keys(rows).map((what, at) => [what, `change-${at}`]));
+      const unchanged = [...new Set(Object.values(rows).map(([path]) => path))].filter((path) => document.paths[path]);
+      let report;
+      let failures;
+      before(async () => {
+        // Beside the changed paths the same as they are.
+        const several = { unchanged: { changed: readDocument(), paths: unchanged } };
+        for (const [what, [path, , change]] of Object.entries(rows)) {
+          const changed = readDocument();
+          change(changed);
+          several[prefixes[what]] = { changed, paths: [path] };
+        }
+        ({ report } = await schemathesis(service.url, { args: [...await bearer(), ...args], env: SIGNING, changed: merged(several) }));
+        failures = failuresIn(report);
+      });
+      for (const [what, [path, found]] of Object.entries(rows)) {
+        test(what, () => assert.ok(failures[`/${prefixes[what]}${path}`]?.includes(found), report));
+      }
+      test(`unchanged: ${unchanged.join(', ')}`, () => {
+        assert.match(report, /Test cases:/);
+        for (const path of unchanged) assert.equal(failures[`/unchanged${path}`], undefined, report);
+      });
+    }
+  });
+});
