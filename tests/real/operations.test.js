@@ -1,0 +1,281 @@
+// What an operator reads: log lines, metrics and the queries of docs/operations.md, on what the release binary writes
+// under AWS's Runtime Interface Emulator while people get in, are refused, and upstreams fail.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { AUDIENCE } from './support/issuer.js';
+import { DEV_LIVEKIT, event, startFunction } from './support/lambda.js';
+import { checked, codes, fields, queries, questions, section, upstreams } from './support/log_page.js';
+import { members, query } from './support/logs_insights.js';
+import { SECRET, confidential, functions, linesOf, requestOf, sent, start, stop, subjectOf, upstream } from './support/observed.js';
+import { bootstrap, eventually, freePort, run } from './support/processes.js';
+
+const all = () => functions.flatMap(linesOf);
+const lines = () => all().map(checked);
+
+before(start);
+after(stop);
+
+/** Those whose callers, rooms and doors are known, with their lines. */
+const known = () => sent.filter(({ file }) => !file);
+
+describe('log lines', () => {
+  test('each is JSON with members of the page, of the page\'s types, and sound as a metric', () => assert.ok(lines().length > sent.length));
+
+  test('each request has one, which says what the caller was told', () => {
+    for (const request of known()) {
+      const line = requestOf(request);
+      const { status, code, trace, person, room, door, jti } = request;
+      assert.deepEqual(
+        { status: line.status, code: line.code, subject: line.subject, route: line.route, jti: line.jti },
+        { status, code, subject: person && subjectOf(person), route: door, jti },
+      );
+      if (room) assert.equal(line.room, room);
+      // Lambda hands the trace on beside the event, which its emulator does not.
+      assert.ok([undefined, trace].includes(line.trace_id), line.trace_id);
+    }
+  });
+
+  test('the id is the gateway\'s, and the problem document has it', () => {
+    const problems = known().filter(({ status }) => status >= 400);
+    assert.ok(problems.length > 15);
+    for (const { id, instance } of problems) assert.equal(instance, `urn:roomkey:request:${id}`);
+  });
+
+  test('without a gateway the id is Lambda\'s', () => {
+    const { lambda } = sent.at(-1);
+    const own = linesOf(lambda).map((line) => JSON.parse(line)).filter((line) => line.message === 'request' && line.request_id === line.lambda_request_id);
+    const without = sent.filter(({ file, hasGateway }) => file && !hasGateway);
+    assert.ok(without.length > 0);
+    assert.equal(own.length, without.length);
+  });
+
+  test('no token, secret, address, name, body or path', () => {
+    const log = functions.map((lambda) => lambda.log()).join('\n');
+    for (const word of confidential) assert.ok(!log.includes(word), word);
+  });
+
+  test('every kind of member, code and upstream that can be brought about here was', () => {
+    const seen = lines();
+    const unseen = Object.keys(fields).filter((name) => !seen.some((line) => name in line));
+    assert.deepEqual(unseen.filter((name) => name !== 'trace_id').sort(), ['Internal', 'location'], 'a fault of ours would be needed');
+    const without = Object.keys(codes).filter((code) => !seen.some((line) => line.code === code));
+    assert.deepEqual(without.sort(), ['internal', 'origin_not_allowed', 'participant_not_found', 'user_not_found']);
+    const silent = upstreams.filter((name) => !seen.some((line) => line.upstream === name));
+    assert.deepEqual(silent.sort(), ['clerk', 'workos']);
+  });
+
+  test('a token\'s line is as long as the page reckons', () => {
+    const [, told] = section('What it costs to watch').match(/one line of (\d+) bytes/);
+    // In AWS with a trace, which the emulator does not hand on.
+    const trace = (line) => (line.includes('"trace_id"') ? 0 : ',"trace_id":"1-6920b0f5-4c8e1a2b3c4d5e6f70819203"'.length);
+    const lengths = all().filter((line) => line.includes('"jti"')).map((line) => Buffer.byteLength(line) + 1 + trace(line));
+    const mean = lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
+    assert.ok(Math.abs(mean / Number(told) - 1) < 0.1, `lines of tokens have ${mean} bytes`);
+  });
+
+  test('a start with faults says all of them, and ends with 64', () => {
+    const env = { PATH: process.env.PATH, AWS_LAMBDA_FUNCTION_NAME: 'function', OIDC_ISSUER: 'https://idp.example/secret-path', TOKEN_TTL_SECONDS: '5' };
+    assert.throws(() => run(bootstrap, [], { env }), ({ message }) => {
+      assert.match(message, /ended with 64\n/);
+      const [text] = message.split('\n').filter((line) => line.startsWith('{'));
+      const line = checked(text);
+      assert.equal(line.message, 'not started');
+      for (const variable of ['OIDC_AUDIENCE', 'TOKEN_TTL_SECONDS', 'LIVEKIT_URL']) assert.ok(line.error.includes(variable), line.error);
+      assert.ok(!line.error.includes('secret-path'));
+      return true;
+    });
+  });
+
+  test('RUST_LOG=warn leaves warnings, and takes lines of requests and metrics away', async () => {
+    const quiet = await startFunction({ ...DEV_LIVEKIT, OIDC_ISSUER: `http://127.0.0.1:${await freePort()}`, OIDC_AUDIENCE: AUDIENCE, RUST_LOG: 'warn' });
+    const answer = await quiet.invoke(event({ method: 'GET', path: '/health' }));
+    assert.equal(answer.status, 200);
+    await eventually('the warning is there', () => linesOf(quiet).length > 0);
+    await quiet.stop();
+    for (const line of linesOf(quiet).map(checked)) assert.equal(line.message, 'fetch failed');
+  });
+});
+
+describe('metrics', () => {
+  const sum = (name) => lines().reduce((total, line) => total + (line[name] ?? 0), 0);
+
+  test('count what was answered', () => {
+    assert.equal(sum('Issued'), sent.filter(({ jti }) => jti).length);
+    assert.equal(sum('Refused'), sent.filter(({ status }) => status >= 400 && status < 500).length);
+    assert.equal(sum('Unavailable'), sent.filter(({ status }) => status === 503).length);
+    assert.equal(sum('ColdStart'), functions.length);
+  });
+
+  test('count what was asked of the issuer and Secrets Manager', () => {
+    const [first] = functions;
+    const fetched = (name) => linesOf(first).map((line) => JSON.parse(line)).filter((line) => line.message === 'fetched' && line[name] === 1).length;
+    assert.equal(fetched('SecretFetches'), upstream.moto.reads.filter(({ status }) => status === 200).length);
+    const asked = upstream.issuer.seen.filter((url) => ['/jwks', '/.well-known/openid-configuration'].includes(url)).length;
+    const both = functions.slice(0, 2).flatMap(linesOf).map((line) => JSON.parse(line)).filter((line) => line.message === 'fetched' && line.KeyFetches === 1).length;
+    assert.equal(both, asked);
+    assert.ok(sum('FetchFailures') >= 4);
+  });
+
+  test('stale keys and secret are counted once they are, and not before', () => {
+    const stale = sent.filter(({ lambda }) => lambda === functions[0]).map((request) => requestOf(request).StaleServes === 1);
+    assert.equal(stale.indexOf(true), stale.length - 1);
+  });
+});
+
+describe('the queries of the page', () => {
+  /** The lines of the functions whose callers are known, and the rows of a section's first query on them. */
+  const allKnown = () => [...new Set(known().map(({ lambda }) => lambda))].flatMap(linesOf);
+  const ask = (title, { change = (text) => text, on = allKnown() } = {}) => query(change(queries(title)[0]), on);
+  const count = (requests, ...keys) => {
+    const groups = new Map();
+    for (const request of requests) {
+      const id = JSON.stringify(keys.map((key) => request[key]));
+      groups.set(id, [...(groups.get(id) ?? []), request]);
+    }
+    return [...groups.values()];
+  };
+  const distinct = (requests, key) => new Set(requests.map((request) => request[key]).filter(Boolean)).size;
+  const byText = (rows) => rows.map((row) => JSON.stringify(row)).sort();
+  const same = (rows, expected) => assert.deepEqual(byText(rows), byText(expected));
+  const issued = () => known().filter(({ jti }) => jti);
+  /** That they are in the order that the query asks for. */
+  const falling = (rows, column) => rows.slice(1).forEach((row, place) => assert.ok(row[column] <= rows[place][column], column));
+  const tested = new Set();
+  const question = (title, run_) => {
+    tested.add(title);
+    test(title, run_);
+  };
+
+  question('Why did this request fail?', () => {
+    const one = known().find(({ code }) => code === 'room_not_allowed');
+    const other = known().find(({ code }) => code === 'field_not_allowed');
+    const on = allKnown().map((line) => {
+      const { trace } = known().find(({ id }) => id === JSON.parse(line).request_id) ?? {};
+      return JSON.stringify({ ...JSON.parse(line), trace_id: trace });
+    });
+    const about = (id, trace) => ask('Why did this request fail?', {
+      on, change: (text) => text.replace('JKJaXmPLvHcESHA=', id).replace(/1-[0-9a-f]{8}-[0-9a-f]{24}/, trace),
+    }).filter(({ message }) => message === 'request');
+    for (const rows of [about(one.id, 'none'), about('none', one.trace)]) {
+      assert.deepEqual(rows.map(({ code, status, room, reason }) => [code, status, room, reason]), [
+        ['room_not_allowed', 403, one.room, 'no rule of the policy opens the room to this caller'],
+      ]);
+    }
+    assert.deepEqual(about(one.id, other.trace).map(({ code }) => code), ['room_not_allowed', 'field_not_allowed']);
+  });
+
+  question('Who was refused a room today?', () => {
+    const rows = ask('Who was refused a room today?');
+    const refused = known().filter(({ code }) => ['room_not_allowed', 'role_not_allowed', 'agent_not_allowed'].includes(code));
+    same(rows, count(refused, 'person', 'code').map((group) => ({
+      times: group.length, rooms: distinct(group, 'room'), subject: subjectOf(group[0].person), code: group[0].code,
+    })));
+    falling(rows, 'times');
+    assert.deepEqual([rows[0].times, rows[0].rooms, rows[0].subject], [3, 2, subjectOf('nora')]);
+  });
+
+  question('Is someone flooding us?', () => {
+    const rows = ask('Is someone flooding us?');
+    const total = (column) => rows.reduce((sum, row) => sum + row[column], 0);
+    assert.equal(total('requests'), known().length);
+    assert.equal(total('known'), known().filter(({ person }) => person).length);
+    assert.ok(Math.max(...rows.map(({ people }) => people)) >= 3);
+    falling(rows, 'requests');
+  });
+
+  question('Who asks most?', () => {
+    const rows = ask('Who asks most?');
+    same(rows, count(known().filter(({ person }) => person), 'person').map((group) => ({
+      requests: group.length, rooms: distinct(group, 'room'), subject: subjectOf(group[0].person),
+    })));
+    falling(rows, 'requests');
+  });
+
+  question('What is refused, hour by hour?', () => {
+    const rows = ask('What is refused, hour by hour?');
+    const refused = known().filter(({ status }) => status >= 400 && status < 500);
+    for (const group of count(refused, 'code')) {
+      const all_ = rows.filter(({ code }) => code === group[0].code).reduce((sum, row) => sum + row.refusals, 0);
+      assert.equal(all_, group.length, group[0].code);
+    }
+    for (const row of rows) assert.equal(row['bin(1h)'] % 3_600_000, 0);
+  });
+
+  question('Which check do tokens fail?', () => same(ask('Which check do tokens fail?'), [
+    [1, 'invalid_token', 'the signature does not hold'], [2, 'invalid_token', 'not a well-formed JWT'], [1, 'missing_token', 'no bearer token in the request'],
+  ].map(([refusals, code, reason]) => ({ refusals, code, reason }))));
+
+  question('How long do requests take?', () => {
+    const rows = ask('How long do requests take?');
+    assert.deepEqual(rows.map(({ requests, route }) => [requests, route]).sort(), count(known().filter(({ door }) => door), 'door')
+      .map((group) => [group.length, group[0].door]).sort());
+    for (const { p50, p95, p99 } of rows) assert.ok(p50 > 0 && p50 <= p95 && p95 <= p99);
+    assert.ok(rows.find(({ route }) => route === '/token').p99 > 1000, 'UserInfo that never came');
+  });
+
+  question('How many cold starts, and how long?', () => {
+    const rows = ask('How many cold starts, and how long?');
+    assert.equal(rows.reduce((sum, { starts }) => sum + starts, 0), new Set(known().map(({ lambda }) => lambda)).size);
+    for (const { mean, longest } of rows) assert.ok(mean > 0 && mean <= longest);
+    // Lambda's own line, as its documentation shows it.
+    const report = (initDurationMs) => JSON.stringify({
+      time: '2026-01-01T00:00:00.000Z', type: 'platform.report', record: { requestId: '1', status: 'success', metrics: { durationMs: 3.1, initDurationMs } },
+    });
+    const [row] = query(queries('How many cold starts, and how long?')[1], [report(31.5), report(40), report(undefined)]);
+    assert.deepEqual([row.starts, row.p50, row.longest], [2, 31.5, 40]);
+  });
+
+  question('Which upstream is down?', () => {
+    const rows = ask('Which upstream is down?');
+    const named = (message) => rows.filter((row) => row.message === message).map(({ upstream }) => upstream);
+    for (const upstream of ['secret', 'discovery', 'keys']) assert.ok(named('fetch failed').includes(upstream), upstream);
+    assert.deepEqual(named('request').filter((name) => !['keys', 'discovery'].includes(name)).sort(), ['deadline', 'liveblocks', 'livekit', 'userinfo']);
+    for (const { first, last } of rows) assert.ok(first <= last);
+  });
+
+  question('How often are keys and secret read?', () => {
+    const rows = ask('How often are keys and secret read?');
+    const reads = rows.find(({ upstream, message }) => upstream === 'secret' && message === 'fetched');
+    assert.equal(reads.fetches, upstream.moto.reads.filter(({ status }) => status === 200).length);
+    assert.ok(reads.p95 > 0);
+  });
+
+  question('Which rooms are joined?', () => {
+    const rows = ask('Which rooms are joined?');
+    same(rows, count(issued(), 'room').map((group) => ({ tokens: group.length, people: distinct(group, 'person'), room: group[0].room })));
+    assert.equal(rows[0].room, 'standup');
+  });
+
+  question('Which roles does the policy give?', () => {
+    const rows = ask('Which roles does the policy give?');
+    const given = Object.fromEntries(rows.map(({ role, requests, people }) => [role, [requests, people]]));
+    const tokens = (person) => issued().filter((request) => request.person === person).length;
+    assert.deepEqual(given.participant, [tokens('nora'), 1]);
+    assert.deepEqual(given.viewer, [1, 1]);
+    assert.ok(given.moderator[0] >= tokens('alice') && given.moderator[1] === 1);
+  });
+
+  question('One person\'s requests', () => {
+    const rows = ask('One person\'s requests', { change: (text) => text.replace('6913dc8d00f5d3d3', subjectOf('nora')) });
+    assert.deepEqual(rows.map(({ code }) => code).reverse(), known().filter(({ person }) => person === 'nora').map(({ code }) => code));
+  });
+
+  question('Why does it not start?', () => {
+    const line = JSON.stringify({ timestamp: '2026-01-01T00:00:00.000Z', level: 'ERROR', message: 'not started', error: 'OIDC_ISSUER is required' });
+    assert.deepEqual(ask('Why does it not start?', { on: [...allKnown(), line] }).map(({ error }) => error), ['OIDC_ISSUER is required']);
+  });
+
+  test('none is left out, and none reads what is in no line', () => {
+    assert.deepEqual(questions.filter((title) => !tested.has(title)), []);
+    assert.ok(questions.length >= 10);
+    for (const title of questions) {
+      for (const member of members(queries(title)[0])) assert.ok(member === '@timestamp' || member in fields, `${title} ${member}`);
+    }
+  });
+
+  test('the command that makes a subject', () => {
+    const [, command] = section('One person\'s requests').match(/```sh\n(.*?)\n```/s);
+    const { stdout } = run('sh', ['-c', command], { env: { PATH: process.env.PATH, SUB: 'nora', LIVEKIT_API_SECRET: SECRET } });
+    assert.equal(stdout.trim(), subjectOf('nora'));
+  });
+});

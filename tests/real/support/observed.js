@@ -1,0 +1,189 @@
+// A day of the function's, for those who watch it: people get in and are refused, upstreams fail, and all that was asked
+// is remembered beside what was logged of it.
+import { createHash, createHmac } from 'node:crypto';
+import { readFileSync, readdirSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import * as jose from 'jose';
+import { AUDIENCE, PEOPLE, newKey, startIssuer } from './issuer.js';
+import { DEV_LIVEKIT, event, startFunction, tokenEvent } from './lambda.js';
+import { startMoto } from './moto.js';
+import { eventually, freePort, repository } from './processes.js';
+import { signIn } from './sign_in.js';
+
+export const SECRET = 'a secret that only this suite knows....';
+const BACKEND = { key: 'backend-1', secret: 'another secret of thirty-two bytes..' };
+const LIVEBLOCKS = 'sk_of_this_suite_alone';
+const POLICY = `
+allow = [
+  { when = { email = "alice@example.com", email_verified = true }, rooms = ["standup", "town-hall"], role = "moderator" },
+  { rooms = ["standup"], role = "participant" },
+]`;
+const MUTE = '/v1/rooms/{room}/participants/{identity}/mute';
+
+/** The functions that ran, each an execution environment, in the order of their starts. */
+export const functions = [];
+/** What was asked: what an outsider knows of it and of the caller, and what came of it. `file` is an event's name. */
+export const sent = [];
+/** What must never be in a line. */
+export const confidential = new Set([SECRET, BACKEND.secret, LIVEBLOCKS]);
+/** The issuer and Secrets Manager, which remember what they were asked. */
+export const upstream = {};
+let slow;
+
+/** The keyed hash that the page describes. */
+export const subjectOf = (who) => createHmac('sha256', SECRET).update(`roomkey pseudonym\0${who}`).digest('hex').slice(0, 16);
+
+/** The function's lines so far; what the emulator says of its own is not the function's. */
+export const linesOf = (lambda) => lambda.log().split('\n').filter((line) => line && !/^(START|END|REPORT|INIT_REPORT) /.test(line));
+
+/** The line of a request. */
+export const requestOf = ({ lambda, id }) => linesOf(lambda).map((line) => JSON.parse(line))
+  .find((line) => line.message === 'request' && line.request_id === id);
+
+async function environment(env) {
+  const lambda = await startFunction({ ...env, AWS_LAMBDA_FUNCTION_NAME: 'roomkey-TokenFunction-Qx7dR2mVb1Kc' });
+  functions.push(lambda);
+  return lambda;
+}
+
+/**
+ * Hands `question` to `lambda` with a request id of its own, and the trace that a gateway would begin. `known` is what the
+ * asker knows of the caller.
+ */
+async function ask(lambda, question, known = {}) {
+  const id = `${String(sent.length).padStart(5, '0')}PLvHcESHA=`;
+  const trace = `1-6920b0f5-${createHash('sha256').update(id).digest('hex').slice(0, 24)}`;
+  if (question.requestContext?.requestId) question.requestContext.requestId = id;
+  if (question.headers) question.headers['x-amzn-trace-id'] = `Root=${trace}`;
+  const answer = await lambda.invoke(question);
+  const token = answer.json?.participant_token ?? (answer.status === 200 ? answer.json?.token : undefined);
+  if (token) token.split('.').forEach((part) => confidential.add(part));
+  const { jti } = token ? JSON.parse(Buffer.from(token.split('.')[1], 'base64url')) : {};
+  const { code = 'ok', instance } = answer.json ?? {};
+  sent.push({ lambda, id, trace, status: answer.status, code, instance, jti, ...known });
+  return sent.at(-1);
+}
+
+function backendRequest(body) {
+  const timestamp = String(Math.floor(Date.now() / 1000));
+  const text = ['POST', '/v1/token', timestamp, createHash('sha256').update(body).digest('hex')].join('\n');
+  const signature = createHmac('sha256', BACKEND.secret).update(text).digest('hex');
+  confidential.add(signature);
+  return event({
+    path: '/v1/token',
+    headers: { 'content-type': 'application/json', 'x-api-key': BACKEND.key, 'x-rtcstack-timestamp': timestamp, 'x-rtcstack-signature': `sha256=${signature}` },
+    body,
+  });
+}
+
+/** All of it. */
+export async function start() {
+  upstream.issuer = await startIssuer({ keys: [await newKey('RS256')] });
+  upstream.moto = await startMoto();
+  await upstream.moto.ask('CreateSecret', {
+    Name: 'livekit/keys',
+    SecretString: JSON.stringify({
+      LIVEKIT_URL: `ws://127.0.0.1:${await freePort()}`, LIVEKIT_API_KEY: 'APIkeyOfTheSuite', LIVEKIT_API_SECRET: SECRET,
+      BACKEND_API_KEYS: { [BACKEND.key]: BACKEND.secret }, LIVEBLOCKS_SECRET_KEY: LIVEBLOCKS,
+    }),
+  });
+  const bearers = {};
+  for (const [person, claims] of Object.entries(PEOPLE)) {
+    bearers[person] = (await signIn(upstream.issuer, person)).access_token;
+    const values = Object.values(claims).filter((value) => typeof value === 'string');
+    [...bearers[person].split('.'), ...values].forEach((word) => confidential.add(word));
+  }
+  const trusting = { OIDC_ISSUER: upstream.issuer.url, OIDC_AUDIENCE: AUDIENCE };
+  const first = await environment({
+    ...upstream.moto.env, ...trusting, LIVEKIT_SECRET_ID: 'livekit/keys', POLICY,
+    SECRET_TTL_SECONDS: '1', JWKS_TTL_SECONDS: '1', JWKS_COOLDOWN_SECONDS: '1',
+    LIVEBLOCKS_API_URL: `http://127.0.0.1:${await freePort()}`,
+  });
+  await everyDay(first, bearers);
+  // Its callers' profiles are asked for. The first request waits for the keys, so that they are there.
+  const second = await environment({ ...DEV_LIVEKIT, LIVEKIT_API_SECRET: SECRET, ...trusting, PROFILE_SOURCE: 'userinfo' });
+  await ask(second, tokenEvent('opaque'), { door: '/token' });
+  await everythingFails(first, second, trusting, bearers);
+  await everyEvent();
+  await eventually('every line is there', () => sent.filter(({ file }) => !file).every(requestOf)
+    && functions.flatMap(linesOf).filter((line) => JSON.parse(line).message === 'request').length === sent.length);
+}
+
+export async function stop() {
+  slow?.closeAllConnections();
+  slow?.close();
+  await Promise.all([...functions.map((lambda) => lambda.stop()), upstream.moto?.stop(), upstream.issuer?.stop()]);
+}
+
+/** People, backends and strangers, while all is well but LiveKit and Liveblocks. */
+async function everyDay(lambda, bearers) {
+  const join = (person, room, body = {}) => ask(lambda, tokenEvent(bearers[person], { room_name: room, ...body }), { person, room, door: '/token' });
+  await join('alice', 'standup');
+  await join('alice', 'town-hall', { participant_metadata: 'a thing that alice says' });
+  await join('alice', 'standup');
+  await join('nora', 'standup');
+  for (const room of ['town-hall', 'town-hall', 'board']) await join('nora', room);
+  await join('alice', 'standup', { room_config: { agents: [{ agent_name: 'spy' }] } });
+  await join('mallory', 'standup');
+  await join('nomail', 'standup');
+  await join('alice', 'standup', { participant_identity: 'bob@example.com' });
+  for (const bearer of [`${bearers.alice}x`, 'opaque', undefined]) await ask(lambda, tokenEvent(bearer), { door: '/token' });
+  await ask(lambda, event({ method: 'GET', path: '/health', headers: { 'x-forwarded-for': '192.0.2.77' } }), { door: '/health' });
+  await ask(lambda, event({ path: '/wp-login.php', query: 'password=hunter2' }));
+  await ask(lambda, event({ method: 'GET', path: '/token' }), { door: '/token' });
+  await ask(lambda, backendRequest('{"roomId":"support","userId":"carol@example.com","name":"Carol Example","role":"viewer"}'), {
+    person: 'carol@example.com', room: 'support', door: '/v1/token',
+  });
+  for (const person of ['nora', 'alice']) {
+    const question = event({ path: '/v1/rooms/standup/participants/bob@example.com/mute', headers: { authorization: `Bearer ${bearers[person]}` } });
+    await ask(lambda, question, { person, room: 'standup', door: MUTE });
+  }
+  await ask(lambda, event({ path: '/api/liveblocks-auth', headers: { authorization: `Bearer ${bearers.alice}` } }), {
+    person: 'alice', door: '/api/liveblocks-auth',
+  });
+  for (const word of ['a thing that alice says', '192.0.2.77', 'hunter2', 'wp-login', 'carol@', 'Carol', 'bob@', 'spy']) confidential.add(word);
+}
+
+/** The issuer and Secrets Manager go away, and do not come back. */
+async function everythingFails(first, second, trusting, bearers) {
+  await Promise.all([upstream.issuer.stop(), upstream.moto.stop()]);
+  await ask(second, tokenEvent(bearers.nora), { person: 'nora', door: '/token' });
+  await eventually('keys and secret are old, and serve', async () => {
+    const request = await ask(first, tokenEvent(bearers.alice, { room_name: 'standup' }), { person: 'alice', room: 'standup', door: '/token' });
+    await eventually('the line is there', () => requestOf(request));
+    return requestOf(request).StaleServes;
+  }, 30);
+
+  // Nobody is known where there are no keys.
+  const unknown = (lambda) => ask(lambda, tokenEvent(bearers.nora), { door: '/token' });
+  await unknown(await environment({ ...DEV_LIVEKIT, ...trusting }));
+  // An issuer whose UserInfo never comes, and less time than one waits for it.
+  const key = await newKey('RS256');
+  slow = createServer((request, response) => {
+    const url = `http://127.0.0.1:${slow.address().port}`;
+    if (request.url === '/jwks') response.end(JSON.stringify({ keys: [{ kty: key.kty, n: key.n, e: key.e, kid: key.kid }] }));
+    if (request.url.startsWith('/.well-known/')) response.end(JSON.stringify({ issuer: url, jwks_uri: `${url}/jwks`, userinfo_endpoint: `${url}/me` }));
+  }).listen(0, '127.0.0.1');
+  await once(slow, 'listening');
+  const url = `http://127.0.0.1:${slow.address().port}`;
+  const hasty = await environment({
+    ...DEV_LIVEKIT, LIVEKIT_API_SECRET: SECRET, OIDC_ISSUER: url, OIDC_AUDIENCE: AUDIENCE, PROFILE_SOURCE: 'userinfo', AWS_LAMBDA_FUNCTION_TIMEOUT: '3',
+  });
+  const token = await new jose.SignJWT({ sub: 'dora', aud: AUDIENCE, iss: url }).setProtectedHeader({ alg: 'RS256', kid: key.kid })
+    .setExpirationTime('5 minutes').sign(await jose.importJWK(key, 'RS256'));
+  token.split('.').forEach((part) => confidential.add(part));
+  await ask(hasty, tokenEvent(token), { person: 'dora', door: '/token' });
+}
+
+/** Every event of the repository: each gateway's format, and each refusal. */
+async function everyEvent() {
+  const read = (name) => JSON.parse(readFileSync(`${repository}events/${name}`, 'utf8'));
+  const lambda = await environment(read('env.json').TokenFunction);
+  for (const file of readdirSync(`${repository}events`).filter((name) => name.endsWith('.json') && name !== 'env.json')) {
+    const question = read(file);
+    const [, bearer = ''] = JSON.stringify(question).match(/Bearer ([\w.-]+)/) ?? [];
+    bearer.split('.').filter((part) => part.length > 20).forEach((part) => confidential.add(part));
+    await ask(lambda, question, { file, hasGateway: Boolean(question.requestContext?.requestId) });
+  }
+}
