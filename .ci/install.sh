@@ -31,7 +31,7 @@ environment() {
 
 python_packages() {
   environment venv tests/real/requirements.txt
-  environment schemathesis tests/real/requirements-schemathesis.txt
+  environment checks tests/real/requirements-checks.txt
   ln -sfn "$(echo "$PWD"/.ci/work/venv/lib/python3*/site-packages/samcli/local/rapid)/aws-lambda-rie-$(uname -m | sed s/aarch64/arm64/)" \
     .ci/work/aws-lambda-rie
 }

@@ -23,7 +23,7 @@ describe('linters', () => {
   });
 
   test('zizmor', () => {
-    run(`${work}/venv/bin/zizmor`, ['--offline', '--no-progress', '--strict-collection', github]);
+    run(`${work}/checks/bin/zizmor`, ['--offline', '--no-progress', '--strict-collection', github]);
   });
 
   const schemas = {
@@ -35,7 +35,7 @@ describe('linters', () => {
   for (const [schema, files] of Object.entries(schemas)) {
     test(`GitHub's schema: ${schema}`, () => {
       assert.ok(files.length > 0);
-      run(`${work}/venv/bin/check-jsonschema`, ['--builtin-schema', `vendor.${schema}`, ...files.map((file) => `${github}/${file}`)]);
+      run(`${work}/checks/bin/check-jsonschema`, ['--builtin-schema', `vendor.${schema}`, ...files.map((file) => `${github}/${file}`)]);
     });
   }
 });

@@ -113,7 +113,7 @@ export async function schemathesis(url, { args = [], env = {}, changed, seconds 
   try {
     if (changed) writeFileSync(`${folder}/openapi.yaml`, stringify(changed, { aliasDuplicateObjects: false }));
     const program = start(
-      `${work}/schemathesis/bin/schemathesis`,
+      `${work}/checks/bin/schemathesis`,
       ['--config-file', CONFIG, 'run', changed ? `${folder}/openapi.yaml` : DOCUMENT, '--url', url, ...args],
       {
         // It keeps things in its folder.
