@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 mkdir -p .ci/work
 
 missing=()
-for package in binutils busybox-static chromium dbconfig-no-thanks docker.io fonts-dejavu-core glewlwyd iptables libfaketime python3-venv zip; do
+for package in binutils busybox-static chromium dbconfig-no-thanks docker.io fonts-dejavu-core glewlwyd iptables \
+  libc6-arm64-cross libfaketime libgcc-s1-arm64-cross openssl python3-venv qemu-user-static zip; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed$' || missing+=("$package")
 done
 if [ ${#missing[@]} -gt 0 ]; then
@@ -32,6 +33,7 @@ environment() {
 python_packages() {
   environment venv tests/real/requirements.txt
   environment checks tests/real/requirements-checks.txt
+  environment build-tools tests/real/requirements-build.txt
   ln -sfn "$(echo "$PWD"/.ci/work/venv/lib/python3*/site-packages/samcli/local/rapid)/aws-lambda-rie-$(uname -m | sed s/aarch64/arm64/)" \
     .ci/work/aws-lambda-rie
 }

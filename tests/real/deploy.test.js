@@ -20,7 +20,7 @@ const command = (begin) => {
   return line.slice(2).split(/\s+/);
 };
 
-const cargoLambda = `${work}/venv/bin/cargo-lambda`;
+const cargoLambda = `${work}/build-tools/bin/cargo-lambda`;
 const folder = `${work}/deploy`;
 const archive = `${folder}/lambda/bootstrap/bootstrap.zip`;
 let moto;

@@ -24,9 +24,9 @@ export const DEV_LIVEKIT = {
 
 /**
  * Starts the function. `invoke` hands it one event at a time (two at once make the emulator exit) and
- * gives back its answer as API Gateway would read it.
+ * gives back its answer as API Gateway would read it. `executable` is another build than the release binary.
  */
-export async function startFunction(env) {
+export async function startFunction(env, executable = bootstrap) {
   const [invokePort, runtimePort] = [await freePort(), await freePort()];
   const program = start(
     `${work}/aws-lambda-rie`,
@@ -34,7 +34,7 @@ export async function startFunction(env) {
       '--log-level', 'error',
       '--runtime-interface-emulator-address', `127.0.0.1:${invokePort}`,
       '--runtime-api-address', `127.0.0.1:${runtimePort}`,
-      bootstrap,
+      executable,
     ],
     { env: { ...BASE, ...env } },
   );
