@@ -1,6 +1,6 @@
 #!/bin/sh
 # Measures everything that bench/build.sh has built and writes bench/results/report.md; the figures of
-# the curves lie beside it, their plots in docs/performance. Some 15 minutes.
+# the curves lie beside it, their plots in docs/performance. Some ten minutes.
 #
 # PREFIX stands before each command: `PREFIX="chrt --fifo 10" bench/run.sh` as root on a machine that
 # does other things too. Not before warm peers, which take PEERS_PREFIX (`nice -n -20`): on one core
