@@ -1,7 +1,7 @@
 //! The function's own binary, started as Lambda starts it.
 
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::app::Env;
 use super::reply::Reply;
 use super::runtime_api::{Outcome, RuntimeApi};
+use super::server::lock;
 
 /// How long the tests wait for anything; far over what any of it should take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -174,7 +175,7 @@ impl Bootstrap {
     }
 
     fn lines(&self) -> Vec<String> {
-        self.output.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.output).clone()
     }
 }
 
@@ -186,7 +187,7 @@ fn collect(
     tokio::spawn(async move {
         let mut lines = BufReader::new(stream).lines();
         while let Ok(Some(line)) = lines.next_line().await {
-            output.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            lock(&output).push(line);
         }
     })
 }

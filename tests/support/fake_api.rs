@@ -1,13 +1,13 @@
 //! An API that is posted JSON, on a real socket, with a memory: LiveKit's `RoomService`, Liveblocks.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, Response};
 use serde_json::{Value, json};
 
 use super::fault::Fault;
-use super::server::Server;
+use super::server::{Server, lock};
 
 /// One request, as it came.
 #[derive(Clone, Debug)]
@@ -96,10 +96,6 @@ impl FakeApi {
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn serve(state: Arc<Mutex<State>>, request: Request<Body>) -> Response<Body> {

@@ -1,14 +1,14 @@
 //! The user directories of Clerk (`GET /v1/users/{id}`) and WorkOS (`GET /user_management/users/{id}`)
 //! on a real socket, with a memory.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response};
 use serde_json::{Value, json};
 
 use super::fault::Fault;
-use super::server::Server;
+use super::server::{Server, lock};
 use super::tokens::merge;
 
 /// One request, as it came.
@@ -89,10 +89,6 @@ impl FakeDirectory {
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn answer(

@@ -1,7 +1,7 @@
 //! An identity provider on a real socket: discovery, keys, UserInfo, and a memory.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::fault::Fault;
 use super::keys::{Key, key_set};
-use super::server::Server;
+use super::server::{Server, lock};
 use super::tokens::{claims, decode_part, merge};
 
 /// What one can ask an identity provider.
@@ -162,10 +162,6 @@ impl FakeIdp {
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn answer(

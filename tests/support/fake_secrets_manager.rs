@@ -1,6 +1,6 @@
 //! AWS Secrets Manager's `GetSecretValue` over its real protocol (JSON 1.1), with a memory.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Request, Response};
 use serde_json::{Value, json};
 
 use super::app::{API_KEY, API_SECRET};
-use super::server::Server;
+use super::server::{Server, lock};
 
 /// What Secrets Manager can do instead of answering well.
 #[derive(Clone, Copy, Debug)]
@@ -106,10 +106,6 @@ impl FakeSecretsManager {
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn answer(state: Arc<Mutex<State>>, request: Request<Body>) -> Response<Body> {

@@ -1,7 +1,7 @@
 //! Lambda's Runtime API, as much of it as a function sees.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, to_bytes};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, oneshot};
 
 use super::reply::Reply;
-use super::server::Server;
+use super::server::{Server, lock};
 use super::tokens::clock;
 
 /// How one invocation ended.
@@ -114,7 +114,7 @@ impl RuntimeApi {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     async fn next(&self) -> Response<Body> {

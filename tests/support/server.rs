@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -51,7 +51,7 @@ impl Server {
 
     /// Closes every connection and refuses new ones.
     pub(crate) fn down(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         match state.take() {
             Some(State::Up(runtime)) => {
                 runtime.shutdown_background();
@@ -63,7 +63,7 @@ impl Server {
 
     /// Listens again.
     pub(crate) fn up(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         match state.take() {
             Some(State::Down(socket)) => *state = Some(serve(socket, self.router.clone())),
             other => *state = other,
@@ -104,4 +104,9 @@ fn serve(socket: TcpSocket, router: Router) -> State {
     runtime.spawn(async move { axum::serve(listener, router).await });
     drop(entered);
     State::Up(runtime)
+}
+
+/// What `state` holds, also where a test has failed with it in hand.
+pub(crate) fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
