@@ -130,8 +130,7 @@ fn rules(target: &Target, upstream: &Upstream, issuer: &Issuer) -> Result<Curve,
     let series = |name, miss: Miss| {
         let point = |input| {
             let target = with(target, "POLICY", miss.policy(input));
-            let requests = issuer.requests(Alg::Es256, &upstream.issuer(), PEOPLE)?;
-            Ok(Point::new(input, target, requests))
+            Point::of_people(input, target, upstream, issuer)
         };
         let points = RULES.into_iter().map(point).collect::<Result<_, Failure>>()?;
         Ok::<_, Failure>(Series { name, points })
@@ -152,8 +151,7 @@ fn colours(target: &Target, upstream: &Upstream, issuer: &Issuer) -> Result<Curv
     let point = |input: usize| {
         let palette: Vec<_> = (0..input).map(|colour| format!("#{colour:06X}")).collect();
         let target = with(target, "PRESENCE_PALETTE", palette.join(","));
-        let requests = issuer.requests(Alg::Es256, &upstream.issuer(), PEOPLE)?;
-        Ok(Point::new(input, target, requests))
+        Point::of_people(input, target, upstream, issuer)
     };
     let points = COLOURS.into_iter().map(point).collect::<Result<_, Failure>>()?;
     Ok(Curve {
@@ -168,8 +166,7 @@ fn colours(target: &Target, upstream: &Upstream, issuer: &Issuer) -> Result<Curv
 fn concurrency(target: &Target, upstream: &Upstream, issuer: &Issuer) -> Result<Curve, Failure> {
     let point = |input: usize| {
         let target = with(target, "AWS_LAMBDA_MAX_CONCURRENCY", input.to_string());
-        let requests = issuer.requests(Alg::Es256, &upstream.issuer(), PEOPLE)?;
-        Ok(Point { at_once: input, ..Point::new(input, target, requests) })
+        Ok(Point { at_once: input, ..Point::of_people(input, target, upstream, issuer)? })
     };
     let points = REQUESTS.into_iter().map(point).collect::<Result<_, Failure>>()?;
     Ok(Curve {
@@ -191,6 +188,17 @@ fn with(target: &Target, key: &str, value: String) -> Target {
 impl Point {
     fn new(input: usize, target: Target, requests: Vec<Request>) -> Self {
         Self { input, target, requests, at_once: 1, refused: false, cpu: Vec::new() }
+    }
+
+    /// Requests of the usual people.
+    fn of_people(
+        input: usize,
+        target: Target,
+        upstream: &Upstream,
+        issuer: &Issuer,
+    ) -> Result<Self, Failure> {
+        let requests = issuer.requests(Alg::Es256, &upstream.issuer(), PEOPLE)?;
+        Ok(Self::new(input, target, requests))
     }
 
     fn cost(&self) -> Estimate {
