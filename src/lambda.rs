@@ -20,7 +20,6 @@ use serde_json::value::RawValue;
 use crate::app::App;
 use crate::request_scope::RequestIds;
 use crate::route::AsCalled;
-use payload_2::Payload2;
 
 /// How long before the invocation's deadline we answer, so that nothing is cut off.
 const MARGIN: Duration = Duration::from_millis(300);
@@ -207,11 +206,8 @@ struct Payload<'a> {
 impl<'de> Deserialize<'de> for Incoming {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let event = <&RawValue>::deserialize(deserializer)?.get();
-        if let Some((request, id)) = payload_2::read(event) {
-            return Ok(match request {
-                Payload2::Request(request) => Self::Http(request, id),
-                Payload2::Unreadable(headers) => Self::Unreadable(headers, id),
-            });
+        if let Some(incoming) = payload_2::read(event) {
+            return Ok(incoming);
         }
         Ok(match serde_json::from_str(event) {
             // What of payload 2.0 we cannot read, nobody can.

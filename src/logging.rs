@@ -9,7 +9,6 @@ mod metrics;
 use std::io::Write;
 use std::time::{Duration, SystemTime};
 
-use tracing::field::Field;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{FilterFn, LevelFilter};
@@ -132,9 +131,4 @@ impl<S: Subscriber> Layer<S> for Lines {
         // Where nobody reads, there is nobody to tell.
         let _ = std::io::stdout().lock().write_all(&line.finish());
     }
-}
-
-/// Whether `field` is called `name`.
-fn is(field: &Field, name: &str) -> bool {
-    field.name() == name
 }

@@ -176,17 +176,13 @@ impl Policy {
                 && room.is_none_or(|room| patterns.any(|pattern| pattern.matches(room, claims)))
         });
         let rule = rule.ok_or(Refusal::Room)?;
-        let names = rule.liveblocks.iter().filter_map(|pattern| {
+        let names = rule.liveblocks.iter().map(|pattern| {
             let name = pattern.prefix(claims)?;
             (name.len() <= liveblocks::PATTERN_BYTES)
                 .then(|| if pattern.is_open() { name + "*" } else { name })
         });
-        let names: Vec<String> = names.collect();
-        if names.len() == rule.liveblocks.len() {
-            Ok(Some((&rule.role, names)))
-        } else {
-            Err(Refusal::Room)
-        }
+        let names = names.collect::<Option<Vec<String>>>().ok_or(Refusal::Room)?;
+        Ok(Some((&rule.role, names)))
     }
 
     /// The role of that name, built in or of the file.

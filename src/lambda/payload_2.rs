@@ -10,7 +10,7 @@ use http::header::COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
-use super::{encoded, without_stage};
+use super::{Incoming, encoded, without_stage};
 use crate::route::AsCalled;
 
 /// An event, as far as we read it
@@ -55,15 +55,9 @@ struct Http<'a> {
     method: Cow<'a, str>,
 }
 
-/// The request of an event of payload 2.0. Where its body is not the base64 that it is said to be, only
-/// its headers.
-pub(super) enum Payload2 {
-    Request(Box<Request<Vec<u8>>>),
-    Unreadable(HeaderMap),
-}
-
-/// The event's request, and the id that the gateway gave it; `None` where it is of another form.
-pub(super) fn read(event: &str) -> Option<(Payload2, Option<String>)> {
+/// The event's request; where its body is not the base64 that it is said to be, only its headers.
+/// `None` where it is of another form.
+pub(super) fn read(event: &str) -> Option<Incoming> {
     let event: Event<'_> =
         serde_json::from_str(event).ok().filter(|event: &Event<'_>| event.version == "2.0")?;
     let Headers(mut headers) = event.headers;
@@ -74,9 +68,7 @@ pub(super) fn read(event: &str) -> Option<(Payload2, Option<String>)> {
     let body = match event.body {
         Some(body) if event.is_base64_encoded => match STANDARD.decode(body.as_bytes()) {
             Ok(body) => body,
-            Err(_) => {
-                return Some((Payload2::Unreadable(headers), event.request_context.request_id));
-            }
+            Err(_) => return Some(Incoming::Unreadable(headers, event.request_context.request_id)),
         },
         Some(body) => body.into_owned().into_bytes(),
         None => Vec::new(),
@@ -100,7 +92,7 @@ pub(super) fn read(event: &str) -> Option<(Payload2, Option<String>)> {
     if inner.is_some() {
         request.extensions_mut().insert(AsCalled(path.into_owned()));
     }
-    Some((Payload2::Request(Box::new(request)), event.request_context.request_id))
+    Some(Incoming::Http(Box::new(request), event.request_context.request_id))
 }
 
 /// Headers as the event lists them, each name once.

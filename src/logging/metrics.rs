@@ -7,8 +7,6 @@ use std::fmt::Write;
 
 use tracing::field::Field;
 
-use super::is;
-
 /// What a line says, as far as metrics follow from it.
 #[derive(Default)]
 pub(super) struct Facts {
@@ -59,7 +57,7 @@ impl Facts {
     }
 
     pub(super) fn note_number(&mut self, field: &Field, number: u64) {
-        if is(field, "status") {
+        if field.name() == "status" {
             self.status = number;
         }
     }
@@ -73,7 +71,7 @@ impl Facts {
     }
 
     pub(super) fn note_duration(&mut self, field: &Field, milliseconds: f64) {
-        if is(field, "duration_ms") {
+        if field.name() == "duration_ms" {
             self.duration_ms = milliseconds;
         }
     }
