@@ -53,8 +53,8 @@ async fn run() -> Result<(), String> {
 
     roomkey::logging::init(config.log_level, now, None);
     let app = Arc::new(roomkey::App::new(config));
-    app.hydrate(now()).await;
     print_welcome(&provider)?;
+    app.hydrate(now()).await;
 
     tokio::select! {
         ended = axum::serve(endpoint, endpoint::router(app)) => ended.map_err(|error| error.to_string()),
