@@ -27,7 +27,7 @@ use crate::upstream::last_good::Limits;
 pub use issuers::IssuerConfig;
 pub use reader::ConfigError;
 use reader::Reader;
-pub use variables::{BY_PROVIDER, RECOGNISED, REQUIRED, VARIABLES, Variable};
+pub use variables::{BY_PROVIDER, RECOGNIZED, REQUIRED, VARIABLES, Variable};
 
 /// How long a key set or a secret serves while nobody can be asked for a newer one: a withdrawn key
 /// must die.

@@ -111,7 +111,7 @@ describe('cargo lambda deploy', () => {
     const { Configuration } = await about('/2015-03-31/functions/roomkey');
     const printed = Object.fromEntries(variables.trim().split('\n').map((line) => line.match(/^(\w+)="(.*)"$/).slice(1)));
     assert.deepEqual(Configuration.Environment.Variables, printed);
-    const known = new Set([...readFileSync(`${repository}README.md`, 'utf8').matchAll(/^\| `([A-Z][A-Z0-9_]+)` \|/gm)].map(([, name]) => name));
+    const known = new Set([...readFileSync(`${repository}docs/configuration.md`, 'utf8').matchAll(/^\| `([A-Z][A-Z0-9_]+)` \|/gm)].map(([, name]) => name));
     for (const name of Object.keys(printed)) assert.ok(known.has(name), name);
   });
 

@@ -156,8 +156,8 @@ describe('each parameter by itself', () => {
 describe('variables', () => {
   const declared = Object.keys(source.Resources.TokenFunction.Properties.Environment.Variables);
 
-  test('those of the README, and no others', () => {
-    const documented = [...read('README.md').matchAll(/^\| `([A-Z][A-Z0-9_]+)` \|/gm)].map(([, name]) => name);
+  test('those of docs/configuration.md, and no others', () => {
+    const documented = [...read('docs/configuration.md').matchAll(/^\| `([A-Z][A-Z0-9_]+)` \|/gm)].map(([, name]) => name);
     assert.ok(documented.length > 30);
     assert.deepEqual(declared.toSorted(), documented.sort());
   });
