@@ -145,14 +145,14 @@ fn recipes_do_what_the_prose_says() {
     let former = json!({ "sub": "ada", "app_metadata": { "member": false } });
     #[rustfmt::skip]
     let rows = [
-        ("Tenants by organisation",       &acme,    Some("acme:standup"),   "participant"),
-        ("Tenants by organisation",       &acme,    Some("globex:standup"), NO_ROOM),
-        ("Tenants by organisation",       &acme,    Some("acme2:standup"),  NO_ROOM),
-        ("Tenants by organisation",       &acme,    Some("acme"),           NO_ROOM),
-        ("Tenants by organisation",       &acme,    None,                   "participant"),
-        ("Tenants by organisation",       &nobody,  Some("acme:standup"),   NO_ROOM),
-        ("Tenants by organisation",       &nobody,  None,                   NO_ROOM),
-        ("Tenants by organisation",       &star,    Some("*:standup"),      NO_ROOM),
+        ("Tenants by organization",       &acme,    Some("acme:standup"),   "participant"),
+        ("Tenants by organization",       &acme,    Some("globex:standup"), NO_ROOM),
+        ("Tenants by organization",       &acme,    Some("acme2:standup"),  NO_ROOM),
+        ("Tenants by organization",       &acme,    Some("acme"),           NO_ROOM),
+        ("Tenants by organization",       &acme,    None,                   "participant"),
+        ("Tenants by organization",       &nobody,  Some("acme:standup"),   NO_ROOM),
+        ("Tenants by organization",       &nobody,  None,                   NO_ROOM),
+        ("Tenants by organization",       &star,    Some("*:standup"),      NO_ROOM),
         ("Admin as host",                 &admin,   Some("acme:standup"),   "host"),
         ("Admin as host",                 &acme,    Some("acme:standup"),   "participant"),
         ("Admin as host",                 &admin,   Some("globex:standup"), NO_ROOM),
@@ -176,12 +176,12 @@ fn recipes_do_what_the_prose_says() {
         ("Guests",                        &person,  Some("team-red"),       "participant"),
         ("Guests",                        &person,  Some("lobby"),          "participant"),
         ("Guests",                        &nobody,  Some("lobby"),          NO_ROOM),
-        ("Keep somebody out",             &member,  Some("any"),            "participant"),
-        ("Keep somebody out",             &former,  Some("any"),            NO_ROOM),
-        ("Keep somebody out",             &nobody,  Some("any"),            NO_ROOM),
+        ("Exclude a person",              &member,  Some("any"),            "participant"),
+        ("Exclude a person",              &former,  Some("any"),            NO_ROOM),
+        ("Exclude a person",              &nobody,  Some("any"),            NO_ROOM),
         ("File or variable",              &admin,   Some("acme:standup"),   "host"),
         ("File or variable",              &acme,    Some("acme:standup"),   "participant"),
-        ("The policy",                    &nobody,  Some("any"),            "participant"),
+        ("Authorization policy",          &nobody,  Some("any"),            "participant"),
     ];
     for (heading, claims, room, expected) in rows {
         let policy = parse(&policies(heading)[0]);
@@ -232,7 +232,7 @@ fn recipes_give_what_the_prose_says() {
     assert_eq!((guest.ttl_seconds, &guest.grants["canPublish"]), (Some(120), &json!(false)));
 
     let acme = allowed(
-        &parse(&policies("Tenants by organisation")[0]),
+        &parse(&policies("Tenants by organization")[0]),
         &json!({ "org_id": "acme" }),
         None,
     );
@@ -272,7 +272,7 @@ fn fields(policy: &str) -> BTreeSet<String> {
 #[test]
 fn lists_every_field() {
     let in_rule = |field: &str| format!("[[allow]]\nrooms = [\"*\"]\nrole = \"host\"\n{field}");
-    let of_rooms = tables("Rooms as they are opened");
+    let of_rooms = tables("Room settings");
     let rows = [
         (first_column(&tables("Rules")[0]), in_rule("x = 1")),
         (first_column(&of_rooms[0]), in_rule("room_config = { x = 1 }")),
