@@ -217,7 +217,7 @@ describe('the forms', () => {
     for (const form of ['bug.yml', 'token_refused.yml']) {
       const text = read(`.github/ISSUE_TEMPLATE/${form}`);
       assert.match(text, /\*\*Never paste/);
-      assert.match(text, /There is no token, key, secret or address of a person in it\.\n\s+required: true/);
+      assert.match(text, /The report contains no token, key, secret or address of a person\.\n\s+required: true/);
     }
   });
 
