@@ -25,7 +25,7 @@ modes:
   --requests N          measured invocations per round and target [2000; 1000 curves; 1000000 flood]
   --warmup N            invocations before those [500]
   --pin same|none       not cold: harness and target on one core, or free [same]
-  --curve NAME          only this one of keys, claims, rules, colours, concurrency; may be given several times
+  --curve NAME          only this one of keys, claims, rules, colors, concurrency; may be given several times
   --csv DIR             where curves and floods leave their figures [.]
   --plots DIR           where they leave their plots [.]
   --env NAME:KEY=VALUE  a variable for one target; may be given several times";

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::Failure;
 use crate::args::Args;
-use crate::growth::{Growth, Judgement, judge};
+use crate::growth::{Growth, Judgment, judge};
 use crate::inputs::{Filling, KeySet, Miss};
 use crate::plot::{Line, Plot, grouped};
 use crate::stats::{Estimate, estimate};
@@ -18,7 +18,7 @@ const CLAIMS: [usize; 9] = [1, 100, 500, 1000, 2000, 3500, 5000, 7000, 10_000];
 /// With more, a token is longer than the gateway's 10,240 bytes for all headers, and is refused.
 const CLAIMS_TAKEN: usize = 7000;
 const RULES: [usize; 8] = [1, 2, 5, 10, 50, 100, 150, 200];
-const COLOURS: [usize; 6] = [1, 2, 5, 15, 30, 64];
+const COLORS: [usize; 6] = [1, 2, 5, 15, 30, 64];
 const REQUESTS: [usize; 8] = [1, 2, 5, 10, 25, 50, 75, 100];
 
 struct Curve {
@@ -69,7 +69,7 @@ pub fn run(
         measured += 1;
     }
     if measured == 0 || measured < args.curves.len() {
-        return Err("curves are keys, claims, rules, colours and concurrency".into());
+        return Err("curves are keys, claims, rules, colors and concurrency".into());
     }
     if grown.is_empty() {
         return Ok(());
@@ -83,7 +83,7 @@ const CURVES: [(&str, Make); 5] = [
     ("keys", keys),
     ("claims", claims),
     ("rules", rules),
-    ("colours", colours),
+    ("colors", colors),
     ("concurrency", concurrency),
 ];
 
@@ -147,17 +147,17 @@ fn rules(target: &Target, upstream: &Upstream, issuer: &Issuer) -> Result<Curve,
     })
 }
 
-fn colours(target: &Target, upstream: &Upstream, issuer: &Issuer) -> Result<Curve, Failure> {
+fn colors(target: &Target, upstream: &Upstream, issuer: &Issuer) -> Result<Curve, Failure> {
     let point = |input: usize| {
-        let palette: Vec<_> = (0..input).map(|colour| format!("#{colour:06X}")).collect();
+        let palette: Vec<_> = (0..input).map(|color| format!("#{color:06X}")).collect();
         let target = with(target, "PRESENCE_PALETTE", palette.join(","));
         Point::of_people(input, target, upstream, issuer)
     };
-    let points = COLOURS.into_iter().map(point).collect::<Result<_, Failure>>()?;
+    let points = COLORS.into_iter().map(point).collect::<Result<_, Failure>>()?;
     Ok(Curve {
-        name: "colours",
-        title: "CPU per request by colours in the palette",
-        x: "colours in the palette, of which each person has one",
+        name: "colors",
+        title: "CPU per request by colors in the palette",
+        x: "colors in the palette, of which each person has one",
         bound: Growth::None,
         series: vec![Series { name: "ES256", points }],
     })
@@ -212,7 +212,7 @@ impl Series {
     }
 
     /// Of requests that are under way at once, what all of them cost together is judged.
-    fn judge(&self) -> Judgement {
+    fn judge(&self) -> Judgment {
         let inputs: Vec<f64> = self.taken().map(|point| number(point.input)).collect();
         let all = |point: &Point| {
             point.cpu.iter().map(|cpu| cpu * number(point.at_once)).collect::<Vec<_>>()
@@ -279,7 +279,7 @@ fn report(curve: &Curve, args: &Args) -> Result<bool, Failure> {
     println!();
     let mut kept = true;
     for series in &curve.series {
-        let Judgement { growth, times } = series.judge();
+        let Judgment { growth, times } = series.judge();
         let good = growth <= curve.bound;
         kept &= good;
         println!(

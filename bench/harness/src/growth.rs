@@ -26,7 +26,7 @@ impl std::fmt::Display for Growth {
     }
 }
 
-pub struct Judgement {
+pub struct Judgment {
     pub growth: Growth,
     /// The last point over the first.
     pub times: Estimate,
@@ -34,7 +34,7 @@ pub struct Judgement {
 
 /// Judges costs at rising inputs; each point has one cost per round, the same index is the same
 /// round. The middle is the point nearest to half way between the first input and the last.
-pub fn judge(inputs: &[f64], costs: &[Vec<f64>]) -> Judgement {
+pub fn judge(inputs: &[f64], costs: &[Vec<f64>]) -> Judgment {
     let last = inputs.len() - 1;
     let half = f64::midpoint(inputs[0], inputs[last]);
     let distance = |at: &usize| (inputs[*at] - half).abs();
@@ -57,7 +57,7 @@ pub fn judge(inputs: &[f64], costs: &[Vec<f64>]) -> Judgement {
     } else {
         Growth::Worse
     };
-    Judgement { growth, times }
+    Judgment { growth, times }
 }
 
 #[cfg(test)]

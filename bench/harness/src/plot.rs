@@ -22,7 +22,7 @@ const RIGHT: f64 = 696.0;
 const TOP: f64 = 64.0;
 const BOTTOM: f64 = 336.0;
 
-/// Every colour stands out from both backgrounds; shapes tell lines apart without colour.
+/// Every color stands out from both backgrounds; shapes tell lines apart without color.
 const STYLE: &str = "\
 .paper{fill:#ffffff}.ink{fill:#1f2328}.grid{stroke:#d1d9e0}.axis{stroke:#59636e}\
 .line{fill:none;stroke-width:2}.bar{stroke-width:1.5}\

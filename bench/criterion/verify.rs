@@ -1,4 +1,4 @@
-//! What verifying a caller's token costs beside the bare signature check.
+//! Benchmark of the verification of an access token beside the bare signature check.
 //!
 //! `cargo bench --bench verify` prints a row per algorithm: the best of many short batches, in
 //! microseconds, so that a busy machine disturbs it least.
@@ -27,10 +27,10 @@ const PER_BATCH: u32 = 20;
 /// 2026-01-01T00:00:00Z.
 const NOW: u64 = 1_767_225_600;
 
-const RSA: &[u8] = include_bytes!("../tests/keys/rsa.der");
-const P256: &[u8] = include_bytes!("../tests/keys/p256.der");
-const P384: &[u8] = include_bytes!("../tests/keys/p384.der");
-const ED: &[u8] = include_bytes!("../tests/keys/ed25519.der");
+const RSA: &[u8] = include_bytes!("../../tests/keys/rsa.der");
+const P256: &[u8] = include_bytes!("../../tests/keys/p256.der");
+const P384: &[u8] = include_bytes!("../../tests/keys/p384.der");
+const ED: &[u8] = include_bytes!("../../tests/keys/ed25519.der");
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -111,7 +111,7 @@ fn measure(
     Ok((whole, bare))
 }
 
-/// A token with the claims of a usual access token.
+/// A token with the claims of a typical access token.
 fn token(algorithm: Algorithm, key: &EncodingKey) -> Result<String, Failure> {
     let header = json!({ "alg": algorithm, "typ": "at+jwt", "kid": "key" });
     let claims = json!({
@@ -126,7 +126,7 @@ fn token(algorithm: Algorithm, key: &EncodingKey) -> Result<String, Failure> {
     Ok(format!("{message}.{signature}"))
 }
 
-/// Microseconds of one call in the best batch.
+/// Microseconds per call in the fastest batch.
 fn best(mut call: impl FnMut()) -> f64 {
     let batch = |_| {
         let started = Instant::now();

@@ -1,4 +1,4 @@
-//! What the policy costs: a decision, and reading a file.
+//! Benchmark of the policy: a decision, and parsing a file.
 //!
 //! `cargo bench --bench policy`
 
@@ -10,12 +10,12 @@ use roomkey::livekit::room_config::RequestedRoomConfig;
 use roomkey::policy::{Decision, Policy, PolicyError};
 use serde_json::{Map, Value, json};
 
-/// Rules of which the last decides: the others are for `role`, and for rooms made of claims, of which
+/// Rules of which the last decides: the others require `role`, and rooms built from claims, of which
 /// none is `acme:standup`.
 fn rules(count: usize, role: &str) -> String {
     let mut text = String::new();
     for rule in 1..count {
-        // Writing to a text cannot fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(
             text,
             r#"
@@ -36,7 +36,7 @@ fn rules(count: usize, role: &str) -> String {
     "#
 }
 
-/// What an access token of Keycloak's says.
+/// The claims of a Keycloak access token.
 fn claims() -> Map<String, Value> {
     let claims = json!({
         "iss": "https://sso.example.com/realms/staff",
@@ -65,7 +65,7 @@ fn claims() -> Map<String, Value> {
 fn decide(criterion: &mut Criterion) {
     let (claims, asked) = (claims(), RequestedRoomConfig::default());
     let mut group = criterion.benchmark_group("decide by the last rule of");
-    // Where no room is asked for, the first rule that is for the caller decides.
+    // If the request names no room, the first rule that applies to the caller decides.
     let rows = [
         ("others are for other callers, a fresh room", "nobody", None),
         ("others are for other callers", "nobody", Some("acme:standup")),
