@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs what the suites need and the machine does not have, in pinned versions: Debian packages, a Python
-# environment and LiveKit's server in .ci/work, node modules in tests/real. Quick where all of it is there already.
+# Installs what the suites need and the machine does not have, in pinned versions: Debian packages, Python
+# environments, programs and LiveKit's server in .ci/work, node modules in tests/real. Quick if all of it is installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-mkdir -p .ci/work
+mkdir -p .ci/work/bin
 
 missing=()
 for package in binutils busybox-static chromium dbconfig-no-thanks docker.io fonts-dejavu-core glewlwyd iptables \
@@ -34,6 +34,8 @@ python_packages() {
   environment venv tests/real/requirements.txt
   environment checks tests/real/requirements-checks.txt
   environment build-tools tests/real/requirements-build.txt
+  environment tools .github/tool-requirements.txt
+  ln -sfn ../tools/bin/just ../tools/bin/typos .ci/work/bin/
   ln -sfn "$(echo "$PWD"/.ci/work/venv/lib/python3*/site-packages/samcli/local/rapid)/aws-lambda-rie-$(uname -m | sed s/aarch64/arm64/)" \
     .ci/work/aws-lambda-rie
 }
@@ -65,13 +67,18 @@ actionlint() {
   GOBIN=$PWD/.ci/work go install "github.com/rhysd/actionlint/cmd/actionlint@v$version"
 }
 
-cargo_deny() {
-  local version=0.20.2
-  [ "$(.ci/work/cargo-deny/bin/cargo-deny --version 2> /dev/null)" = "cargo-deny $version" ] && return
-  echo "building cargo-deny $version"
-  CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-    cargo install --quiet --locked --version "$version" --root .ci/work/cargo-deny --target-dir .ci/work/cargo-deny-build cargo-deny
-  rm -rf .ci/work/cargo-deny-build
+# cargo_tool NAME VERSION [OPTION...] builds a program of crates.io. It is built once and runs briefly, so the build is
+# quick rather than thorough.
+cargo_tool() {
+  local name=$1 version=$2 folder=.ci/work/$1
+  shift 2
+  if ! "$folder/bin/$name" --version 2> /dev/null | grep -qE "^$name v?$version\$"; then
+    echo "building $name $version"
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+      cargo install --quiet --locked --version "$version" "$@" --root "$folder" --target-dir "$folder-build" "$name"
+    rm -rf "$folder-build"
+  fi
+  ln -sfn "../$name/bin/$name" ".ci/work/bin/$name"
 }
 
 rust_client() {
@@ -86,5 +93,6 @@ node_packages & node=$!
 wait $python
 wait $node
 wait $go
-cargo_deny
+cargo_tool cargo-deny 0.20.2
+cargo_tool mdbook 0.5.4 --no-default-features --features search
 rust_client

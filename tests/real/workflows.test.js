@@ -89,27 +89,49 @@ describe('they say what the repository says', () => {
   const [, version] = read('Cargo.toml').match(/^rust-version = "(.+)"$/m);
 
   test('Rust\'s version', () => {
-    for (const name of ['ci.yml', 'release.yml', 'audit.yml']) assert.equal(workflows.get(name).env.RUST_VERSION, version, name);
+    const [, channel] = read('rust-toolchain.toml').match(/^channel = "(.+)"$/m);
+    assert.ok(`${channel}.`.startsWith(`${version}.`), `${channel} is not ${version}`);
     assert.equal(workflows.get('real.yml').jobs.real.container.image, `rust:${version}-bookworm`);
+    for (const name of names) {
+      assert.doesNotMatch(read(`.github/workflows/${name}`), /RUST_VERSION/, name);
+      const toolchains = commands(name).filter((line) => /^rustup (default|toolchain)\b/.test(line));
+      assert.ok(toolchains.length > 0, name);
+      for (const line of toolchains) assert.equal(line, 'rustup toolchain install --no-self-update', name);
+    }
   });
 
-  test('ci runs the commands of CONTRIBUTING.md', () => {
-    const [, block] = read('CONTRIBUTING.md').match(/## Commands\n\n```console\n(.*?)```/s);
-    const told = block.split('\n').flatMap((line) => line.replace(/^\$ /, '').replace(/#.*/, '').split('&&')).map((command) => command.trim());
-    const general = told.filter((command) => /^(RUSTDOCFLAGS=-Dwarnings )?cargo (fmt|clippy|doc|test)\b/.test(command) && !/ --test /.test(command));
-    assert.equal(general.length, 4);
-    const ran = steps.filter(({ name, step }) => name === 'ci.yml' && step.run?.startsWith('cargo'))
-      .map(({ step }) => Object.entries(step.env ?? {}).map(([key, value]) => `${key}=${value} `).join('') + step.run)
-      .map((command) => command.replace(' --locked', '').replace(' --check', ''));
-    assert.deepEqual(ran.sort(), general.sort());
+  const justfile = read('justfile');
+  const ran = (name) => commands(name).filter((line) => /^just /.test(line)).map((line) => line.replace('just ', ''));
+
+  test('ci runs the recipes of `just check`, and the book', () => {
+    const [, check] = justfile.match(/^check: (.*)$/m);
+    assert.deepEqual(ran('ci.yml').sort(), [...check.split(' '), 'book'].sort());
+    assert.deepEqual(commands('ci.yml').filter((line) => /^cargo (?!install)/.test(line)), [], 'recipes alone');
   });
 
-  test('ci and the release take the dependencies that Cargo.lock names', () => {
-    for (const name of ['ci.yml', 'release.yml', 'audit.yml']) {
-      for (const command of commands(name).filter((line) => /^cargo (clippy|doc|test|install|deny|lambda)/.test(line))) {
-        assert.match(command, / --locked\b/, command);
+  test('.ci/run and CONTRIBUTING.md name recipes that there are', () => {
+    const recipes = [...justfile.matchAll(/^([a-z][a-z-]*)[^:\n]*:(?!=)/gm)].map(([, name]) => name);
+    for (const path of ['.ci/run', 'CONTRIBUTING.md', 'fuzz/README.md']) {
+      const named = [...read(path).matchAll(/(?:^\$ |^step .*" |=true )just ([a-z][a-z-]*)/gm)].map(([, name]) => name);
+      assert.ok(named.length > 0, path);
+      for (const name of named) assert.ok(recipes.includes(name), `${path}: just ${name}`);
+    }
+    const [, check] = justfile.match(/^check: (.*)$/m);
+    for (const name of check.split(' ')) assert.match(read('.ci/run'), new RegExp(`^step .* just ${name}$`, 'm'));
+  });
+
+  test('ci, the release and the recipes take the dependencies that Cargo.lock names', () => {
+    const recipes = justfile.split('\n').map((line) => line.trim().replace(/^RUSTDOCFLAGS=-Dwarnings /, ''));
+    for (const [name, lines] of [...names.map((name) => [name, commands(name)]), ['justfile', recipes]]) {
+      for (const command of lines.filter((line) => /^cargo (bench|build|clippy|doc|test|install|deny|lambda)/.test(line))) {
+        assert.match(command, / --locked\b/, `${name}: ${command}`);
       }
     }
+  });
+
+  test('mdBook is the same in ci and in .ci/install.sh', () => {
+    assert.match(read('.ci/install.sh'), new RegExp(`^cargo_tool mdbook ${workflows.get('ci.yml').jobs.book.env.MDBOOK_VERSION} `, 'm'));
+    assert.match(read('.ci/install.sh'), new RegExp(`^cargo_tool cargo-deny ${workflows.get('audit.yml').env.CARGO_DENY_VERSION}$`, 'm'));
   });
 
   test('real runs .ci/run, which is there and can be run', () => {
