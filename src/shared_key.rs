@@ -16,7 +16,8 @@ impl SharedKey {
     /// The secret's bytes as they are; `None` where there are fewer than [`SECRET_BYTES`].
     #[must_use]
     pub fn new(secret: &str) -> Option<Self> {
-        (secret.len() >= SECRET_BYTES).then(|| Self(DecodingKey::from_secret(secret.as_bytes())))
+        let secret = Some(secret.as_bytes()).filter(|secret| secret.len() >= SECRET_BYTES)?;
+        DecodingKey::from_secret(secret).ok().map(Self)
     }
 
     /// The secret as `jsonwebtoken` takes it.

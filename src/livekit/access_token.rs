@@ -130,7 +130,7 @@ impl AccessToken<'_> {
         token.push_str(HEADER);
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(&claims, &mut token);
-        let secret = EncodingKey::from_secret(key.secret.as_bytes());
+        let secret = EncodingKey::from_secret(key.secret.as_bytes()).map_err(|_| SignError)?;
         let signature = jsonwebtoken::crypto::sign(token.as_bytes(), &secret, Algorithm::HS256)
             .map_err(|_| SignError)?;
         token.push('.');

@@ -186,7 +186,7 @@ async fn a_shared_secret_is_one_issuers() {
     let sign = |claims: &Value| {
         let header = encode_part(r#"{"alg":"HS256","typ":"JWT"}"#);
         let message = format!("{header}.{}", encode_part(&claims.to_string()));
-        let key = jsonwebtoken::EncodingKey::from_secret(shared.as_bytes());
+        let key = jsonwebtoken::EncodingKey::from_secret(shared.as_bytes()).unwrap();
         let algorithm = jsonwebtoken::Algorithm::HS256;
         let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, algorithm).unwrap();
         format!("{message}.{signature}")

@@ -221,7 +221,7 @@ async fn no_key_of_a_set_is_a_secret() {
         encode_part(r#"{"alg":"HS256","typ":"JWT","kid":"hmac"}"#),
         encode_part(&claims().to_string())
     );
-    let key = jsonwebtoken::EncodingKey::from_secret(secret.as_bytes());
+    let key = jsonwebtoken::EncodingKey::from_secret(secret.as_bytes()).unwrap();
     let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
     let app = Env::offline().with("OIDC_JWKS", &set.to_string()).app();
     let reply = Call::bare().bearer(&format!("{message}.{signature}")).send(&app).await;

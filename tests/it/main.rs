@@ -32,6 +32,7 @@ mod gateways;
 mod hostile_tokens;
 mod identity;
 mod issuers;
+mod jwt_library;
 mod key_cache;
 mod key_faults;
 mod key_sets;

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use jsonwebtoken::{Algorithm, EncodingKey, crypto};
+use jsonwebtoken::Algorithm;
 use roomkey::App;
 use serde_json::{Value, json};
 
 use crate::support::{
     API_KEY, API_SECRET, Call, Env, FakeIdp, FakeSecretsManager, Key, NOW, Reply, at, claims,
-    encode_part, key_set, merge, now, token,
+    encode_part, key_set, merge, now, token, with_hmac,
 };
 
 /// Thirty-two bytes, the least that is taken.
@@ -28,9 +28,7 @@ fn shared(secret: &str, algorithm: Algorithm, header: &Value, change: &Value) ->
     let claims = merge(claims(), change);
     let message =
         format!("{}.{}", encode_part(&header.to_string()), encode_part(&claims.to_string()));
-    let key = EncodingKey::from_secret(secret.as_bytes());
-    let signature = crypto::sign(message.as_bytes(), &key, algorithm).unwrap();
-    format!("{message}.{signature}")
+    with_hmac(&message, secret, algorithm)
 }
 
 fn good() -> String {

@@ -1,5 +1,8 @@
 //! The keys of `tests/keys`, as an issuer signs with them and as it publishes them.
 
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use serde_json::{Value, json};
@@ -97,4 +100,16 @@ pub(crate) fn weak() -> (Value, &'static str) {
 /// A key set document of these keys.
 pub(crate) fn key_set(keys: &[&Key]) -> Value {
     json!({ "keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>() })
+}
+
+/// `message` with its HMAC, which `jsonwebtoken` would not make with an empty secret.
+pub(crate) fn with_hmac(message: &str, secret: &str, algorithm: Algorithm) -> String {
+    let hash = match algorithm {
+        Algorithm::HS256 => hmac::HMAC_SHA256,
+        Algorithm::HS384 => hmac::HMAC_SHA384,
+        Algorithm::HS512 => hmac::HMAC_SHA512,
+        _ => panic!("{algorithm:?} is not an HMAC"),
+    };
+    let signature = hmac::sign(&hmac::Key::new(hash, secret.as_bytes()), message.as_bytes());
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }

@@ -28,7 +28,7 @@ pub(crate) use fake_directory::FakeDirectory;
 pub(crate) use fake_idp::{FakeIdp, Route};
 pub(crate) use fake_secrets_manager::{FakeSecretsManager, SecretFault};
 pub(crate) use fault::Fault;
-pub(crate) use keys::{Key, key_set, weak};
+pub(crate) use keys::{Key, key_set, weak, with_hmac};
 pub(crate) use reply::Reply;
 pub(crate) use runtime_api::Outcome;
 pub(crate) use server::Server;

@@ -83,7 +83,7 @@ impl Reply {
     pub(crate) fn participant_signed_with(&self, secret: &str) -> Value {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.validate_exp = false;
-        let key = DecodingKey::from_secret(secret.as_bytes());
+        let key = DecodingKey::from_secret(secret.as_bytes()).unwrap();
         let token = self.participant_token();
         jsonwebtoken::decode::<Value>(&token, &key, &validation).expect("our signature").claims
     }
