@@ -10,12 +10,13 @@ use crate::config::{Config, DirectoryUrls, IssuerConfig, SecretSource};
 use crate::endpoint::{Endpoint, REQUEST_TIMEOUT};
 use crate::exchange::{Exchange, Trusted};
 use crate::liveblocks::Liveblocks;
-use crate::oidc::directory::{Directory, Kind};
 use crate::oidc::issuer::Issuer;
-use crate::oidc::kept::KeptProfiles;
-use crate::oidc::profile::{Needs, Source};
-use crate::oidc::profiles::{ProfileSource, Profiles};
-use crate::oidc::userinfo::UserInfo;
+use crate::oidc::provider::ProfileSource;
+use crate::profile::Needs;
+use crate::profile::cache::KeptProfiles;
+use crate::profile::directory::{Directory, Kind};
+use crate::profile::resolver::{self, Profiles};
+use crate::profile::userinfo::UserInfo;
 use crate::request_scope::RequestIds;
 use crate::secrets::SecretStore;
 use crate::upstream::client::Client;
@@ -84,17 +85,17 @@ fn trust(
     let issuer = Issuer::new(client, config.verifier, config.keys, config.jwks_limits);
     let directory = |kind, url: &str| {
         let directory = Directory::new(Arc::clone(client), kind, url);
-        ProfileSource::Directory(directory, KeptProfiles::new(kind.name()))
+        resolver::Source::Directory(directory, KeptProfiles::new(kind.name()))
     };
-    let source = |source: &Source| match source {
-        Source::Claims => ProfileSource::Claims,
-        Source::UserInfo => {
+    let source = |source: &ProfileSource| match source {
+        ProfileSource::Claims => resolver::Source::Claims,
+        ProfileSource::UserInfo => {
             let provider = issuer.verifier().expected().provider;
             let userinfo = UserInfo::new(Arc::clone(client), issuer.discovery().clone(), provider);
-            ProfileSource::UserInfo(userinfo, KeptProfiles::new("userinfo"))
+            resolver::Source::UserInfo(userinfo, KeptProfiles::new("userinfo"))
         }
-        Source::Clerk => directory(Kind::Clerk, &directories.clerk),
-        Source::WorkOs => directory(Kind::WorkOs, &directories.workos),
+        ProfileSource::Clerk => directory(Kind::Clerk, &directories.clerk),
+        ProfileSource::WorkOs => directory(Kind::WorkOs, &directories.workos),
     };
     let sources = config.sources.iter().map(source).collect();
     let profiles = Profiles::new(sources, config.paths, needs);

@@ -1,6 +1,5 @@
 //! Trusted backends, which sign each request with a key they share with us, as `RTCstack`'s clients do.
 
-pub mod keys;
 pub mod replay;
 pub mod request;
 
@@ -9,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_lc_rs::digest::{SHA256, digest};
 use http::HeaderMap;
 
-use keys::BackendKeys;
+use crate::keys::backend::BackendKeys;
 use replay::Replays;
 
 /// How far a request's timestamp may be from our clock, either way.

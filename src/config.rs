@@ -11,17 +11,17 @@ use aws_credential_types::Credentials;
 use tracing_subscriber::filter::LevelFilter;
 use zeroize::Zeroizing;
 
-use crate::backend::keys::BackendKeys;
 use crate::cors::Cors;
-use crate::liveblocks::is_secret_key;
+use crate::keys::backend::BackendKeys;
+use crate::keys::is_liveblocks_secret_key;
+use crate::keys::shared::SECRET_BYTES;
 use crate::logging;
 use crate::oidc::issuer::KeySource;
-use crate::oidc::profile::Needs;
+use crate::participant::{ClientField, Identity, Rules};
 use crate::policy::{self, Fault, Policy};
 use crate::presence::{Choice, Presence, parse_palette};
-use crate::rules::{ClientField, Identity, Rules};
+use crate::profile::Needs;
 use crate::secrets::{Secrets, SecretsManager, is_local_livekit_url};
-use crate::shared_key::SECRET_BYTES;
 use crate::upstream::client::is_https_or_loopback;
 use crate::upstream::last_good::Limits;
 pub use issuers::IssuerConfig;
@@ -238,7 +238,7 @@ fn secrets<L: Fn(&str) -> Option<String>>(
     }
     reader.optional("BACKEND_API_KEYS", |text| BackendKeys::parse(text).map(drop));
     reader.optional("LIVEBLOCKS_SECRET_KEY", |text| {
-        if is_secret_key(text) { Ok(()) } else { Err("must start with sk_") }
+        if is_liveblocks_secret_key(text) { Ok(()) } else { Err("must start with sk_") }
     });
     for issuer in issuers.unwrap_or_default() {
         let has_secret = reader.text(&issuer.hs256_name).is_some();

@@ -1,8 +1,13 @@
 //! One HTTP request to one HTTP response: route, method, CORS, errors, and the log line.
 
-mod answer;
-mod doors;
-mod hall;
+mod backend;
+mod context;
+mod liveblocks;
+mod moderation;
+pub mod problem;
+mod response;
+pub mod route;
+mod token;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,11 +21,11 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use crate::cors::Cors;
 use crate::exchange::{Exchange, Measure};
 use crate::logging::Record;
-use crate::problem::Problem;
 use crate::request_scope::{self, RequestIds};
-use crate::route::Route;
-use answer::Answer;
-use hall::Hall;
+use context::Hall;
+use problem::Problem;
+use response::Answer;
+use route::Route;
 
 /// Longest request body, in bytes.
 pub const BODY_BYTES: usize = 65_536;

@@ -21,20 +21,20 @@ use crate::livekit::grants::VideoGrant;
 use crate::livekit::room_config::RoomConfiguration;
 use crate::livekit::token_source::{Malformed, TokenSourceRequest};
 use crate::oidc::claims::VerifiedClaims;
+use crate::oidc::error::VerifyError;
 use crate::oidc::issuer::{AuthenticateError, Issuer};
 use crate::oidc::jwt;
-use crate::oidc::profile::{Profile, ProfileError};
-use crate::oidc::profiles::Profiles;
-use crate::oidc::verifier::VerifyError;
+use crate::participant::{RuleError, Rules};
 use crate::policy::{Policy, Refusal, Role};
 use crate::presence::Presence;
-use crate::rules::{RuleError, Rules};
-use crate::secrets::{SecretStore, Secrets};
+use crate::profile::resolver::Profiles;
+use crate::profile::{Profile, ProfileError};
+use crate::secrets::{self, SecretStore, Secrets};
 use crate::text;
 use crate::upstream::client::Client;
-use crate::upstream::last_good::Unavailable;
+use crate::upstream::error::Unavailable;
 
-pub use moderation::Measure;
+pub use moderation::{Measure, ParticipantRef};
 
 /// An issuer whose tokens are taken.
 pub struct Trusted {
@@ -317,6 +317,9 @@ impl From<AuthenticateError> for ExchangeError {
         match error {
             AuthenticateError::Rejected(error) => error.into(),
             AuthenticateError::Unavailable(error) => error.into(),
+            AuthenticateError::SharedSecretMissing => {
+                Unavailable { upstream: secrets::UPSTREAM, retry_after: 30 }.into()
+            }
         }
     }
 }

@@ -8,7 +8,8 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::json;
-use crate::upstream::client::{Client, FetchError};
+use crate::upstream::client::Client;
+use crate::upstream::error::FetchError;
 
 /// Most room patterns of one token.
 pub const PATTERNS: usize = 10;
@@ -78,11 +79,4 @@ impl Liveblocks {
             .and_then(|answer| answer.get("token").and_then(Value::as_str).map(str::to_owned));
         token.filter(|token| !token.is_empty()).ok_or(FetchError::Malformed("a token"))
     }
-}
-
-/// Whether `key` is a secret key of Liveblocks: its own SDK looks at no more.
-#[must_use]
-pub fn is_secret_key(key: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
-    key.strip_prefix("sk_").is_some_and(|rest| !rest.is_empty() && rest.bytes().all(is_allowed))
 }

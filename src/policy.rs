@@ -2,25 +2,24 @@
 
 mod claims;
 mod condition;
-mod file;
+mod parse;
 mod pattern;
 mod role;
-mod roles;
-mod room;
-mod table;
+mod room_limits;
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
 use crate::liveblocks;
-use crate::livekit::room_config::{AgentDispatch, RequestedRoomConfig, RoomConfiguration};
+use crate::livekit::room_config::{AgentDispatch, RoomConfiguration};
+use crate::livekit::token_source::RequestedRoomConfig;
 use claims::Claims;
 use condition::Condition;
+pub use parse::faults::{Fault, PolicyError};
 use pattern::Pattern;
 pub use role::Role;
-use room::Caps;
-pub use table::{Fault, PolicyError};
+use room_limits::Caps;
 
 /// The text of `policy.toml`, which holds where no other is configured.
 pub const BUILT_IN: &str = include_str!("../policy.toml");
@@ -90,7 +89,7 @@ impl Policy {
     ///
     /// [`PolicyError`] names every fault with its line, and quotes nothing of the text.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
-        file::parse(text)
+        parse::parse(text)
     }
 
     /// What the caller with `claims`, which a verifier must have let through, may do in `room`, or in

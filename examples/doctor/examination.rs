@@ -5,18 +5,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use roomkey::Config;
 use roomkey::config::{IssuerConfig, SecretSource};
+use roomkey::endpoint::problem::Problem;
 use roomkey::exchange::ExchangeError;
-use roomkey::livekit::room_config::RequestedRoomConfig;
+use roomkey::keys::shared::SharedKey;
+use roomkey::livekit::token_source::RequestedRoomConfig;
 use roomkey::oidc::claims::VerifiedClaims;
+use roomkey::oidc::error::VerifyError;
 use roomkey::oidc::issuer::Issuer;
 use roomkey::oidc::jwks::{KeySet, Lookup};
 use roomkey::oidc::jwt::{self, UnverifiedJwt};
-use roomkey::oidc::profile::{Profile, Source};
+use roomkey::oidc::provider::ProfileSource;
 use roomkey::oidc::provider::Provider;
-use roomkey::oidc::verifier::{Expected, VerifyError};
+use roomkey::oidc::verifier::Expected;
 use roomkey::policy::Policy;
-use roomkey::problem::Problem;
-use roomkey::shared_key::SharedKey;
+use roomkey::profile::Profile;
 use roomkey::upstream::client::Client;
 use serde_json::{Map, Value};
 
@@ -60,7 +62,7 @@ pub(crate) async fn of(
     };
     let Some(verified) = verified else { return };
 
-    let profile = if sources.contains(&Source::Claims) {
+    let profile = if sources.contains(&ProfileSource::Claims) {
         Profile::read(verified.as_object(), &paths)
     } else {
         Profile::default()
@@ -261,7 +263,7 @@ fn found_in_claims(
 fn elsewhere(sources: &[Source], provider: &Provider, report: &mut Report) {
     let others: Vec<&str> = sources
         .iter()
-        .filter(|source| **source != Source::Claims)
+        .filter(|source| **source != ProfileSource::Claims)
         .map(|source| name_of(*source))
         .collect();
     if others.is_empty() {
@@ -280,10 +282,10 @@ fn elsewhere(sources: &[Source], provider: &Provider, report: &mut Report) {
 
 fn name_of(source: Source) -> &'static str {
     match source {
-        Source::Claims => "the token's claims",
-        Source::UserInfo => "UserInfo",
-        Source::Clerk => "Clerk's Backend API",
-        Source::WorkOs => "WorkOS' user management",
+        ProfileSource::Claims => "the token's claims",
+        ProfileSource::UserInfo => "UserInfo",
+        ProfileSource::Clerk => "Clerk's Backend API",
+        ProfileSource::WorkOs => "WorkOS' user management",
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
+use roomkey::endpoint::problem::Problem;
 use roomkey::exchange::ExchangeError;
 use roomkey::livekit::grants::VideoGrant;
-use roomkey::livekit::room_config::RequestedRoomConfig;
+use roomkey::livekit::token_source::RequestedRoomConfig;
 use roomkey::livekit::token_source::{Malformed, TokenSourceRequest};
+use roomkey::participant::RuleError;
 use roomkey::policy::{Decision, Policy, Refusal, Rule};
-use roomkey::problem::Problem;
-use roomkey::rules::RuleError;
 use roomkey::text;
 use serde_json::{Map, Value, json};
 

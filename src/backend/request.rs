@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::json;
-use crate::livekit::room_config::RequestedRoomConfig;
+use crate::livekit::token_source::RequestedRoomConfig;
 use crate::livekit::token_source::{METADATA_BYTES, Malformed};
 use crate::text;
 

@@ -7,10 +7,11 @@ use super::{MAX_AGE, seconds};
 use crate::oidc::algorithm::AllowedAlgorithms;
 use crate::oidc::issuer::KeySource;
 use crate::oidc::jwks::KeySet;
-use crate::oidc::profile::{Paths, Source};
+use crate::oidc::provider::ProfileSource;
 use crate::oidc::provider::{Provider, Substitute, last_segment};
 use crate::oidc::providers;
 use crate::oidc::verifier::{Expected, Verifier};
+use crate::profile::Paths;
 use crate::upstream::client::is_https_or_loopback;
 use crate::upstream::last_good::Limits;
 
@@ -30,7 +31,7 @@ pub struct IssuerConfig {
     /// `JWKS_TTL_SECONDS`, `JWKS_COOLDOWN_SECONDS`
     pub jwks_limits: Limits,
     /// `PROFILE_SOURCE`
-    pub sources: Vec<Source>,
+    pub sources: Vec<ProfileSource>,
     /// `EMAIL_CLAIM`, `NAME_CLAIM`, `PICTURE_CLAIM`
     pub paths: Paths,
     /// Where the secret may hold what the issuer shares with us: `OIDC_HS256_SECRET`
@@ -94,7 +95,7 @@ struct Partial {
     authorized_parties: Vec<String>,
     algorithms: AllowedAlgorithms,
     keys: KeySource,
-    sources: Vec<Source>,
+    sources: Vec<ProfileSource>,
     paths: Paths,
     hs256_name: String,
 }
@@ -125,7 +126,7 @@ impl Partial {
         };
         let keys = keys(reader, &of, provider, &issuer, algorithms.as_ref());
         let is_asked = matches!(keys, Some(KeySource::Discovered))
-            || sources.as_ref().is_some_and(|sources| sources.contains(&Source::UserInfo));
+            || sources.as_ref().is_some_and(|sources| sources.contains(&ProfileSource::UserInfo));
         if is_asked && !issuer.is_empty() && !is_https_or_loopback(&issuer) {
             reader.fault("OIDC_ISSUER", "must be an https URL");
         }
@@ -305,12 +306,12 @@ fn paths<L: Fn(&str) -> Option<String>>(
     paths
 }
 
-fn sources(text: &str) -> Result<Vec<Source>, &'static str> {
+fn sources(text: &str) -> Result<Vec<ProfileSource>, &'static str> {
     let source = |name: &str| match name.trim() {
-        "claims" => Ok(Source::Claims),
-        "userinfo" => Ok(Source::UserInfo),
-        "clerk" => Ok(Source::Clerk),
-        "workos" => Ok(Source::WorkOs),
+        "claims" => Ok(ProfileSource::Claims),
+        "userinfo" => Ok(ProfileSource::UserInfo),
+        "clerk" => Ok(ProfileSource::Clerk),
+        "workos" => Ok(ProfileSource::WorkOs),
         _ => Err("must be a comma list of claims, userinfo, clerk and workos"),
     };
     text.split(',').map(source).collect()

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::{Exchange, ExchangeError, Issued, Participant};
 use crate::backend::request::BackendRequest;
 use crate::backend::{SignatureError, SignedRequest, verify};
-use crate::rules::RuleError;
+use crate::participant::RuleError;
 use crate::secrets::Secrets;
 
 impl Exchange {

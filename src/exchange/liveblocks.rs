@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::{Caller, Exchange, ExchangeError};
 use crate::liveblocks::{LiveblocksUser, UserInfo};
-use crate::upstream::last_good::Unavailable;
+use crate::upstream::error::Unavailable;
 
 impl Exchange {
     /// Whether the deployment has a key for Liveblocks, as far as is known without asking anyone.

@@ -3,11 +3,10 @@
 use std::time::SystemTime;
 
 use super::{Caller, Exchange, ExchangeError};
-use crate::livekit::room_config::RequestedRoomConfig;
 use crate::livekit::room_service::{ParticipantInfo, RoomService, RoomServiceError};
+use crate::livekit::token_source::RequestedRoomConfig;
 use crate::policy::{Refusal, Role};
-use crate::route::Target;
-use crate::upstream::last_good::Unavailable;
+use crate::upstream::error::Unavailable;
 
 /// What is done to a participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +15,15 @@ pub enum Measure {
     Mute,
     /// Their connection ends.
     Remove,
+}
+
+/// A participant of a room, by their names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParticipantRef {
+    /// The room.
+    pub room: String,
+    /// The participant's identity.
+    pub identity: String,
 }
 
 impl Exchange {
@@ -30,7 +38,7 @@ impl Exchange {
         &self,
         caller: &Caller<'_>,
         measure: Measure,
-        target: &Target,
+        target: &ParticipantRef,
         now: SystemTime,
     ) -> Result<&Role, ExchangeError> {
         let claims = caller.claims.as_object();

@@ -10,8 +10,8 @@ use http::header::COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
-use super::{Incoming, encoded, without_stage};
-use crate::route::AsCalled;
+use super::path::{encoded, without_stage};
+use crate::endpoint::route::AsCalled;
 
 /// An event, as far as we read it
 /// ([format](https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html)).
@@ -46,18 +46,30 @@ struct Context<'a> {
     #[serde(borrow, default)]
     domain_name: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    http: Http<'a>,
+    http: HttpContext<'a>,
 }
 
 #[derive(serde::Deserialize)]
-struct Http<'a> {
+struct HttpContext<'a> {
     #[serde(borrow)]
     method: Cow<'a, str>,
 }
 
+/// A request, and its id at the gateway.
+pub(super) struct Http {
+    pub(super) request: Box<Request<Vec<u8>>>,
+    pub(super) id: Option<String>,
+}
+
+/// An event of payload 2.0 whose body cannot be decoded: its headers, and its id at the gateway.
+pub(super) struct Unreadable {
+    pub(super) headers: HeaderMap,
+    pub(super) id: Option<String>,
+}
+
 /// The event's request; where its body is not the base64 that it is said to be, only its headers.
 /// `None` where it is of another form.
-pub(super) fn read(event: &str) -> Option<Incoming> {
+pub(super) fn read(event: &str) -> Option<Result<Http, Unreadable>> {
     let event: Event<'_> =
         serde_json::from_str(event).ok().filter(|event: &Event<'_>| event.version == "2.0")?;
     let Headers(mut headers) = event.headers;
@@ -68,7 +80,9 @@ pub(super) fn read(event: &str) -> Option<Incoming> {
     let body = match event.body {
         Some(body) if event.is_base64_encoded => match STANDARD.decode(body.as_bytes()) {
             Ok(body) => body,
-            Err(_) => return Some(Incoming::Unreadable(headers, event.request_context.request_id)),
+            Err(_) => {
+                return Some(Err(Unreadable { headers, id: event.request_context.request_id }));
+            }
         },
         Some(body) => body.into_owned().into_bytes(),
         None => Vec::new(),
@@ -92,7 +106,7 @@ pub(super) fn read(event: &str) -> Option<Incoming> {
     if inner.is_some() {
         request.extensions_mut().insert(AsCalled(path.into_owned()));
     }
-    Some(Incoming::Http(Box::new(request), event.request_context.request_id))
+    Some(Ok(Http { request: Box::new(request), id: event.request_context.request_id }))
 }
 
 /// Headers as the event lists them, each name once.

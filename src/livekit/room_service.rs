@@ -7,10 +7,12 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::access_token::{AccessToken, ApiKey, SignError};
+use super::access_token::{AccessToken, SignError};
 use super::grants::VideoGrant;
 use super::room_config::RoomConfiguration;
-use crate::upstream::client::{Client, FetchError};
+use crate::keys::livekit::ApiKey;
+use crate::upstream::client::Client;
+use crate::upstream::error::FetchError;
 
 /// How long a token for one errand is good.
 const TTL: Duration = Duration::from_mins(1);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::upstream::client::{Client, FetchError, is_https_or_loopback};
+use crate::upstream::client::{Client, is_https_or_loopback};
+use crate::upstream::error::FetchError;
 
 /// What we need of an issuer's metadata
 /// ([Discovery §3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata)).

@@ -5,13 +5,15 @@ use std::time::{Duration, SystemTime};
 
 use super::claims::VerifiedClaims;
 use super::discovery::Discovery;
+use super::error::VerifyError;
 use super::jwks::{KeySet, Lookup};
 use super::jwt::UnverifiedJwt;
-use super::verifier::{Verifier, VerifyError};
-use crate::secrets;
-use crate::shared_key::SharedKey;
-use crate::upstream::client::{Client, FetchError};
-use crate::upstream::last_good::{LastGood, Limits, Unavailable};
+use super::verifier::Verifier;
+use crate::keys::shared::SharedKey;
+use crate::upstream::client::Client;
+use crate::upstream::error::FetchError;
+use crate::upstream::error::Unavailable;
+use crate::upstream::last_good::{LastGood, Limits};
 
 /// How long issuer metadata serves before it is fetched again: addresses move rarely.
 const DISCOVERY_TTL: Duration = Duration::from_hours(1);
@@ -51,6 +53,9 @@ pub enum AuthenticateError {
     /// The token could not be checked.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+    /// The issuer shares a secret with us, and it is not among ours.
+    #[error("the issuer's shared secret is missing")]
+    SharedSecretMissing,
 }
 
 impl Issuer {
@@ -147,9 +152,7 @@ impl Issuer {
         let keys = match &self.keys {
             Keys::Given(keys) => return self.verify(&jwt, keys, now)?.ok_or(UNKNOWN_KEY),
             Keys::Fetched(keys) => keys,
-            Keys::Shared => {
-                return Err(Unavailable { upstream: secrets::UPSTREAM, retry_after: 30 }.into());
-            }
+            Keys::Shared => return Err(AuthenticateError::SharedSecretMissing),
         };
         if let Some(claims) = self.verify(&jwt, &*keys.get(now).await?, now)? {
             return Ok(claims);

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::algorithm::{Algorithm, AllowedAlgorithms};
+use super::error::VerifyError;
 use super::provider::Provider;
-use super::verifier::VerifyError;
 use crate::json;
 
 /// A token in the compact form of [RFC 7515 §3.1], its header read and its payload not.

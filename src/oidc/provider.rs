@@ -5,8 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::profile::Source;
-use super::verifier::VerifyError;
+use super::error::VerifyError;
 use crate::json;
 
 /// A provider's habits.
@@ -42,10 +41,24 @@ pub struct Provider {
     /// Where the picture's address stands.
     pub pictures: &'static [&'static str],
     /// Who is asked for the profile, in order.
-    pub sources: &'static [Source],
+    pub sources: &'static [ProfileSource],
     /// What to switch on at the provider so that email and name are found, for an operator who misses
     /// them.
     pub console: &'static str,
+}
+
+/// A source of profiles, as `PROFILE_SOURCE` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProfileSource {
+    /// The claims of the caller's token.
+    Claims,
+    /// The issuer's UserInfo endpoint
+    /// ([OIDC Core §5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)).
+    UserInfo,
+    /// Clerk's Backend API.
+    Clerk,
+    /// WorkOS' user management.
+    WorkOs,
 }
 
 /// A shape of issuers.

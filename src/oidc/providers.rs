@@ -1,9 +1,8 @@
 //! The providers that are known by name. Adding one is adding a row; `docs/identity-providers.md`
 //! says for each what to set, and what its trap is.
 
-use super::profile::Source;
 use super::provider::IssuerForm::{But, FirstSegment, Holds, HostEnds, HostStarts, Is, Starts};
-use super::provider::{KeyLocation, Must, Provider, Rule, Substitute};
+use super::provider::{KeyLocation, Must, ProfileSource, Provider, Rule, Substitute};
 
 /// `typ` of plain JWTs ([RFC 7519 §5.1](https://www.rfc-editor.org/rfc/rfc7519#section-5.1)).
 const JWT: &[&str] = &["jwt"];
@@ -45,7 +44,7 @@ pub const GENERIC: Provider = Provider {
     emails: &[EMAIL],
     names: &["name"],
     pictures: &["picture"],
-    sources: &[Source::Claims, Source::UserInfo],
+    sources: &[ProfileSource::Claims, ProfileSource::UserInfo],
     console: "request the scopes openid, email and profile, so that UserInfo answers with both",
 };
 
@@ -65,7 +64,7 @@ const CLERK: Provider = Provider {
         rule("sub", Must::NotStart("mch_")),
         rule("sts", Must::BeOrBeAbsent(&["active"])),
     ],
-    sources: &[Source::Claims, Source::Clerk],
+    sources: &[ProfileSource::Claims, ProfileSource::Clerk],
     console: "put CLERK_SECRET_KEY into the secret, or add the claims email, email_verified and name to the session token (Configure, Sessions, Customize session token)",
     ..GENERIC
 };
@@ -136,7 +135,7 @@ const ENTRA: Provider = Provider {
     types: JWT,
     claims: &[rule("scp", Must::BePresent), rule("idtyp", Must::BeOrBeAbsent(&["user"]))],
     emails: &[("email", "xms_edov")],
-    sources: &[Source::Claims],
+    sources: &[ProfileSource::Claims],
     console: "add the optional claims email and xms_edov to the API's access tokens (Token configuration), or set PARTICIPANT_IDENTITY to sub",
     ..GENERIC
 };
@@ -149,7 +148,7 @@ const GOOGLE: Provider = Provider {
     keys: KeyLocation::At("https://www.googleapis.com/oauth2/v3/certs"),
     types: JWT,
     claims: &[],
-    sources: &[Source::Claims],
+    sources: &[ProfileSource::Claims],
     console: "request the scopes email and profile",
     ..GENERIC
 };
@@ -164,7 +163,7 @@ const FIREBASE: Provider = Provider {
     audience: Substitute::LastSegment,
     types: JWT,
     claims: &[rule("auth_time", Must::BePresent)],
-    sources: &[Source::Claims],
+    sources: &[ProfileSource::Claims],
     console: "anonymous and phone users have no email address: set PARTICIPANT_IDENTITY to sub for them",
     ..GENERIC
 };
@@ -181,7 +180,7 @@ const SUPABASE: Provider = Provider {
     claims: &[rule("role", Must::Be(&["authenticated"]))],
     names: &["name", "user_metadata.full_name", "user_metadata.name"],
     pictures: &["picture", "user_metadata.avatar_url", "user_metadata.picture"],
-    sources: &[Source::Claims],
+    sources: &[ProfileSource::Claims],
     console: "switch on Confirm email (Authentication, Sign In) and set REQUIRE_VERIFIED_EMAIL to false: every address is then confirmed before its first session",
     ..GENERIC
 };
@@ -214,7 +213,7 @@ const WORKOS: Provider = Provider {
     audience: Substitute::Issuer,
     types: JWT,
     claims: &[rule("sid", Must::BePresent)],
-    sources: &[Source::Claims, Source::WorkOs],
+    sources: &[ProfileSource::Claims, ProfileSource::WorkOs],
     console: "put WORKOS_API_KEY into the secret, or add the claims in a JWT template",
     ..GENERIC
 };

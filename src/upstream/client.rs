@@ -19,6 +19,8 @@ use http_body_util::BodyExt;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::error::FetchError;
+
 /// Longest answer that is read, in bytes: what API Gateway's own authorizer reads of a key set.
 pub const ANSWER_BYTES: usize = 150_000;
 
@@ -31,72 +33,6 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
 /// How long a kept connection may idle: less than the usual load balancer's minute, so that it is
 /// we who close it, and not the peer while the function is frozen.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// Why an upstream gave no usable answer. Holds nothing of the answer itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FetchError {
-    /// It could not be reached.
-    #[error("connection failed")]
-    Connection,
-    /// It took longer than it may.
-    #[error("timed out")]
-    Timeout,
-    /// It answered with that status. Redirects are not followed.
-    #[error("answered with status {status}")]
-    Status {
-        /// The status.
-        status: u16,
-        /// Its `Retry-After`, in seconds, where it named seconds.
-        retry_after: Option<u64>,
-    },
-    /// The answer is longer than [`ANSWER_BYTES`].
-    #[error("answer is too large")]
-    TooLarge,
-    /// The answer is not what it should be.
-    #[error("answer is not {0}")]
-    Malformed(&'static str),
-    /// The address is not one that we ask: it must be `https`, or on loopback.
-    #[error("address is neither https nor loopback")]
-    Address,
-    /// The AWS service refused.
-    #[error("{0}")]
-    Refused(&'static str),
-    /// Another upstream, which has to be asked first, is unavailable.
-    #[error("{upstream} is unavailable")]
-    Upstream {
-        /// Which one.
-        upstream: &'static str,
-        /// When to ask it again, in seconds.
-        retry_after: u64,
-    },
-}
-
-impl FetchError {
-    /// What the upstream wants callers to wait, in seconds.
-    #[must_use]
-    pub fn retry_after(&self) -> Option<u64> {
-        match self {
-            Self::Status { retry_after, .. } => *retry_after,
-            Self::Upstream { retry_after, .. } => Some(*retry_after),
-            _ => None,
-        }
-    }
-
-    /// Whether others would fare the same, whatever they asked for: nobody is there, or has time, or
-    /// takes our key.
-    #[must_use]
-    pub fn is_outage(&self) -> bool {
-        match self {
-            Self::Connection
-            | Self::Timeout
-            | Self::Address
-            | Self::Refused(_)
-            | Self::Upstream { .. } => true,
-            Self::Status { status, .. } => matches!(status, 401 | 403 | 429 | 502..=504),
-            Self::TooLarge | Self::Malformed(_) => false,
-        }
-    }
-}
 
 /// What an upstream answered, whatever it is.
 #[derive(Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
 
-use super::client::FetchError;
+use super::error::{FetchError, Unavailable, log_failure};
 use crate::request_scope;
 
 /// How long a value serves.
@@ -19,56 +19,6 @@ pub struct Limits {
     pub cooldown: Duration,
     /// Age at which it no longer serves: a withdrawn key or secret dies with it.
     pub max_age: Duration,
-}
-
-/// The last good value is missing or too old, and the upstream cannot be asked just now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{upstream} is unavailable")]
-pub struct Unavailable {
-    /// Who could not be asked.
-    pub upstream: &'static str,
-    /// When to ask again, in seconds.
-    pub retry_after: u64,
-}
-
-impl From<Unavailable> for FetchError {
-    fn from(other: Unavailable) -> Self {
-        Self::Upstream { upstream: other.upstream, retry_after: other.retry_after }
-    }
-}
-
-/// When to ask an upstream again after a failure, in seconds, where it does not say.
-const RETRY_AFTER: u64 = 2;
-
-impl Unavailable {
-    /// `upstream` failed with `error`, which is logged, and may be asked again at once.
-    #[must_use]
-    pub fn because(upstream: &'static str, error: FetchError) -> Self {
-        log_failure(upstream, error, None);
-        let retry_after = error.retry_after().unwrap_or_else(|| RETRY_AFTER + jitter());
-        Self { upstream, retry_after }
-    }
-
-    /// `upstream` failed, with `error` if it is known, and is not asked again before `left` is over.
-    #[must_use]
-    pub fn resting(upstream: &'static str, error: Option<FetchError>, left: Duration) -> Self {
-        // Whom we cannot ask for want of another, nobody need know of.
-        let upstream = match error {
-            Some(FetchError::Upstream { upstream, .. }) => upstream,
-            _ => upstream,
-        };
-        let told = error.and_then(|error| error.retry_after());
-        Self { upstream, retry_after: told.unwrap_or_else(|| left.as_secs() + 1 + jitter()) }
-    }
-}
-
-/// Writes that `upstream` failed with `error`, after so long. Whom it could not ask has a line of its
-/// own.
-pub fn log_failure(upstream: &'static str, error: FetchError, took: Option<Duration>) {
-    if !matches!(error, FetchError::Upstream { .. }) {
-        let duration_ms = took.map(|took| took.as_secs_f64() * 1000.0);
-        tracing::warn!(upstream, %error, duration_ms, "fetch failed");
-    }
 }
 
 type Fetch<T> =
@@ -271,13 +221,4 @@ impl<T> Drop for Landing<T> {
 #[must_use]
 pub fn distance(one: SystemTime, other: SystemTime) -> Duration {
     one.duration_since(other).unwrap_or_else(|error| error.duration())
-}
-
-/// 0 to 2 seconds more to wait, so that those who were refused together do not come back together.
-#[must_use]
-pub fn jitter() -> u64 {
-    let mut byte = [0];
-    // Without randomness all wait equally long.
-    let _ = aws_lc_rs::rand::fill(&mut byte);
-    u64::from(byte[0] % 3)
 }

@@ -1,7 +1,7 @@
 //! A policy and a question to it: what it decides must be what a plainer reading of the text comes to.
 
 use roomkey::livekit::grants::VideoGrant;
-use roomkey::livekit::room_config::RequestedRoomConfig;
+use roomkey::livekit::token_source::RequestedRoomConfig;
 use roomkey::policy::{Decision, Policy, PolicyError, Refusal};
 use serde_json::{Map, Value, json};
 use toml::de::{DeTable, DeValue};

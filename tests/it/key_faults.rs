@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use roomkey::upstream::client::FetchError;
+use roomkey::upstream::error::FetchError;
 use roomkey::upstream::last_good::{LastGood, Limits};
 use serde_json::{Value, json};
 

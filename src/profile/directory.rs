@@ -5,11 +5,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use super::claims::Subject;
-use super::kept::AskError;
-use super::verifier::VerifyError;
+use super::cache::AskError;
 use crate::json;
-use crate::upstream::client::{Client, FetchError};
+use crate::oidc::claims::Subject;
+use crate::oidc::error::VerifyError;
+use crate::upstream::client::Client;
+use crate::upstream::error::FetchError;
 
 /// A user directory.
 pub struct Directory {

@@ -1,5 +1,6 @@
 //! What the endpoint answers at.
 
+use crate::exchange::ParticipantRef;
 use crate::text;
 
 /// A door of the endpoint.
@@ -19,15 +20,6 @@ pub enum Route {
     Liveblocks,
     /// Whether we run; asks nothing of anyone.
     Health,
-}
-
-/// A participant of a room, as a path names both.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// The room.
-    pub room: String,
-    /// The participant's identity.
-    pub identity: String,
 }
 
 /// The path as the caller wrote it, where a gateway's stage was taken off the request's own.
@@ -84,15 +76,13 @@ impl Route {
     }
 }
 
-impl Target {
-    /// The names in a path of [`Route::Mute`] or [`Route::Remove`], each percent-encoded once
-    /// ([RFC 3986 §2.1](https://www.rfc-editor.org/rfc/rfc3986#section-2.1)); `None` where one is not
-    /// a name.
-    #[must_use]
-    pub fn of(path: &str) -> Option<Self> {
-        let (room, identity, _) = participant(path)?;
-        Some(Self { room: name(room)?, identity: name(identity)? })
-    }
+/// The names in a path of [`Route::Mute`] or [`Route::Remove`], each percent-encoded once
+/// ([RFC 3986 §2.1](https://www.rfc-editor.org/rfc/rfc3986#section-2.1)); `None` if one is not a
+/// name.
+#[must_use]
+pub fn participant_ref(path: &str) -> Option<ParticipantRef> {
+    let (room, identity, _) = participant(path)?;
+    Some(ParticipantRef { room: name(room)?, identity: name(identity)? })
 }
 
 fn participant(path: &str) -> Option<(&str, &str, Route)> {
@@ -193,9 +183,9 @@ mod tests {
         ];
         for (segment, expected) in rows {
             assert_eq!(name(segment).as_deref(), expected, "{segment}");
-            let target = Target::of(&format!("/x/v1/rooms/{segment}/participants/b/mute"));
+            let target = participant_ref(&format!("/x/v1/rooms/{segment}/participants/b/mute"));
             assert_eq!(target.map(|target| target.room).as_deref(), expected, "{segment}");
-            let target = Target::of(&format!("/v1/rooms/b/participants/{segment}"));
+            let target = participant_ref(&format!("/v1/rooms/b/participants/{segment}"));
             assert_eq!(target.map(|target| target.identity).as_deref(), expected, "{segment}");
         }
         for bytes in [256, 257] {

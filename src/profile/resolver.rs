@@ -5,19 +5,19 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
-use super::claims::VerifiedClaims;
+use super::cache::KeptProfiles;
 use super::directory::{Directory, Kind};
-use super::kept::KeptProfiles;
-use super::profile::{Needs, Paths, Profile, ProfileError};
-use super::providers::GENERIC;
 use super::userinfo::UserInfo;
+use super::{Needs, Paths, Profile, ProfileError};
+use crate::oidc::claims::VerifiedClaims;
+use crate::oidc::providers::GENERIC;
 use crate::secrets::Secrets;
-use crate::upstream::client::FetchError;
-use crate::upstream::last_good::Unavailable;
+use crate::upstream::error::FetchError;
+use crate::upstream::error::Unavailable;
 
 /// Finds profiles.
 pub struct Profiles {
-    sources: Vec<ProfileSource>,
+    sources: Vec<Source>,
     /// Where a token's claims hold the profile.
     token_paths: Paths,
     /// Where other sources hold it.
@@ -26,7 +26,7 @@ pub struct Profiles {
 }
 
 /// A source of profiles, with what it needs to be asked.
-pub enum ProfileSource {
+pub enum Source {
     /// The claims of the caller's token.
     Claims,
     /// The issuer's UserInfo, and what it said.
@@ -38,7 +38,7 @@ pub enum ProfileSource {
 impl Profiles {
     /// Profiles from `sources`, where a token holds claims at `paths`.
     #[must_use]
-    pub fn new(sources: Vec<ProfileSource>, paths: Paths, needs: Needs) -> Self {
+    pub fn new(sources: Vec<Source>, paths: Paths, needs: Needs) -> Self {
         // Other sources speak standard claims; a path of one's own comes first there too.
         let other_paths = paths.or(&Paths::of(&GENERIC));
         Self { sources, token_paths: paths, other_paths, needs }
@@ -68,11 +68,11 @@ impl Profiles {
                 break;
             }
             let kept = match source {
-                ProfileSource::Claims => {
+                Source::Claims => {
                     profile.complete(&Profile::read(claims.as_object(), &self.token_paths));
                     continue;
                 }
-                ProfileSource::UserInfo(_, kept) | ProfileSource::Directory(_, kept) => kept,
+                Source::UserInfo(_, kept) | Source::Directory(_, kept) => kept,
             };
             let known = match kept.get(subject, now) {
                 Some(known) => Some(known),
@@ -88,7 +88,7 @@ impl Profiles {
     /// What `source` says of the caller; `None` where it is no source for them.
     async fn ask(
         &self,
-        source: &ProfileSource,
+        source: &Source,
         claims: &VerifiedClaims,
         token: &str,
         secrets: &Secrets,
@@ -97,14 +97,14 @@ impl Profiles {
         let subject = claims.subject();
         let read = |answer: Map<String, Value>| Profile::read(&answer, &self.other_paths);
         match source {
-            ProfileSource::Claims => Ok(None),
-            ProfileSource::UserInfo(userinfo, _) if !userinfo.takes(claims) => Ok(None),
-            ProfileSource::UserInfo(userinfo, kept) => {
+            Source::Claims => Ok(None),
+            Source::UserInfo(userinfo, _) if !userinfo.takes(claims) => Ok(None),
+            Source::UserInfo(userinfo, kept) => {
                 let Some(endpoint) = userinfo.endpoint(now).await? else { return Ok(None) };
                 let ask = || async { userinfo.ask(&endpoint, subject, token).await.map(read) };
                 kept.get_or_ask(subject, token, now, ask).await.map(Some)
             }
-            ProfileSource::Directory(directory, kept) => {
+            Source::Directory(directory, kept) => {
                 let key = match directory.kind() {
                     Kind::Clerk => secrets.clerk_secret_key.as_ref(),
                     Kind::WorkOs => secrets.workos_api_key.as_ref(),

@@ -5,14 +5,16 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
-use super::claims::{Subject, VerifiedClaims};
-use super::discovery::Discovery;
-use super::kept::AskError;
-use super::provider::Provider;
-use super::verifier::VerifyError;
+use super::cache::AskError;
 use crate::json;
-use crate::upstream::client::{Client, FetchError};
-use crate::upstream::last_good::{LastGood, Unavailable};
+use crate::oidc::claims::{Subject, VerifiedClaims};
+use crate::oidc::discovery::Discovery;
+use crate::oidc::error::VerifyError;
+use crate::oidc::provider::Provider;
+use crate::upstream::client::Client;
+use crate::upstream::error::FetchError;
+use crate::upstream::error::Unavailable;
+use crate::upstream::last_good::LastGood;
 
 /// UserInfo ([OIDC Core §5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)).
 pub struct UserInfo {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::livekit::token_source::TokenSourceRequest;
-use crate::oidc::profile::Profile;
+use crate::profile::Profile;
 use crate::text;
 
 /// Longest suffix of an identity that names one of its devices, in bytes.

@@ -6,7 +6,7 @@ use aws_lc_rs::hmac;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use zeroize::Zeroizing;
 
-use crate::shared_key::SECRET_BYTES;
+use super::shared::SECRET_BYTES;
 
 /// Most keys at once.
 pub const KEYS: usize = 16;
@@ -48,14 +48,14 @@ impl BackendKeys {
     }
 
     /// The key of that name, which is no secret.
-    pub(super) fn find(&self, id: &str) -> Option<&BackendKey> {
+    pub(crate) fn find(&self, id: &str) -> Option<&BackendKey> {
         self.0.iter().find(|key| key.id == id)
     }
 }
 
 impl BackendKey {
     /// Whether `tag` is the HMAC-SHA256 of `text`, compared in constant time.
-    pub(super) fn verifies(&self, text: &[u8], tag: &[u8]) -> bool {
+    pub(crate) fn verifies(&self, text: &[u8], tag: &[u8]) -> bool {
         hmac::verify(&self.key, text, tag).is_ok()
     }
 }

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 
+use super::problem::Problem;
 use crate::exchange::ExchangeError;
 use crate::logging::Why;
-use crate::problem::Problem;
-use crate::upstream::last_good::jitter;
+use crate::upstream::error::jitter;
 
 /// A response, and what the log says of it besides.
 pub(super) struct Answer {

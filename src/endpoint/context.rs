@@ -2,15 +2,13 @@
 
 use std::time::SystemTime;
 
+use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
 
-use super::answer::Answer;
 use super::{BODY_BYTES, Endpoint};
 use crate::bearer::UnverifiedBearer;
 use crate::exchange::{Caller, Exchange, ExchangeError, Issued};
-use crate::livekit::token_source::{TokenSourceRequest, TokenSourceResponse};
 use crate::logging::Record;
 
 /// A request on its way through the endpoint.
@@ -55,24 +53,6 @@ impl<'a> Hall<'a> {
             return Err(ExchangeError::NotJson);
         }
         Ok(self.body)
-    }
-
-    /// `POST /token`.
-    pub(super) async fn token(&self, record: &mut Record) -> Result<Answer, Answer> {
-        let caller = self.caller(record).await?;
-        let body = self.json_body()?;
-        let request = TokenSourceRequest::from_body(body).map_err(ExchangeError::Malformed)?;
-        record.room.clone_from(&request.room_name);
-        let issued = self.exchange().issue(&caller, &request, self.now).await?;
-        note(&issued, record);
-        let answer = TokenSourceResponse {
-            server_url: &issued.secrets.livekit_url,
-            participant_token: &issued.token.token,
-            room_name: &issued.room,
-            participant_name: &issued.name,
-        };
-        // Four texts are always JSON.
-        Ok(Answer::json(StatusCode::CREATED, serde_json::to_vec(&answer).unwrap_or_default()))
     }
 }
 

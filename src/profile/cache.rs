@@ -6,11 +6,12 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::claims::Subject;
-use super::profile::{Profile, ProfileError};
-use super::verifier::VerifyError;
-use crate::upstream::client::FetchError;
-use crate::upstream::last_good::{Unavailable, distance, log_failure};
+use super::{Profile, ProfileError};
+use crate::oidc::claims::Subject;
+use crate::oidc::error::VerifyError;
+use crate::upstream::error::FetchError;
+use crate::upstream::error::{Unavailable, log_failure};
+use crate::upstream::last_good::distance;
 
 /// How long a profile serves. Some providers allow a user five requests a minute.
 const TTL: Duration = Duration::from_mins(5);

@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use crate::backend::SignatureError;
 use crate::exchange::ExchangeError;
-use crate::oidc::verifier::VerifyError;
+use crate::oidc::error::VerifyError;
+use crate::participant::RuleError;
 use crate::policy::Refusal;
 use crate::request_scope;
-use crate::rules::RuleError;
 
 /// The page that explains each `code`, at its anchor.
 const PAGE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/problems.md#");

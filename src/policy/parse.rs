@@ -1,6 +1,9 @@
 //! The text of a policy: its rules. Everything is read before anything is missed, so that no fault
 //! hides another.
 
+pub(super) mod faults;
+mod roles;
+
 use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
@@ -8,13 +11,13 @@ use toml::de::{DeTable, DeValue};
 use super::condition::{Condition, Expected};
 use super::pattern::Pattern;
 use super::role::Role;
-use super::roles::{self, room_config};
-use super::room::{Caps, merge};
-use super::table::{Faults, Located, PolicyError, integer, number, text};
+use super::room_limits::{Caps, merge};
 use super::{Policy, Rule};
 use crate::liveblocks;
 use crate::livekit::room_config::RoomConfiguration;
 use crate::livekit::token_source::METADATA_BYTES;
+use faults::{Faults, Located, PolicyError, integer, number, text};
+use roles::room_config;
 
 pub(super) fn parse(policy: &str) -> Result<Policy, PolicyError> {
     const DUPLICATE: &str = "duplicate key";

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::role::Role;
-use super::table::{Faults, Located, boolean, number, text};
+use super::super::role::Role;
+use super::faults::{Faults, Located, boolean, number, text};
 use crate::livekit::grants::{Grants, Sources};
 use crate::livekit::room_config::{AGENTS, AgentDispatch, RoomConfiguration};
 use crate::livekit::token_source::METADATA_BYTES;

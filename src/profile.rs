@@ -1,15 +1,20 @@
 //! Who the caller is to other people: email, name, picture.
 
+pub mod cache;
+pub mod directory;
+pub mod resolver;
+pub mod userinfo;
+
 use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::provider::Provider;
-use super::verifier::VerifyError;
 use crate::json;
+use crate::oidc::error::VerifyError;
+use crate::oidc::provider::Provider;
 use crate::text;
 use crate::upstream::client::is_https_or_loopback;
-use crate::upstream::last_good::Unavailable;
+use crate::upstream::error::Unavailable;
 
 /// The name of somebody without one.
 pub const UNNAMED: &str = "Unnamed User";
@@ -48,20 +53,6 @@ enum Claimed<T> {
     Without,
     /// This.
     With(T),
-}
-
-/// A source of profiles, as `PROFILE_SOURCE` names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The claims of the caller's token.
-    Claims,
-    /// The issuer's UserInfo endpoint
-    /// ([OIDC Core §5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)).
-    UserInfo,
-    /// Clerk's Backend API.
-    Clerk,
-    /// WorkOS' user management.
-    WorkOs,
 }
 
 /// Where in a source's claims the profile stands, as dotted paths; of several the first that is

@@ -1,0 +1,52 @@
+//! `POST /api/liveblocks-auth`: tokens for Liveblocks.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::context::Hall;
+use super::problem::Problem;
+use super::response::Answer;
+use crate::exchange::ExchangeError;
+use crate::json;
+use crate::logging::Record;
+use crate::participant::RuleError;
+use crate::text;
+
+impl Hall<'_> {
+    /// `POST /api/liveblocks-auth`. The two 404s that an app's users see are plain text.
+    pub(super) async fn liveblocks(&self, record: &mut Record) -> Result<Answer, Answer> {
+        if !self.exchange().may_have_liveblocks(self.now) {
+            return Err(Answer::problem(&Problem::not_found(), "no LIVEBLOCKS_SECRET_KEY"));
+        }
+        let caller = self.caller(record).await?;
+        let room = room(self.json_body()?).map_err(ExchangeError::Malformed)?;
+        record.room.clone_from(&room);
+        let token = self.exchange().liveblocks_token(&caller, room.as_deref(), self.now).await;
+        let token = token.map_err(|error| {
+            let answer = Answer::from(error);
+            match error {
+                ExchangeError::UserNotFound => answer.in_plain_text("User not found"),
+                ExchangeError::Rule(RuleError::EmailNotSet) => {
+                    answer.in_plain_text("Email address not set")
+                }
+                _ => answer,
+            }
+        })?;
+        Ok(Answer::json(StatusCode::OK, json!({ "token": token }).to_string().into_bytes()))
+    }
+}
+
+/// The room that a Liveblocks client is about to enter, if it says so.
+fn room(body: &[u8]) -> Result<Option<String>, &'static str> {
+    const WRONG: &str = "room must be 1 to 256 bytes of text without control characters";
+    if body.is_empty() {
+        return Ok(None);
+    }
+    let members = json::parse_object(body)
+        .map_err(|_| "the body must be one JSON object without duplicate members")?;
+    match members.get("room") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(room)) if text::is_name(room) => Ok(Some(room.clone())),
+        Some(_) => Err(WRONG),
+    }
+}

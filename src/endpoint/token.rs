@@ -1,0 +1,29 @@
+//! `POST /token`: LiveKit's standard token endpoint.
+
+use http::StatusCode;
+
+use super::context::{Hall, note};
+use super::response::Answer;
+use crate::exchange::ExchangeError;
+use crate::livekit::token_source::{TokenSourceRequest, TokenSourceResponse};
+use crate::logging::Record;
+
+impl Hall<'_> {
+    /// `POST /token`.
+    pub(super) async fn token(&self, record: &mut Record) -> Result<Answer, Answer> {
+        let caller = self.caller(record).await?;
+        let body = self.json_body()?;
+        let request = TokenSourceRequest::from_body(body).map_err(ExchangeError::Malformed)?;
+        record.room.clone_from(&request.room_name);
+        let issued = self.exchange().issue(&caller, &request, self.now).await?;
+        note(&issued, record);
+        let answer = TokenSourceResponse {
+            server_url: &issued.secrets.livekit_url,
+            participant_token: &issued.token.token,
+            room_name: &issued.room,
+            participant_name: &issued.name,
+        };
+        // Four texts are always JSON.
+        Ok(Answer::json(StatusCode::CREATED, serde_json::to_vec(&answer).unwrap_or_default()))
+    }
+}
