@@ -260,7 +260,7 @@ fn found_in_claims(
 }
 
 /// The claims do not say enough.
-fn elsewhere(sources: &[Source], provider: &Provider, report: &mut Report) {
+fn elsewhere(sources: &[ProfileSource], provider: &Provider, report: &mut Report) {
     let others: Vec<&str> = sources
         .iter()
         .filter(|source| **source != ProfileSource::Claims)
@@ -280,7 +280,7 @@ fn elsewhere(sources: &[Source], provider: &Provider, report: &mut Report) {
     }
 }
 
-fn name_of(source: Source) -> &'static str {
+fn name_of(source: ProfileSource) -> &'static str {
     match source {
         ProfileSource::Claims => "the token's claims",
         ProfileSource::UserInfo => "UserInfo",
