@@ -8,14 +8,14 @@ use http::{Request, Response};
 use crate::backend::replay::Replays;
 use crate::config::{Config, DirectoryUrls, IssuerConfig, SecretSource};
 use crate::endpoint::{Endpoint, REQUEST_TIMEOUT};
-use crate::exchange::{Exchange, Trusted};
+use crate::exchange::{Exchange, IssuerContext};
 use crate::liveblocks::Liveblocks;
 use crate::oidc::issuer::Issuer;
 use crate::oidc::provider::ProfileSource;
-use crate::profile::Needs;
-use crate::profile::cache::KeptProfiles;
-use crate::profile::directory::{Directory, Kind};
-use crate::profile::resolver::{self, Profiles};
+use crate::profile::ProfileRequirements;
+use crate::profile::cache::ProfileCache;
+use crate::profile::directory::{Directory, DirectoryKind};
+use crate::profile::resolver::{self, ProfileResolver};
 use crate::profile::userinfo::UserInfo;
 use crate::request_scope::RequestIds;
 use crate::secrets::SecretStore;
@@ -31,9 +31,9 @@ impl App {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let client = Arc::new(Client::default());
-        let trusted =
-            |issuer: IssuerConfig| trust(&client, issuer, config.needs, &config.directories);
-        let issuers = config.issuers.into_iter().map(trusted).collect();
+        let issuer_context =
+            |issuer: IssuerConfig| build_issuer(&client, issuer, config.needs, &config.directories);
+        let issuers = config.issuers.into_iter().map(issuer_context).collect();
         let secrets = match config.secrets {
             SecretSource::Given(secrets) => SecretStore::Given(Arc::from(secrets)),
             SecretSource::Managed(manager, limits) => {
@@ -45,7 +45,7 @@ impl App {
             policy: config.policy,
             presence: config.presence,
             secrets,
-            rules: config.rules,
+            participant: config.participant,
             liveblocks: Liveblocks::new(Arc::clone(&client), &config.liveblocks_url),
             client,
             replays: Replays::default(),
@@ -61,8 +61,8 @@ impl App {
 
     /// Fetches what every request needs, so that the first one need not. Failures are logged, not
     /// fatal.
-    pub async fn hydrate(&self, now: SystemTime) {
-        self.endpoint.exchange().hydrate(now).await;
+    pub async fn warm_up(&self, now: SystemTime) {
+        self.endpoint.exchange().warm_up(now).await;
     }
 
     /// Answers `request` as of `now`, within five seconds.
@@ -76,28 +76,28 @@ impl App {
 }
 
 /// An issuer with its keys, and the sources of its subjects' profiles.
-fn trust(
+fn build_issuer(
     client: &Arc<Client>,
     config: IssuerConfig,
-    needs: Needs,
+    needs: ProfileRequirements,
     directories: &DirectoryUrls,
-) -> Trusted {
+) -> IssuerContext {
     let issuer = Issuer::new(client, config.verifier, config.keys, config.jwks_limits);
     let directory = |kind, url: &str| {
         let directory = Directory::new(Arc::clone(client), kind, url);
-        resolver::Source::Directory(directory, KeptProfiles::new(kind.name()))
+        resolver::Source::Directory(directory, ProfileCache::new(kind.name()))
     };
     let source = |source: &ProfileSource| match source {
         ProfileSource::Claims => resolver::Source::Claims,
         ProfileSource::UserInfo => {
             let provider = issuer.verifier().expected().provider;
             let userinfo = UserInfo::new(Arc::clone(client), issuer.discovery().clone(), provider);
-            resolver::Source::UserInfo(userinfo, KeptProfiles::new("userinfo"))
+            resolver::Source::UserInfo(userinfo, ProfileCache::new("userinfo"))
         }
-        ProfileSource::Clerk => directory(Kind::Clerk, &directories.clerk),
-        ProfileSource::WorkOs => directory(Kind::WorkOs, &directories.workos),
+        ProfileSource::Clerk => directory(DirectoryKind::Clerk, &directories.clerk),
+        ProfileSource::WorkOs => directory(DirectoryKind::WorkOs, &directories.workos),
     };
     let sources = config.sources.iter().map(source).collect();
-    let profiles = Profiles::new(sources, config.paths, needs);
-    Trusted { name: config.name, issuer, profiles, hs256_name: config.hs256_name }
+    let profiles = ProfileResolver::new(sources, config.paths, needs);
+    IssuerContext { name: config.name, issuer, profiles, hs256_name: config.hs256_name }
 }

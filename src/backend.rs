@@ -70,10 +70,10 @@ pub fn verify(
     replays: &Replays,
     now: SystemTime,
 ) -> Result<(), SignatureError> {
-    let key = one(request.headers, API_KEY).ok_or(SignatureError::Key)?;
+    let key = single_header(request.headers, API_KEY).ok_or(SignatureError::Key)?;
     let key = keys.find(key).ok_or(SignatureError::UnknownKey)?;
-    let timestamp = one(request.headers, TIMESTAMP).ok_or(SignatureError::Header)?;
-    let signature = one(request.headers, SIGNATURE).ok_or(SignatureError::Header)?;
+    let timestamp = single_header(request.headers, TIMESTAMP).ok_or(SignatureError::Header)?;
+    let signature = single_header(request.headers, SIGNATURE).ok_or(SignatureError::Header)?;
     if !is_near(timestamp, now) {
         return Err(SignatureError::Timestamp);
     }
@@ -90,7 +90,7 @@ pub fn verify(
 }
 
 /// The header's value, if it stands once and is text.
-fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn single_header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().filter(|_| values.next().is_none())?;
     value.to_str().ok().filter(|value| !value.is_empty())

@@ -17,10 +17,10 @@ use crate::keys::is_liveblocks_secret_key;
 use crate::keys::shared::SECRET_BYTES;
 use crate::logging;
 use crate::oidc::issuer::KeySource;
-use crate::participant::{ClientField, Identity, Rules};
-use crate::policy::{self, Fault, Policy};
+use crate::participant::{ClientField, Identity, ParticipantSettings};
+use crate::policy::{self, Policy, PolicyFault};
 use crate::presence::{Choice, Presence, parse_palette};
-use crate::profile::Needs;
+use crate::profile::ProfileRequirements;
 use crate::secrets::{Secrets, SecretsManager, is_local_livekit_url};
 use crate::upstream::client::is_https_or_loopback;
 use crate::upstream::last_good::Limits;
@@ -43,7 +43,7 @@ pub struct Config {
     /// `CLERK_API_URL`, `WORKOS_API_URL`
     pub directories: DirectoryUrls,
     /// `PARTICIPANT_IDENTITY`, `REQUIRE_VERIFIED_EMAIL`
-    pub needs: Needs,
+    pub needs: ProfileRequirements,
     /// `PRESENCE_COLOR`, `PRESENCE_PALETTE`
     pub presence: Presence,
     /// `LIVEKIT_SECRET_ID`, `SECRET_TTL_SECONDS`, `LIVEKIT_URL`, and for local runs what the secret
@@ -51,7 +51,7 @@ pub struct Config {
     pub secrets: SecretSource,
     /// `PARTICIPANT_IDENTITY`, `PARTICIPANT_DEVICES`, `CLIENT_FIELDS`, `TOKEN_TTL_SECONDS`,
     /// `BACKEND_TOKEN_TTL_SECONDS`, `MAX_TOKEN_BYTES`, `REQUIRE_VERIFIED_EMAIL`
-    pub rules: Rules,
+    pub participant: ParticipantSettings,
     /// `POLICY`
     pub policy: Policy,
     /// `ALLOWED_ORIGINS`
@@ -103,7 +103,7 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
     let clerk = reader.parsed("CLERK_API_URL", url);
     let workos = reader.parsed("WORKOS_API_URL", url);
     let liveblocks_url = reader.parsed("LIVEBLOCKS_API_URL", url);
-    let rules = rules(reader);
+    let participant = participant(reader);
     let palette = reader.parsed("PRESENCE_PALETTE", parse_palette);
     let choice = reader.parsed("PRESENCE_COLOR", |text| match text {
         "stable" => Ok(Choice::Stable),
@@ -120,17 +120,17 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
     }
     let log_level = reader.parsed("RUST_LOG", logging::parse_level);
     let policy = policy(reader);
-    let rules = rules?;
+    let participant = participant?;
     Some(Config {
         issuers: issuers?,
         directories: DirectoryUrls { clerk: clerk?, workos: workos? },
-        needs: Needs {
-            email: rules.identity == Identity::Email,
-            verified_email: rules.require_verified_email,
+        needs: ProfileRequirements {
+            email: participant.identity == Identity::Email,
+            verified_email: participant.require_verified_email,
         },
         presence: Presence::new(palette?, choice?),
         secrets: secrets?,
-        rules,
+        participant,
         policy: policy?,
         cors: cors?,
         session_cookie,
@@ -150,7 +150,7 @@ fn policy<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Polic
         Ok(policy) => Some(policy),
         Err(error) => {
             for fault in error.faults() {
-                let Fault { line, reason } = fault;
+                let PolicyFault { line, reason } = fault;
                 reader.fault(format!("{place}:{line}:"), reason.clone());
             }
             None
@@ -158,7 +158,9 @@ fn policy<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Polic
     }
 }
 
-fn rules<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Rules> {
+fn participant<L: Fn(&str) -> Option<String>>(
+    reader: &mut Reader<L>,
+) -> Option<ParticipantSettings> {
     let identity = reader.parsed("PARTICIPANT_IDENTITY", |text| match text {
         "email" => Ok(Identity::Email),
         "sub" => Ok(Identity::Subject),
@@ -178,7 +180,7 @@ fn rules<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Rules>
         _ => Err("must be a whole number of bytes from 1024 to 65536"),
     });
     let require_verified_email = reader.parsed("REQUIRE_VERIFIED_EMAIL", boolean);
-    Some(Rules {
+    Some(ParticipantSettings {
         identity: identity?,
         devices: devices?,
         client_fields: client_fields?,

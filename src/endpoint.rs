@@ -19,12 +19,12 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
 use crate::cors::Cors;
-use crate::exchange::{Exchange, Measure};
-use crate::logging::Record;
+use crate::exchange::{Exchange, ModerationAction};
+use crate::logging::RequestLog;
 use crate::request_scope::{self, RequestIds};
-use context::Hall;
+use context::RequestContext;
 use problem::Problem;
-use response::Answer;
+use response::HandlerResponse;
 use route::Route;
 
 /// Longest request body, in bytes.
@@ -76,20 +76,22 @@ impl Endpoint {
     ) -> Response<Vec<u8>> {
         let started = Instant::now();
         let (parts, body) = request.into_parts();
-        let mut record =
-            Record { is_cold: !self.is_warm.swap(true, Ordering::Relaxed), ..Record::default() };
+        let mut record = RequestLog {
+            is_cold: !self.is_warm.swap(true, Ordering::Relaxed),
+            ..RequestLog::default()
+        };
         let respond =
             AssertUnwindSafe(async { self.respond(&parts, body.as_ref(), now, &mut record).await });
         let answer =
             tokio::time::timeout(budget.min(REQUEST_TIMEOUT), respond.catch_unwind()).await;
         let mut answer = match answer {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Answer::problem(&Problem::internal(), "a panic"),
-            Err(_) => Answer::out_of_time(),
+            Ok(Err(_)) => HandlerResponse::problem(&Problem::internal(), "a panic"),
+            Err(_) => HandlerResponse::out_of_time(),
         };
         self.allow_origin(&parts.headers, answer.response.headers_mut());
         record.status = answer.response.status().as_u16();
-        record.log(answer.why(), started.elapsed());
+        record.log(answer.outcome(), started.elapsed());
         answer.response
     }
 
@@ -102,11 +104,12 @@ impl Endpoint {
     ) -> Response<Vec<u8>> {
         request_scope::within(ids, async {
             let problem = Problem::invalid_request("the event is not a request that can be read");
-            let mut answer = Answer::problem(&problem, "the event cannot be read");
+            let mut answer = HandlerResponse::problem(&problem, "the event cannot be read");
             self.allow_origin(headers, answer.response.headers_mut());
             let is_cold = !self.is_warm.swap(true, Ordering::Relaxed);
-            let record = Record { is_cold, status: problem.status.as_u16(), ..Record::default() };
-            record.log(answer.why(), Duration::ZERO);
+            let record =
+                RequestLog { is_cold, status: problem.status.as_u16(), ..RequestLog::default() };
+            record.log(answer.outcome(), Duration::ZERO);
             answer.response
         })
         .await
@@ -124,31 +127,34 @@ impl Endpoint {
         parts: &Parts,
         body: &[u8],
         now: SystemTime,
-        record: &mut Record,
-    ) -> Answer {
-        let Some(route) = Route::of(parts.uri.path()) else {
-            return Answer::problem(&Problem::not_found(), "no such route");
+        record: &mut RequestLog,
+    ) -> HandlerResponse {
+        let Some(route) = Route::from_path(parts.uri.path()) else {
+            return HandlerResponse::problem(&Problem::not_found(), "no such route");
         };
         record.route = route.path();
-        let hall = Hall { endpoint: self, parts, body, now };
+        let context = RequestContext { endpoint: self, parts, body, now };
         let answer = match (route, &parts.method) {
             (_, &Method::OPTIONS) => {
-                Ok(Answer::ok(self.cors.preflight(&parts.headers, route.methods())))
+                Ok(HandlerResponse::ok(self.cors.preflight(&parts.headers, route.methods())))
             }
             (Route::Health, &Method::GET) => {
-                Ok(Answer::json(StatusCode::OK, br#"{"status":"ok"}"#.to_vec()))
+                Ok(HandlerResponse::json(StatusCode::OK, br#"{"status":"ok"}"#.to_vec()))
             }
-            (Route::Health, &Method::HEAD) => Ok(Answer::json(StatusCode::OK, Vec::new())),
-            (Route::Token, &Method::POST) => hall.token(record).await,
+            (Route::Health, &Method::HEAD) => Ok(HandlerResponse::json(StatusCode::OK, Vec::new())),
+            (Route::Token, &Method::POST) => context.token(record).await,
             (Route::BackendToken | Route::BackendRefresh, &Method::POST) => {
-                hall.backend_token(route, record).await
+                context.backend_token(route, record).await
             }
-            (Route::Mute, &Method::POST) => hall.moderate(Measure::Mute, record).await,
-            (Route::Remove, &Method::DELETE) => hall.moderate(Measure::Remove, record).await,
-            (Route::Liveblocks, &Method::POST) => hall.liveblocks(record).await,
-            _ => {
-                Ok(Answer::problem(&Problem::method_not_allowed(route.methods()), "no such method"))
+            (Route::Mute, &Method::POST) => context.moderate(ModerationAction::Mute, record).await,
+            (Route::Remove, &Method::DELETE) => {
+                context.moderate(ModerationAction::Remove, record).await
             }
+            (Route::Liveblocks, &Method::POST) => context.liveblocks(record).await,
+            _ => Ok(HandlerResponse::problem(
+                &Problem::method_not_allowed(route.methods()),
+                "no such method",
+            )),
         };
         answer.unwrap_or_else(|answer| answer)
     }

@@ -19,31 +19,31 @@ use crate::liveblocks::Liveblocks;
 use crate::livekit::access_token::{AccessToken, ParticipantToken, SignError};
 use crate::livekit::grants::VideoGrant;
 use crate::livekit::room_config::RoomConfiguration;
-use crate::livekit::token_source::{Malformed, TokenSourceRequest};
+use crate::livekit::token_source::{InvalidField, TokenSourceRequest};
 use crate::oidc::claims::VerifiedClaims;
 use crate::oidc::error::VerifyError;
 use crate::oidc::issuer::{AuthenticateError, Issuer};
 use crate::oidc::jwt;
-use crate::participant::{RuleError, Rules};
+use crate::participant::{ParticipantError, ParticipantSettings};
 use crate::policy::{Policy, Refusal, Role};
 use crate::presence::Presence;
-use crate::profile::resolver::Profiles;
+use crate::profile::resolver::ProfileResolver;
 use crate::profile::{Profile, ProfileError};
 use crate::secrets::{self, SecretStore, Secrets};
 use crate::text;
 use crate::upstream::client::Client;
 use crate::upstream::error::Unavailable;
 
-pub use moderation::{Measure, ParticipantRef};
+pub use moderation::{ModerationAction, ParticipantRef};
 
 /// An issuer whose tokens are taken.
-pub struct Trusted {
+pub struct IssuerContext {
     /// What `OIDC_ISSUER` calls it, where there are several.
     pub name: Option<String>,
     /// Its keys and its verifier.
     pub issuer: Issuer,
     /// Who its subjects are to others.
-    pub profiles: Profiles,
+    pub profiles: ProfileResolver,
     /// The name under which the secret may hold what it shares with us.
     pub hs256_name: String,
 }
@@ -55,13 +55,13 @@ pub struct Caller<'a> {
     /// What served to verify it, and serves to sign: one secret for one request.
     pub secrets: Arc<Secrets>,
     bearer: UnverifiedBearer<'a>,
-    trusted: &'a Trusted,
+    issuer_context: &'a IssuerContext,
 }
 
 /// Exchanges tokens.
 pub struct Exchange {
     /// Whose tokens are taken. Never empty.
-    pub issuers: Vec<Trusted>,
+    pub issuers: Vec<IssuerContext>,
     /// Who may do what.
     pub policy: Policy,
     /// Their colours.
@@ -69,7 +69,7 @@ pub struct Exchange {
     /// What we sign with.
     pub secrets: SecretStore,
     /// What they become.
-    pub rules: Rules,
+    pub participant: ParticipantSettings,
     /// Asks LiveKit.
     pub client: Arc<Client>,
     /// Whom to ask for Liveblocks' tokens.
@@ -133,10 +133,10 @@ pub enum ExchangeError {
     NotJson,
     /// The body is not a request.
     #[error("malformed request: {0}")]
-    Malformed(Malformed),
+    Malformed(InvalidField),
     /// What is asked, or the person as they are, breaks a rule.
     #[error(transparent)]
-    Rule(#[from] RuleError),
+    Participant(#[from] ParticipantError),
     /// The policy says no.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -166,9 +166,10 @@ pub enum ExchangeError {
 impl Exchange {
     /// Fetches key sets and secret side by side, so that the first request need not. Failures are
     /// logged, not fatal: the next request tries again.
-    pub async fn hydrate(&self, now: SystemTime) {
-        let issuers = join_all(self.issuers.iter().map(|trusted| trusted.issuer.hydrate(now)));
-        tokio::join!(issuers, self.secrets.hydrate(now));
+    pub async fn warm_up(&self, now: SystemTime) {
+        let issuers =
+            join_all(self.issuers.iter().map(|issuer_context| issuer_context.issuer.warm_up(now)));
+        tokio::join!(issuers, self.secrets.warm_up(now));
     }
 
     /// Who calls, by a token that was verified as of `now`.
@@ -185,22 +186,23 @@ impl Exchange {
         now: SystemTime,
     ) -> Result<Caller<'a>, ExchangeError> {
         let token = bearer.as_str();
-        let trusted = match self.issuers.as_slice() {
+        let issuer_context = match self.issuers.as_slice() {
             [only] => only,
             several => {
                 let unverified_issuer = jwt::unverified_issuer(token)?;
-                let is_named =
-                    |trusted: &&Trusted| trusted.issuer.verifier().is_of(&unverified_issuer);
+                let is_named = |issuer_context: &&IssuerContext| {
+                    issuer_context.issuer.verifier().accepts_issuer(&unverified_issuer)
+                };
                 several.iter().find(is_named).ok_or(VerifyError::Issuer)?
             }
         };
-        if self.secrets.peek(now).is_none() {
-            trusted.issuer.verifier().check_form(token)?;
+        if self.secrets.cached(now).is_none() {
+            issuer_context.issuer.verifier().check_form(token)?;
         }
         let secrets = self.secrets.get(now).await?;
-        let shared = secrets.hs256.get(&trusted.hs256_name);
-        let claims = trusted.issuer.authenticate(token, shared, now).await?;
-        Ok(Caller { claims, secrets, bearer, trusted })
+        let shared = secrets.hs256.get(&issuer_context.hs256_name);
+        let claims = issuer_context.issuer.authenticate(token, shared, now).await?;
+        Ok(Caller { claims, secrets, bearer, issuer_context })
     }
 
     /// Issues what `request` asks for to `caller`.
@@ -214,12 +216,13 @@ impl Exchange {
         request: &TokenSourceRequest,
         now: SystemTime,
     ) -> Result<Issued, ExchangeError> {
-        self.rules.check_fields(request)?;
+        self.participant.check_fields(request)?;
         let profile = caller.profile(now).await?;
         let key = caller.key();
-        let person = self.rules.identity_of(&key, &profile)?;
-        let identity = self.rules.with_device(person, request.participant_identity.as_deref())?;
-        let name = self.rules.name_of(&profile, request.participant_name.as_deref())?;
+        let person = self.participant.identity_of(&key, &profile)?;
+        let identity =
+            self.participant.with_device(person, request.participant_identity.as_deref())?;
+        let name = self.participant.name_of(&profile, request.participant_name.as_deref())?;
 
         let decision = self.policy.decide(
             caller.claims.as_object(),
@@ -236,7 +239,7 @@ impl Exchange {
         }
 
         let attributes = request.participant_attributes.iter();
-        self.seal(
+        self.sign_participant_token(
             Participant {
                 person,
                 identity: &identity,
@@ -247,7 +250,7 @@ impl Exchange {
                 room,
                 role,
                 room_config: decision.room_config,
-                ttl: self.rules.token_ttl,
+                ttl: self.participant.token_ttl,
             },
             &caller.secrets,
             now,
@@ -255,7 +258,7 @@ impl Exchange {
     }
 
     /// The token of `participant`, signed with `secrets`.
-    fn seal(
+    fn sign_participant_token(
         &self,
         participant: Participant<'_>,
         secrets: &Arc<Secrets>,
@@ -264,7 +267,7 @@ impl Exchange {
         let Participant { person, identity, name, mut attributes, room, role, .. } = participant;
         attributes.insert("color", self.presence.color(person));
         attributes.insert("role", &role.name);
-        if self.rules.devices {
+        if self.participant.devices {
             attributes.insert("identity", person);
         }
         if let Some(picture) = participant.picture {
@@ -280,7 +283,7 @@ impl Exchange {
         };
         let ttl = role.ttl.unwrap_or(participant.ttl);
         let token = token.sign(&secrets.api_key, now, ttl)?;
-        if token.token.len() > self.rules.max_token_bytes {
+        if token.token.len() > self.participant.max_token_bytes {
             return Err(ExchangeError::TokenTooLarge);
         }
         let (name, role) = (name.to_owned(), role.name.clone());
@@ -294,14 +297,17 @@ impl Caller<'_> {
     #[must_use]
     pub fn key(&self) -> Cow<'_, str> {
         let subject = self.claims.subject().as_str();
-        match &self.trusted.name {
+        match &self.issuer_context.name {
             None => Cow::Borrowed(subject),
             Some(name) => Cow::Owned(format!("{name}|{subject}")),
         }
     }
 
     async fn profile(&self, now: SystemTime) -> Result<Profile, ProfileError> {
-        self.trusted.profiles.find(&self.claims, self.bearer.as_str(), &self.secrets, now).await
+        self.issuer_context
+            .profiles
+            .find(&self.claims, self.bearer.as_str(), &self.secrets, now)
+            .await
     }
 }
 

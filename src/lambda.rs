@@ -16,9 +16,9 @@ use lambda_http::request::{LambdaRequest, RequestOrigin};
 use lambda_http::{Body, LambdaEvent, service_fn};
 
 use crate::app::App;
-use crate::endpoint::route::AsCalled;
+use crate::endpoint::route::OriginalPath;
 use crate::request_scope::RequestIds;
-use event::{Incoming, keep_every_header, page, stage};
+use event::{Incoming, origin_header, prefer_multi_value_headers, stage};
 use path::{encoded, without_stage};
 use response::Outgoing;
 
@@ -83,7 +83,7 @@ async fn invoke_other(
     now: SystemTime,
     left: Duration,
 ) -> Outgoing {
-    keep_every_header(&mut event);
+    prefer_multi_value_headers(&mut event);
     if let LambdaRequest::ApiGatewayV1(event) = &mut event
         && let Some(path) = event.path.as_mut().filter(|_| is_v1)
         && let Cow::Owned(encoded) = encoded(path)
@@ -92,7 +92,7 @@ async fn invoke_other(
     }
     let origin = event.request_origin();
     let stage = stage(&event).map(str::to_owned);
-    let page = page(&event);
+    let origin_header = origin_header(&event);
     // The conversion panics on a body that is not the base64 it is said to be, among others.
     let request = catch_unwind(AssertUnwindSafe(|| Request::<Body>::from(event)));
     let response = match request {
@@ -101,12 +101,12 @@ async fn invoke_other(
             let target = called.path_and_query().map_or("", |target| target.as_str());
             let inner = stage.and_then(|stage| without_stage(target, &stage)?.parse().ok());
             if let Some(inner) = inner {
-                request.extensions_mut().insert(AsCalled(called.path().to_owned()));
+                request.extensions_mut().insert(OriginalPath(called.path().to_owned()));
                 *request.uri_mut() = inner;
             }
             app.endpoint().handle(request, ids, now, left).await
         }
-        Err(_) => app.endpoint().refuse_unreadable(&page, ids).await,
+        Err(_) => app.endpoint().refuse_unreadable(&origin_header, ids).await,
     };
     Outgoing::new(response, &origin)
 }

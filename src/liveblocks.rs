@@ -31,7 +31,7 @@ pub struct LiveblocksUser<'a> {
     /// Who they are. Liveblocks counts users by it.
     pub user_id: &'a str,
     /// What everyone in their rooms sees of them.
-    pub user_info: UserInfo<'a>,
+    pub user_info: LiveblocksUserInfo<'a>,
     /// Rooms, and what they may do in each; without, the rooms themselves say who may enter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permissions: Option<BTreeMap<String, [&'static str; 1]>>,
@@ -40,7 +40,7 @@ pub struct LiveblocksUser<'a> {
 /// What others see of them.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct UserInfo<'a> {
+pub struct LiveblocksUserInfo<'a> {
     /// The name.
     pub name: &'a str,
     /// Where their picture is.

@@ -20,7 +20,7 @@ use line::Line;
 
 /// What is said of one request.
 #[derive(Debug, Default)]
-pub struct Record {
+pub struct RequestLog {
     /// Whether it is the first of this execution environment.
     pub is_cold: bool,
     /// The route, without a prefix; empty where there is none.
@@ -37,9 +37,9 @@ pub struct Record {
     pub jti: Option<String>,
 }
 
-/// Why a request was answered as it was.
+/// Outcome a request was answered as it was.
 #[derive(Clone, Copy, Debug)]
-pub struct Why<'a> {
+pub struct Outcome<'a> {
     /// The problem's code, or `ok`.
     pub code: &'static str,
     /// Whom we could not ask.
@@ -48,25 +48,25 @@ pub struct Why<'a> {
     pub reason: Option<&'a str>,
 }
 
-impl Record {
+impl RequestLog {
     /// Writes the line.
-    pub fn log(&self, why: Why<'_>, took: Duration) {
-        let outcome = match self.status {
+    pub fn log(&self, outcome: Outcome<'_>, took: Duration) {
+        let class = match self.status {
             ..400 => "ok",
             400..500 => "refused",
             _ => "failed",
         };
         tracing::info!(
-            outcome,
-            code = why.code,
+            outcome = class,
+            code = outcome.code,
             route = (!self.route.is_empty()).then_some(self.route),
             status = self.status,
             room = self.room.as_deref(),
             role = self.role.as_deref(),
             subject = self.subject.as_deref(),
             jti = self.jti.as_deref(),
-            upstream = why.upstream,
-            reason = why.reason,
+            upstream = outcome.upstream,
+            reason = outcome.reason,
             stale = request_scope::is_stale().then_some(true),
             duration_ms = took.as_secs_f64() * 1000.0,
             cold_start = self.is_cold,

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     };
     runtime.block_on(async {
         let app = Arc::new(App::new(config));
-        app.hydrate(clock()).await;
+        app.warm_up(clock()).await;
         match lambda::run(app, clock).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -18,7 +18,7 @@ const RESERVED_PREFIXES: &[&str] = &["lk.", "sip.", "ingress."];
 
 /// What a caller becomes in LiveKit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rules {
+pub struct ParticipantSettings {
     /// What a participant's identity is.
     pub identity: Identity,
     /// Whether clients may add `:device` to their identity.
@@ -61,7 +61,7 @@ pub enum ClientField {
 
 /// Which rule is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RuleError {
+pub enum ParticipantError {
     /// The request holds a field that this caller may not set, or not to this value.
     #[error("field not allowed: {0}")]
     FieldNotAllowed(&'static str),
@@ -73,10 +73,13 @@ pub enum RuleError {
     EmailNotVerified,
 }
 
-impl Rules {
+impl ParticipantSettings {
     /// Refuses what clients may not set. A field is refused, never overridden: SDKs take what they
     /// asked for for what they got.
-    pub(crate) fn check_fields(&self, request: &TokenSourceRequest) -> Result<(), RuleError> {
+    pub(crate) fn check_fields(
+        &self,
+        request: &TokenSourceRequest,
+    ) -> Result<(), ParticipantError> {
         let asked = [
             (
                 ClientField::RoomName,
@@ -101,14 +104,14 @@ impl Rules {
         ];
         for (field, is_asked, detail) in asked {
             if is_asked && !self.client_fields.contains(&field) {
-                return Err(RuleError::FieldNotAllowed(detail));
+                return Err(ParticipantError::FieldNotAllowed(detail));
             }
         }
         if request.participant_attributes.keys().any(|key| is_reserved(key)) {
-            return Err(RuleError::FieldNotAllowed("an attribute's key is reserved"));
+            return Err(ParticipantError::FieldNotAllowed("an attribute's key is reserved"));
         }
         if request.room_config.has_forbidden_field {
-            return Err(RuleError::FieldNotAllowed(
+            return Err(ParticipantError::FieldNotAllowed(
                 "room_config holds a field that no client may set",
             ));
         }
@@ -121,14 +124,14 @@ impl Rules {
         &self,
         key: &'a str,
         profile: &'a Profile,
-    ) -> Result<&'a str, RuleError> {
+    ) -> Result<&'a str, ParticipantError> {
         match self.identity {
             Identity::Subject => Ok(key),
             Identity::Email => {
-                let email = profile.email().ok_or(RuleError::EmailNotSet)?;
+                let email = profile.email().ok_or(ParticipantError::EmailNotSet)?;
                 // Anybody could sign up at the issuer with somebody else's address.
                 if self.require_verified_email && !email.is_verified() {
-                    return Err(RuleError::EmailNotVerified);
+                    return Err(ParticipantError::EmailNotVerified);
                 }
                 Ok(&email.address)
             }
@@ -140,7 +143,7 @@ impl Rules {
         &self,
         person: &str,
         asked: Option<&str>,
-    ) -> Result<String, RuleError> {
+    ) -> Result<String, ParticipantError> {
         let Some(asked) = asked else { return Ok(person.to_owned()) };
         let is_device = |rest: &str| {
             rest.strip_prefix(':').is_some_and(|device| {
@@ -155,7 +158,7 @@ impl Rules {
             Some(rest) if self.devices && is_device(rest) && text::is_name(asked) => {
                 Ok(asked.to_owned())
             }
-            _ => Err(RuleError::FieldNotAllowed("participant_identity is not yours")),
+            _ => Err(ParticipantError::FieldNotAllowed("participant_identity is not yours")),
         }
     }
 
@@ -163,12 +166,12 @@ impl Rules {
         &self,
         profile: &'a Profile,
         asked: Option<&'a str>,
-    ) -> Result<&'a str, RuleError> {
+    ) -> Result<&'a str, ParticipantError> {
         match asked {
             None => Ok(profile.name()),
             Some(asked) if asked == profile.name() => Ok(asked),
             Some(asked) if self.client_fields.contains(&ClientField::ParticipantName) => Ok(asked),
-            Some(_) => Err(RuleError::FieldNotAllowed("participant_name is not yours")),
+            Some(_) => Err(ParticipantError::FieldNotAllowed("participant_name is not yours")),
         }
     }
 }

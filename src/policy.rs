@@ -14,12 +14,12 @@ use serde_json::{Map, Value};
 use crate::liveblocks;
 use crate::livekit::room_config::{AgentDispatch, RoomConfiguration};
 use crate::livekit::token_source::RequestedRoomConfig;
-use claims::Claims;
+use claims::ClaimLookup;
 use condition::Condition;
-pub use parse::faults::{Fault, PolicyError};
+pub use parse::faults::{PolicyError, PolicyFault};
 use pattern::Pattern;
 pub use role::Role;
-use room_limits::Caps;
+use room_limits::RoomConfigLimits;
 
 /// The text of `policy.toml`, which holds where no other is configured.
 pub const BUILT_IN: &str = include_str!("../policy.toml");
@@ -46,7 +46,7 @@ pub struct Rule {
     /// What the rule, or else its role, says of the room.
     room_config: RoomConfiguration,
     /// What a client may say of it.
-    caps: Caps,
+    limits: RoomConfigLimits,
     /// Rooms of Liveblocks that it opens.
     liveblocks: Vec<Pattern>,
 }
@@ -106,7 +106,7 @@ impl Policy {
         room: Option<&str>,
         asked: &RequestedRoomConfig,
     ) -> Result<Decision<'_>, Refusal> {
-        let claims = &Claims::new(claims);
+        let claims = &ClaimLookup::new(claims);
         let (rule, fresh_room_prefix) = if let Some(room) = room {
             // Most rules open other rooms, which costs less to see than whom they are for.
             let mut rules = self.rules.iter();
@@ -128,7 +128,7 @@ impl Policy {
         &'a self,
         claims: &'a Map<String, Value>,
     ) -> impl Iterator<Item = &'a Rule> + 'a {
-        self.rules.iter().filter(|rule| rule.applies_to(&Claims::new(claims)))
+        self.rules.iter().filter(|rule| rule.applies_to(&ClaimLookup::new(claims)))
     }
 
     /// What a backend may give to somebody whom it calls `name`, in any room: the role, and how the
@@ -138,16 +138,16 @@ impl Policy {
     /// # Errors
     ///
     /// [`Refusal`].
-    pub fn vouch(
+    pub fn decide_for_backend(
         &self,
         name: &str,
         asked: &RequestedRoomConfig,
     ) -> Result<(&Role, RoomConfiguration), Refusal> {
         let role = self.role(name).ok_or(Refusal::Role)?;
-        let bare = Rule::of(role);
+        let bare = Rule::from_role(role);
         let first = self.rules.iter().find(|rule| rule.role.name == name).unwrap_or(&bare);
         let nothing = Map::new();
-        Ok((role, first.room_config(asked, &Claims::new(&nothing))?))
+        Ok((role, first.room_config(asked, &ClaimLookup::new(&nothing))?))
     }
 
     /// Rooms of Liveblocks, or of a sort of them with a star at the end, that the caller with `claims`
@@ -162,7 +162,7 @@ impl Policy {
         claims: &Map<String, Value>,
         room: Option<&str>,
     ) -> Result<Option<(&Role, Vec<String>)>, Refusal> {
-        let claims = &Claims::new(claims);
+        let claims = &ClaimLookup::new(claims);
         let mut rules = self.rules.iter().filter(|rule| !rule.liveblocks.is_empty()).peekable();
         if rules.peek().is_none() {
             return Ok(None);
@@ -204,13 +204,13 @@ impl Rule {
 
     /// Whether the caller is one of those it is for: its conditions hold, and there are all claims
     /// that its rooms' names are made of.
-    fn applies_to<'a>(&'a self, claims: &Claims<'a>) -> bool {
+    fn applies_to<'a>(&'a self, claims: &ClaimLookup<'a>) -> bool {
         self.when.iter().all(|condition| condition.holds(claims))
             && self.rooms.iter().all(|pattern| pattern.has_claims(claims))
     }
 
     /// The rule of a role that no rule gives.
-    fn of(role: &Role) -> Self {
+    fn from_role(role: &Role) -> Self {
         Self {
             line: 0,
             role: role.clone(),
@@ -218,7 +218,7 @@ impl Rule {
             rooms: Vec::new(),
             agents: Vec::new(),
             room_config: role.room_config.clone(),
-            caps: Caps::default(),
+            limits: RoomConfigLimits::default(),
             liveblocks: Vec::new(),
         }
     }
@@ -227,7 +227,7 @@ impl Rule {
     fn room_config<'a>(
         &'a self,
         asked: &RequestedRoomConfig,
-        claims: &Claims<'a>,
+        claims: &ClaimLookup<'a>,
     ) -> Result<RoomConfiguration, Refusal> {
         if asked.is_empty() {
             return Ok(self.room_config.clone());
@@ -235,16 +235,16 @@ impl Rule {
         if !asked.config.agents.iter().all(|agent| self.allows(agent, claims)) {
             return Err(Refusal::Agent);
         }
-        self.caps.apply(&self.room_config, &asked.config)
+        self.limits.apply(&self.room_config, &asked.config)
     }
 
-    fn opens<'a>(&'a self, room: &str, claims: &Claims<'a>) -> bool {
+    fn opens<'a>(&'a self, room: &str, claims: &ClaimLookup<'a>) -> bool {
         self.rooms.iter().any(|pattern| pattern.matches(room, claims))
     }
 
     /// The default agent needs no leave, but which of its deployments runs is not the client's choice;
     /// neither does one that the rule dispatches itself.
-    fn allows<'a>(&'a self, agent: &AgentDispatch, claims: &Claims<'a>) -> bool {
+    fn allows<'a>(&'a self, agent: &AgentDispatch, claims: &ClaimLookup<'a>) -> bool {
         let is_default = agent.agent_name.is_empty() && agent.deployment.is_empty();
         is_default
             || self.agents.iter().any(|pattern| pattern.matches(&agent.agent_name, claims))

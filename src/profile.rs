@@ -29,8 +29,8 @@ const EMAIL_BYTES: usize = 254;
 /// What is known of a caller. Shows nothing in `Debug`: it is personal data.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Profile {
-    email: Claimed<Email>,
-    name: Claimed<String>,
+    email: ProfileField<Email>,
+    name: ProfileField<String>,
     picture: Option<String>,
 }
 
@@ -45,14 +45,14 @@ pub struct Email {
 
 /// What a source says of one claim.
 #[derive(Clone, Default, PartialEq, Eq)]
-enum Claimed<T> {
+enum ProfileField<T> {
     /// Nothing: the next source may know.
     #[default]
-    Unsaid,
+    Unknown,
     /// That there is none.
-    Without,
+    None,
     /// This.
-    With(T),
+    Some(T),
 }
 
 /// Where in a source's claims the profile stands, as dotted paths; of several the first that is
@@ -84,7 +84,7 @@ pub enum ProfileError {
 
 /// What a profile must say before no further source is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Needs {
+pub struct ProfileRequirements {
     /// An email address.
     pub email: bool,
     /// That the address is verified.
@@ -94,7 +94,7 @@ pub struct Needs {
 impl Paths {
     /// Where `provider` puts things.
     #[must_use]
-    pub fn of(provider: &Provider) -> Self {
+    pub fn for_provider(provider: &Provider) -> Self {
         let owned = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect();
         Self {
             emails: provider
@@ -131,8 +131,8 @@ impl Profile {
     #[must_use]
     pub fn email(&self) -> Option<&Email> {
         match &self.email {
-            Claimed::With(email) => Some(email),
-            Claimed::Unsaid | Claimed::Without => None,
+            ProfileField::Some(email) => Some(email),
+            ProfileField::Unknown | ProfileField::None => None,
         }
     }
 
@@ -141,8 +141,8 @@ impl Profile {
     #[must_use]
     pub fn name(&self) -> &str {
         match &self.name {
-            Claimed::With(name) => name,
-            Claimed::Unsaid | Claimed::Without => UNNAMED,
+            ProfileField::Some(name) => name,
+            ProfileField::Unknown | ProfileField::None => UNNAMED,
         }
     }
 
@@ -159,7 +159,7 @@ impl Profile {
             paths
                 .iter()
                 .map(|path| text_at(claims, path))
-                .find(Claimed::is_said)
+                .find(ProfileField::is_said)
                 .unwrap_or_default()
         };
         let email = paths.emails.iter().find_map(|(path, verified)| {
@@ -171,7 +171,7 @@ impl Profile {
             (!name.is_empty()).then_some(name)
         });
         let picture = match texts(&paths.pictures) {
-            Claimed::With(address)
+            ProfileField::Some(address)
                 if address.len() <= PICTURE_BYTES && is_https_or_loopback(address) =>
             {
                 Some(address.to_owned())
@@ -183,28 +183,28 @@ impl Profile {
 
     /// Whether no further source needs to be asked.
     #[must_use]
-    pub fn says(&self, needs: Needs) -> bool {
+    pub fn satisfies(&self, needs: ProfileRequirements) -> bool {
         let email = match &self.email {
-            Claimed::Unsaid => !needs.email,
-            Claimed::Without => true,
-            Claimed::With(email) => {
+            ProfileField::Unknown => !needs.email,
+            ProfileField::None => true,
+            ProfileField::Some(email) => {
                 email.verified.is_some() || !needs.verified_email || !needs.email
             }
         };
-        email && self.name != Claimed::Unsaid
+        email && self.name != ProfileField::Unknown
     }
 
     /// Fills what is unsaid from `other`, a later source. An address comes with its own verification:
     /// one of which nothing is said gives way to a later source's, and never borrows from it.
-    pub fn complete(&mut self, other: &Self) {
+    pub fn merge_missing(&mut self, other: &Self) {
         match (&self.email, &other.email) {
-            (Claimed::Unsaid, _) => self.email = other.email.clone(),
-            (Claimed::With(ours), Claimed::With(_)) if ours.verified.is_none() => {
+            (ProfileField::Unknown, _) => self.email = other.email.clone(),
+            (ProfileField::Some(ours), ProfileField::Some(_)) if ours.verified.is_none() => {
                 self.email = other.email.clone();
             }
             _ => {}
         }
-        if self.name == Claimed::Unsaid {
+        if self.name == ProfileField::Unknown {
             self.name = other.name.clone();
         }
         if self.picture.is_none() {
@@ -213,16 +213,16 @@ impl Profile {
     }
 }
 
-impl<T> Claimed<T> {
+impl<T> ProfileField<T> {
     fn is_said(&self) -> bool {
-        !matches!(self, Self::Unsaid)
+        !matches!(self, Self::Unknown)
     }
 
-    fn and_then<U>(self, map: impl FnOnce(T) -> Option<U>) -> Claimed<U> {
+    fn and_then<U>(self, map: impl FnOnce(T) -> Option<U>) -> ProfileField<U> {
         match self {
-            Self::With(value) => map(value).map_or(Claimed::Without, Claimed::With),
-            Self::Without => Claimed::Without,
-            Self::Unsaid => Claimed::Unsaid,
+            Self::Some(value) => map(value).map_or(ProfileField::None, ProfileField::Some),
+            Self::None => ProfileField::None,
+            Self::Unknown => ProfileField::Unknown,
         }
     }
 }
@@ -235,11 +235,11 @@ fn email(claims: &Map<String, Value>, address: &str, verified: &str) -> Option<E
 }
 
 /// Absent, `null` or of another type says nothing; empty text says that there is none.
-fn text_at<'a>(claims: &'a Map<String, Value>, path: &str) -> Claimed<&'a str> {
+fn text_at<'a>(claims: &'a Map<String, Value>, path: &str) -> ProfileField<&'a str> {
     match json::find(claims, path).and_then(Value::as_str) {
-        None => Claimed::Unsaid,
-        Some("") => Claimed::Without,
-        Some(text) => Claimed::With(text),
+        None => ProfileField::Unknown,
+        Some("") => ProfileField::None,
+        Some(text) => ProfileField::Some(text),
     }
 }
 
@@ -272,7 +272,7 @@ mod tests {
     }
 
     fn standard(claims: &Value) -> Profile {
-        read(claims, &Paths::of(&GENERIC))
+        read(claims, &Paths::for_provider(&GENERIC))
     }
 
     #[test]
@@ -299,7 +299,7 @@ mod tests {
         }
         let own = Paths {
             emails: vec![("login".into(), "login_verified".into())],
-            ..Paths::of(&GENERIC)
+            ..Paths::for_provider(&GENERIC)
         };
         let claims = json!({ "login": "a@b", "email": "c@d", "email_verified": true });
         assert!(read(&claims, &own).email().is_some_and(|email| !email.is_verified()));
@@ -338,8 +338,8 @@ mod tests {
 
     #[test]
     fn asks_on_only_while_something_is_unsaid() {
-        let needs = Needs { email: true, verified_email: true };
-        let nothing = Needs { email: false, verified_email: true };
+        let needs = ProfileRequirements { email: true, verified_email: true };
+        let nothing = ProfileRequirements { email: false, verified_email: true };
         let verified = json!({ "email": "a@b", "email_verified": true, "name": "A" });
         let rows = [
             (verified.clone(), needs, true),
@@ -348,7 +348,7 @@ mod tests {
             (json!({ "email": "a@b", "email_verified": false, "name": "A" }), needs, true),
             (
                 json!({ "email": "a@b", "name": "A" }),
-                Needs { verified_email: false, ..needs },
+                ProfileRequirements { verified_email: false, ..needs },
                 true,
             ),
             (json!({ "name": "A" }), needs, false),
@@ -358,15 +358,16 @@ mod tests {
             (json!({}), nothing, false),
         ];
         for (claims, needs, expected) in rows {
-            assert_eq!(standard(&claims).says(needs), expected, "{claims} {needs:?}");
+            assert_eq!(standard(&claims).satisfies(needs), expected, "{claims} {needs:?}");
         }
     }
 
     #[test]
     fn an_address_never_borrows_verification() {
         let mut profile = standard(&json!({ "email": "a@b", "name": "A" }));
-        profile
-            .complete(&standard(&json!({ "email": "c@d", "email_verified": true, "name": "C" })));
+        profile.merge_missing(&standard(
+            &json!({ "email": "c@d", "email_verified": true, "name": "C" }),
+        ));
         let email = profile.email().unwrap();
         assert_eq!(
             (email.address.as_str(), email.is_verified(), profile.name()),

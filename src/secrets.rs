@@ -93,7 +93,7 @@ impl SecretStore {
     }
 
     /// Fetches the secret, if there is one to fetch, so that the first request need not.
-    pub async fn hydrate(&self, now: SystemTime) {
+    pub async fn warm_up(&self, now: SystemTime) {
         // A failure is logged where it happens; the next request tries again.
         let _ = self.get(now).await;
     }
@@ -116,19 +116,19 @@ impl SecretStore {
     /// # Errors
     ///
     /// [`Unavailable`] where the newest try failed.
-    pub async fn newer(&self, now: SystemTime) -> Result<Arc<Secrets>, Unavailable> {
+    pub async fn refresh(&self, now: SystemTime) -> Result<Arc<Secrets>, Unavailable> {
         match self {
             Self::Given(secrets) => Ok(Arc::clone(secrets)),
-            Self::Managed(secrets) => secrets.newer(now).await,
+            Self::Managed(secrets) => secrets.refresh(now).await,
         }
     }
 
     /// The secrets, if they are here; never fetches.
     #[must_use]
-    pub fn peek(&self, now: SystemTime) -> Option<Arc<Secrets>> {
+    pub fn cached(&self, now: SystemTime) -> Option<Arc<Secrets>> {
         match self {
             Self::Given(secrets) => Some(Arc::clone(secrets)),
-            Self::Managed(secrets) => secrets.peek(now),
+            Self::Managed(secrets) => secrets.cached(now),
         }
     }
 }

@@ -17,7 +17,7 @@ const CASES: &str = include_str!("../policy-cases.toml");
 fn the_policy_does_what_its_cases_say() {
     let at = |file: &str, line: usize, reason: &dyn Display| format!("{file}:{line}: {reason}");
     let policy = Policy::parse(BUILT_IN).unwrap_or_else(|error| {
-        let fault = |fault: &policy::Fault| at("policy.toml", fault.line, &fault.reason);
+        let fault = |fault: &policy::PolicyFault| at("policy.toml", fault.line, &fault.reason);
         panic!("\n{}\n", lines(error.faults(), fault))
     });
     let cases = Cases::read(CASES).unwrap_or_else(|faults| {

@@ -54,7 +54,7 @@ async fn run() -> Result<(), String> {
     roomkey::logging::init(config.log_level, now, None);
     let app = Arc::new(roomkey::App::new(config));
     print_welcome(&provider)?;
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
 
     tokio::select! {
         ended = axum::serve(endpoint, endpoint::router(app)) => ended.map_err(|error| error.to_string()),

@@ -69,7 +69,7 @@ pub(crate) async fn of(
     };
     let names: Vec<&str> = sources.iter().map(|source| name_of(*source)).collect();
     report.add(Finding::note("profile sources", &names.join(", then ")));
-    if profile.says(needs) {
+    if profile.satisfies(needs) {
         found_in_claims(&profile, needs.email, needs.verified_email, expected.provider, report);
     } else {
         elsewhere(&sources, expected.provider, report);
@@ -115,7 +115,7 @@ fn choose(issuers: Vec<IssuerConfig>, token: &str, report: &mut Report) -> Optio
     }
     let named = jwt::unverified_issuer(token);
     let found = match &named {
-        Ok(named) => issuers.into_iter().find(|issuer| issuer.verifier.is_of(named)),
+        Ok(named) => issuers.into_iter().find(|issuer| issuer.verifier.accepts_issuer(named)),
         Err(_) => None,
     };
     if found.is_none() {
@@ -247,11 +247,12 @@ fn found_in_claims(
         }
         None => {
             let detail =
-                format!("the token says there is none: 404 email_not_set\n{}", provider.console);
+                format!("the token says there is none: 404 email_not_set\n{}", provider.setup_hint);
             report.add(Finding::fail("email", &detail));
         }
         Some(email) if needs_verified && !email.is_verified() => {
-            let detail = format!("is not verified: 403 email_not_verified\n{}", provider.console);
+            let detail =
+                format!("is not verified: 403 email_not_verified\n{}", provider.setup_hint);
             report.add(Finding::fail("email", &detail));
         }
         Some(_) => report.add(Finding::pass("email", "comes from the token's claims")),
@@ -268,13 +269,13 @@ fn elsewhere(sources: &[ProfileSource], provider: &Provider, report: &mut Report
         .collect();
     if others.is_empty() {
         let detail =
-            format!("the claims lack them, and nobody else is asked\n{}", provider.console);
+            format!("the claims lack them, and nobody else is asked\n{}", provider.setup_hint);
         report.add(Finding::fail("email and name", &detail));
     } else {
         let detail = format!(
             "the claims lack at least one: {} is asked, which is not tried here\nif it stays away: {}",
             others.join(", then "),
-            provider.console
+            provider.setup_hint
         );
         report.add(Finding::note("email and name", &detail));
     }

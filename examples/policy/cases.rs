@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use toml::Spanned;
 
-use super::question::{Allowed, Answer, Question};
+use super::question::{Allowed, PolicyAnswer, Question};
 
 /// The cases of one file.
 pub(crate) struct Cases(Vec<(usize, Case, Question)>);
@@ -131,14 +131,14 @@ impl Case {
         Question::new(self.claims.clone(), room, &self.agents, room_config)
     }
 
-    fn differences(&self, answer: &Answer) -> Vec<String> {
+    fn differences(&self, answer: &PolicyAnswer) -> Vec<String> {
         match (self.refused, answer) {
-            (None, Answer::Allowed(allowed)) => self.differences_in(allowed),
-            (Some(expected), Answer::Refused { code, .. }) if expected.code() == *code => {
+            (None, PolicyAnswer::Allowed(allowed)) => self.differences_in(allowed),
+            (Some(expected), PolicyAnswer::Refused { code, .. }) if expected.code() == *code => {
                 Vec::new()
             }
             (Some(expected), _) => vec![format!("must be refused with {}", expected.code())],
-            (None, Answer::Refused { .. }) => vec!["must be allowed".to_owned()],
+            (None, PolicyAnswer::Refused { .. }) => vec!["must be allowed".to_owned()],
         }
     }
 

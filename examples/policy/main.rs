@@ -22,12 +22,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use roomkey::json;
-use roomkey::policy::{BUILT_IN, Fault, Policy};
+use roomkey::policy::{BUILT_IN, Policy, PolicyFault};
 use serde_json::{Map, Value};
 
 use crate::arguments::{Arguments, USAGE};
 use crate::cases::Cases;
-use crate::question::{Answer, Question};
+use crate::question::{PolicyAnswer, Question};
 
 /// `EX_USAGE` of sysexits.h.
 const EX_USAGE: u8 = 64;
@@ -70,7 +70,7 @@ fn ask(policy: &Policy, source: &str, arguments: &Arguments) -> Result<bool, Str
     } else {
         print!("{}", report::Text(&answer, source));
     }
-    Ok(matches!(answer, Answer::Allowed(_)))
+    Ok(matches!(answer, PolicyAnswer::Allowed(_)))
 }
 
 fn run_cases(policy: &Policy, path: &Path, as_json: bool) -> Result<bool, String> {
@@ -101,7 +101,7 @@ fn policy(path: Option<&Path>) -> Result<(Policy, String), String> {
         (None, None) => (BUILT_IN.to_owned(), "policy.toml".to_owned()),
     };
     let policy = Policy::parse(&text).map_err(|error| {
-        let fault = |fault: &Fault| format!("{source}:{}: {}", fault.line, fault.reason);
+        let fault = |fault: &PolicyFault| format!("{source}:{}: {}", fault.line, fault.reason);
         error.faults().iter().map(fault).collect::<Vec<_>>().join("\n")
     })?;
     Ok((policy, source))

@@ -6,8 +6,8 @@ use roomkey::endpoint::problem::Problem;
 use roomkey::exchange::ExchangeError;
 use roomkey::livekit::grants::VideoGrant;
 use roomkey::livekit::token_source::RequestedRoomConfig;
-use roomkey::livekit::token_source::{Malformed, TokenSourceRequest};
-use roomkey::participant::RuleError;
+use roomkey::livekit::token_source::{InvalidField, TokenSourceRequest};
+use roomkey::participant::ParticipantError;
 use roomkey::policy::{Decision, Policy, Refusal, Rule};
 use roomkey::text;
 use serde_json::{Map, Value, json};
@@ -21,7 +21,7 @@ pub(crate) struct Question {
 
 /// What the policy says.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Answer {
+pub(crate) enum PolicyAnswer {
     Allowed(Allowed),
     Refused { code: &'static str, reason: String },
 }
@@ -50,10 +50,10 @@ impl Question {
         room: Option<&str>,
         agents: &[String],
         room_config: Option<&Value>,
-    ) -> Result<Self, Malformed> {
+    ) -> Result<Self, InvalidField> {
         let mut room_config = room_config.cloned().unwrap_or_else(|| json!({}));
         if !agents.is_empty() {
-            const NO_LIST: Malformed = "room_config.agents must be a list";
+            const NO_LIST: InvalidField = "room_config.agents must be a list";
             let fields = room_config.as_object_mut().ok_or("room_config must be an object")?;
             let listed = fields.entry("agents").or_insert_with(|| json!([]));
             let named = agents.iter().map(|name| json!({ "agent_name": name }));
@@ -65,24 +65,24 @@ impl Question {
     }
 
     /// Asks `policy`, and what the endpoint asks before and after it.
-    pub(crate) fn ask(&self, policy: &Policy) -> Answer {
-        self.decide(policy).unwrap_or_else(|error| Answer::Refused {
+    pub(crate) fn ask(&self, policy: &Policy) -> PolicyAnswer {
+        self.decide(policy).unwrap_or_else(|error| PolicyAnswer::Refused {
             code: Problem::from(&error).code,
             reason: error.to_string(),
         })
     }
 
-    fn decide(&self, policy: &Policy) -> Result<Answer, ExchangeError> {
+    fn decide(&self, policy: &Policy) -> Result<PolicyAnswer, ExchangeError> {
         if self.asked.has_forbidden_field {
             const NEVER: &str = "room_config holds a field that no client may set";
-            return Err(RuleError::FieldNotAllowed(NEVER).into());
+            return Err(ParticipantError::FieldNotAllowed(NEVER).into());
         }
         let decision = policy.decide(&self.claims, self.room.as_deref(), &self.asked)?;
         let fresh = format!("{}room-{:032}", decision.fresh_room_prefix, 0);
         if self.room.is_none() && !text::is_name(&fresh) {
             return Err(Refusal::Room.into());
         }
-        Ok(Answer::Allowed(Allowed::from(&decision, self.room.is_none())))
+        Ok(PolicyAnswer::Allowed(Allowed::from(&decision, self.room.is_none())))
     }
 }
 
@@ -105,7 +105,7 @@ impl Allowed {
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for PolicyAnswer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Allowed(allowed) => {

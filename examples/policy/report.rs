@@ -5,19 +5,19 @@ use std::fmt::{self, Display, Formatter};
 use serde_json::{Value, json};
 
 use super::cases::{Cases, Failure};
-use super::question::{Allowed, Answer};
+use super::question::{Allowed, PolicyAnswer};
 
 /// The answer of the policy in the file that is called `source`, as text.
-pub(crate) struct Text<'a>(pub(crate) &'a Answer, pub(crate) &'a str);
+pub(crate) struct Text<'a>(pub(crate) &'a PolicyAnswer, pub(crate) &'a str);
 
 impl Display for Text<'_> {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         let Self(answer, source) = self;
         match answer {
-            Answer::Refused { code, reason } => {
+            PolicyAnswer::Refused { code, reason } => {
                 writeln!(formatter, "refused     403 {code}\n            {reason}")
             }
-            Answer::Allowed(allowed) => write_allowed(formatter, allowed, source),
+            PolicyAnswer::Allowed(allowed) => write_allowed(formatter, allowed, source),
         }
     }
 }
@@ -44,12 +44,12 @@ fn write_allowed(formatter: &mut Formatter<'_>, allowed: &Allowed, source: &str)
 }
 
 /// The answer as JSON.
-pub(crate) fn to_json(answer: &Answer, source: &str) -> Value {
+pub(crate) fn to_json(answer: &PolicyAnswer, source: &str) -> Value {
     match answer {
-        Answer::Refused { code, reason } => {
+        PolicyAnswer::Refused { code, reason } => {
             json!({ "allowed": false, "code": code, "reason": reason })
         }
-        Answer::Allowed(allowed) => json!({
+        PolicyAnswer::Allowed(allowed) => json!({
             "allowed": true,
             "policy": source,
             "line": allowed.line,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::json;
 use crate::livekit::token_source::RequestedRoomConfig;
-use crate::livekit::token_source::{METADATA_BYTES, Malformed};
+use crate::livekit::token_source::{InvalidField, METADATA_BYTES};
 use crate::text;
 
 /// A token for somebody whom the backend knows.
@@ -45,7 +45,7 @@ impl BackendRequest {
     ///
     /// No JSON object, a member twice, one that is missing or of another type, and texts that are too
     /// long or hold forbidden characters.
-    pub fn from_body(body: &[u8]) -> Result<Self, Malformed> {
+    pub fn from_body(body: &[u8]) -> Result<Self, InvalidField> {
         let members = json::parse_object(body)
             .map_err(|_| "the body must be one JSON object without duplicate members")?;
         let metadata = match members.get("metadata") {
@@ -79,7 +79,11 @@ impl BackendRequest {
     }
 }
 
-fn name(members: &Map<String, Value>, name: &str, wrong: Malformed) -> Result<String, Malformed> {
+fn name(
+    members: &Map<String, Value>,
+    name: &str,
+    wrong: InvalidField,
+) -> Result<String, InvalidField> {
     let value = members.get(name).and_then(Value::as_str);
     value.filter(|value| text::is_name(value)).map(str::to_owned).ok_or(wrong)
 }

@@ -8,7 +8,7 @@ use crate::oidc::algorithm::AllowedAlgorithms;
 use crate::oidc::issuer::KeySource;
 use crate::oidc::jwks::KeySet;
 use crate::oidc::provider::ProfileSource;
-use crate::oidc::provider::{Provider, Substitute, last_segment};
+use crate::oidc::provider::{DefaultAudience, Provider, last_segment};
 use crate::oidc::providers;
 use crate::oidc::verifier::{Expected, Verifier};
 use crate::profile::Paths;
@@ -77,7 +77,9 @@ pub(super) fn read<L: Fn(&str) -> Option<String>>(
         .map(|partial| partial.map(|partial| partial.with(&common)))
         .collect::<Option<_>>()?;
     let is_another = |(place, issuer): (usize, &IssuerConfig)| {
-        issuers[..place].iter().all(|before| !before.verifier.is_of(issuer.verifier.issuer()))
+        issuers[..place]
+            .iter()
+            .all(|before| !before.verifier.accepts_issuer(issuer.verifier.issuer()))
     };
     if !issuers.iter().enumerate().all(is_another) {
         reader
@@ -111,9 +113,9 @@ impl Partial {
                      supabase, keycloak, workos, zitadel or ory",
                 )
             })
-            .unwrap_or_else(|| providers::recognise(&issuer));
-        if let Some(objection) = provider.objection(&issuer) {
-            reader.fault("OIDC_ISSUER", objection);
+            .unwrap_or_else(|| providers::recognize(&issuer));
+        if let Some(unsupported_reason) = provider.unsupported_reason(&issuer) {
+            reader.fault("OIDC_ISSUER", unsupported_reason);
         }
         let sources = match reader.text(&of("PROFILE_SOURCE")) {
             Some(_) => reader.optional(of("PROFILE_SOURCE"), sources),
@@ -262,18 +264,20 @@ fn audiences<L: Fn(&str) -> Option<String>>(
     let (has_audience, has_party) = (has("OIDC_AUDIENCE"), has("OIDC_AUTHORIZED_PARTIES"));
     let audiences = reader.optional(of("OIDC_AUDIENCE"), list);
     let parties = reader.optional(of("OIDC_AUTHORIZED_PARTIES"), list);
-    if let Some(reason) = provider.either.filter(|_| has_audience && has_party) {
+    if let Some(reason) = provider.audience_conflict.filter(|_| has_audience && has_party) {
         reader.fault(of("OIDC_AUDIENCE"), reason);
     }
     let substitute = match provider.audience {
-        Substitute::Audience(audience) => vec![audience.to_owned()],
-        Substitute::LastSegment => last_segment(issuer).map(str::to_owned).into_iter().collect(),
-        Substitute::Issuer | Substitute::None => Vec::new(),
+        DefaultAudience::Audience(audience) => vec![audience.to_owned()],
+        DefaultAudience::LastSegment => {
+            last_segment(issuer).map(str::to_owned).into_iter().collect()
+        }
+        DefaultAudience::Issuer | DefaultAudience::None => Vec::new(),
     };
     let is_settled = has_audience
         || has_party
         || !substitute.is_empty()
-        || matches!(provider.audience, Substitute::Issuer);
+        || matches!(provider.audience, DefaultAudience::Issuer);
     if !is_settled {
         let reason = "is not set, and neither is its counterpart for authorized parties \
                       (OIDC_AUTHORIZED_PARTIES): one of them must be, or tokens that were issued to \
@@ -291,7 +295,7 @@ fn paths<L: Fn(&str) -> Option<String>>(
     of: &impl Fn(&'static str) -> Name,
     provider: &Provider,
 ) -> Paths {
-    let mut paths = Paths::of(provider);
+    let mut paths = Paths::for_provider(provider);
     if let Some(email) = reader.optional(of("EMAIL_CLAIM"), claim_path) {
         // Whether it is verified stands beside it: no claim vouches for another.
         let verified = format!("{email}_verified");

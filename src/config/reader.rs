@@ -8,7 +8,7 @@ use super::variables::VARIABLES;
 /// Why the function did not start: one line per variable, and never a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    faults: Vec<Fault>,
+    faults: Vec<VariableFault>,
 }
 
 /// A variable's name: those of named issuers are made of these names.
@@ -17,7 +17,7 @@ pub(super) type Name = Cow<'static, str>;
 /// A fault of one variable, or of one line of the policy. The reason quotes nothing, so that a secret
 /// pasted into the wrong variable cannot reach the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Fault {
+struct VariableFault {
     variable: Name,
     /// Completes the sentence "`variable` …".
     reason: Cow<'static, str>,
@@ -26,7 +26,7 @@ struct Fault {
 impl fmt::Display for ConfigError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("invalid configuration:")?;
-        for Fault { variable, reason } in &self.faults {
+        for VariableFault { variable, reason } in &self.faults {
             write!(formatter, "\n  {variable} {reason}")?;
         }
         Ok(())
@@ -38,7 +38,7 @@ impl std::error::Error for ConfigError {}
 /// The environment, and the faults found in it so far.
 pub(super) struct Reader<L> {
     lookup: L,
-    faults: Vec<Fault>,
+    faults: Vec<VariableFault>,
 }
 
 impl<L: Fn(&str) -> Option<String>> Reader<L> {
@@ -92,7 +92,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         variable: impl Into<Name>,
         reason: impl Into<Cow<'static, str>>,
     ) {
-        self.faults.push(Fault { variable: variable.into(), reason: reason.into() });
+        self.faults.push(VariableFault { variable: variable.into(), reason: reason.into() });
     }
 
     /// Whether a fault of `variable` is known: one is enough for it.

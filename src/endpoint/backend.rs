@@ -1,31 +1,31 @@
-//! `POST /v1/token` and `POST /v1/token/refresh`: tokens for trusted backends.
+//! `POST /v1/token` and `POST /v1/token/refresh`: tokens for issuer_context backends.
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use http::StatusCode;
 
-use super::context::{Hall, note};
-use super::response::Answer;
-use super::route::{AsCalled, Route};
+use super::context::{RequestContext, note};
+use super::response::HandlerResponse;
+use super::route::{OriginalPath, Route};
 use crate::backend::SignedRequest;
 use crate::backend::request::{BackendRequest, BackendResponse};
 use crate::exchange::ExchangeError;
-use crate::logging::Record;
+use crate::logging::RequestLog;
 
-impl Hall<'_> {
+impl RequestContext<'_> {
     /// `POST /v1/token` and `/v1/token/refresh`. The signature comes first, over the body as it came.
     pub(super) async fn backend_token(
         &self,
         route: Route,
-        record: &mut Record,
-    ) -> Result<Answer, Answer> {
+        record: &mut RequestLog,
+    ) -> Result<HandlerResponse, HandlerResponse> {
         let request = SignedRequest {
             headers: &self.parts.headers,
             method: self.parts.method.as_str(),
             paths: &self.signed_paths(route),
             body: self.body,
         };
-        let secrets = self.exchange().trust_backend(&request, self.now).await?;
+        let secrets = self.exchange().authenticate_backend(&request, self.now).await?;
         let body = self.json_body()?;
         let request = BackendRequest::from_body(body).map_err(ExchangeError::Malformed)?;
         record.room = Some(request.room.clone());
@@ -42,13 +42,13 @@ impl Hall<'_> {
             expires_at: expires_at.unwrap_or_default(),
         };
         // Three texts are always JSON.
-        Ok(Answer::json(StatusCode::OK, serde_json::to_vec(&answer).unwrap_or_default()))
+        Ok(HandlerResponse::json(StatusCode::OK, serde_json::to_vec(&answer).unwrap_or_default()))
     }
 
     /// What a backend may have signed as its path: that of its URL, with what a gateway took away and
     /// without what it put in front, and the query or not.
     fn signed_paths(&self, route: Route) -> Vec<String> {
-        let called = self.parts.extensions.get::<AsCalled>().map(|called| called.0.clone());
+        let called = self.parts.extensions.get::<OriginalPath>().map(|called| called.0.clone());
         let mut paths = vec![route.path().to_owned(), self.parts.uri.path().to_owned()];
         paths.extend(called);
         if let Some(query) = self.parts.uri.query() {

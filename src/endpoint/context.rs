@@ -9,23 +9,26 @@ use http::request::Parts;
 use super::{BODY_BYTES, Endpoint};
 use crate::bearer::UnverifiedBearer;
 use crate::exchange::{Caller, Exchange, ExchangeError, Issued};
-use crate::logging::Record;
+use crate::logging::RequestLog;
 
 /// A request on its way through the endpoint.
-pub(super) struct Hall<'a> {
+pub(super) struct RequestContext<'a> {
     pub(super) endpoint: &'a Endpoint,
     pub(super) parts: &'a Parts,
     pub(super) body: &'a [u8],
     pub(super) now: SystemTime,
 }
 
-impl<'a> Hall<'a> {
+impl<'a> RequestContext<'a> {
     pub(super) fn exchange(&self) -> &'a Exchange {
         &self.endpoint.exchange
     }
 
     /// Who calls, by the token in the header, or else in the session cookie, where pages may use one.
-    pub(super) async fn caller(&self, record: &mut Record) -> Result<Caller<'a>, ExchangeError> {
+    pub(super) async fn caller(
+        &self,
+        record: &mut RequestLog,
+    ) -> Result<Caller<'a>, ExchangeError> {
         let caller = self.exchange().authenticate(self.bearer()?, self.now).await?;
         record.subject = Some(caller.secrets.api_key.pseudonym(&caller.key()));
         Ok(caller)
@@ -56,7 +59,7 @@ impl<'a> Hall<'a> {
     }
 }
 
-pub(super) fn note(issued: &Issued, record: &mut Record) {
+pub(super) fn note(issued: &Issued, record: &mut RequestLog) {
     record.room = Some(issued.room.clone());
     record.role = Some(issued.role.clone());
     record.jti = Some(issued.token.jti.clone());

@@ -3,36 +3,45 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::context::Hall;
+use super::context::RequestContext;
 use super::problem::Problem;
-use super::response::Answer;
+use super::response::HandlerResponse;
 use crate::exchange::ExchangeError;
 use crate::json;
-use crate::logging::Record;
-use crate::participant::RuleError;
+use crate::logging::RequestLog;
+use crate::participant::ParticipantError;
 use crate::text;
 
-impl Hall<'_> {
+impl RequestContext<'_> {
     /// `POST /api/liveblocks-auth`. The two 404s that an app's users see are plain text.
-    pub(super) async fn liveblocks(&self, record: &mut Record) -> Result<Answer, Answer> {
+    pub(super) async fn liveblocks(
+        &self,
+        record: &mut RequestLog,
+    ) -> Result<HandlerResponse, HandlerResponse> {
         if !self.exchange().may_have_liveblocks(self.now) {
-            return Err(Answer::problem(&Problem::not_found(), "no LIVEBLOCKS_SECRET_KEY"));
+            return Err(HandlerResponse::problem(
+                &Problem::not_found(),
+                "no LIVEBLOCKS_SECRET_KEY",
+            ));
         }
         let caller = self.caller(record).await?;
         let room = room(self.json_body()?).map_err(ExchangeError::Malformed)?;
         record.room.clone_from(&room);
         let token = self.exchange().liveblocks_token(&caller, room.as_deref(), self.now).await;
         let token = token.map_err(|error| {
-            let answer = Answer::from(error);
+            let answer = HandlerResponse::from(error);
             match error {
                 ExchangeError::UserNotFound => answer.in_plain_text("User not found"),
-                ExchangeError::Rule(RuleError::EmailNotSet) => {
+                ExchangeError::Participant(ParticipantError::EmailNotSet) => {
                     answer.in_plain_text("Email address not set")
                 }
                 _ => answer,
             }
         })?;
-        Ok(Answer::json(StatusCode::OK, json!({ "token": token }).to_string().into_bytes()))
+        Ok(HandlerResponse::json(
+            StatusCode::OK,
+            json!({ "token": token }).to_string().into_bytes(),
+        ))
     }
 }
 

@@ -1,26 +1,26 @@
 //! Mute and removal of participants by hosts and moderators.
 
-use super::context::Hall;
-use super::response::Answer;
+use super::context::RequestContext;
+use super::response::HandlerResponse;
 use super::route;
-use crate::exchange::{ExchangeError, Measure};
-use crate::logging::Record;
+use crate::exchange::{ExchangeError, ModerationAction};
+use crate::logging::RequestLog;
 
-impl Hall<'_> {
+impl RequestContext<'_> {
     /// `POST /v1/rooms/{room}/participants/{identity}/mute` and `DELETE` without `/mute`.
     pub(super) async fn moderate(
         &self,
-        measure: Measure,
-        record: &mut Record,
-    ) -> Result<Answer, Answer> {
+        action: ModerationAction,
+        record: &mut RequestLog,
+    ) -> Result<HandlerResponse, HandlerResponse> {
         let caller = self.caller(record).await?;
         let target =
             route::participant_ref(self.parts.uri.path()).ok_or(ExchangeError::Malformed(
                 "the room and the identity must be names, each percent-encoded once",
             ))?;
         record.room = Some(target.room.clone());
-        let role = self.exchange().moderate(&caller, measure, &target, self.now).await?;
+        let role = self.exchange().moderate(&caller, action, &target, self.now).await?;
         record.role = Some(role.name.clone());
-        Ok(Answer::empty())
+        Ok(HandlerResponse::empty())
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::backend::SignatureError;
 use crate::exchange::ExchangeError;
 use crate::oidc::error::VerifyError;
-use crate::participant::RuleError;
+use crate::participant::ParticipantError;
 use crate::policy::Refusal;
 use crate::request_scope;
 
@@ -221,7 +221,7 @@ impl From<&ExchangeError> for Problem {
                 "The body must be application/json",
             ),
             ExchangeError::Malformed(detail) => Self::invalid_request(detail),
-            ExchangeError::Rule(RuleError::FieldNotAllowed(detail))
+            ExchangeError::Participant(ParticipantError::FieldNotAllowed(detail))
             | ExchangeError::Refused(Refusal::RoomConfig(detail)) => {
                 Self::forbidden("field_not_allowed", "A field is not allowed").with_detail(detail)
             }
@@ -231,7 +231,7 @@ impl From<&ExchangeError> for Problem {
             ExchangeError::Refused(Refusal::Agent) => {
                 Self::forbidden("agent_not_allowed", "The agent is not allowed")
             }
-            ExchangeError::Rule(RuleError::EmailNotVerified) => {
+            ExchangeError::Participant(ParticipantError::EmailNotVerified) => {
                 Self::forbidden("email_not_verified", "The email address is not verified")
             }
             ExchangeError::Refused(Refusal::Moderation) => {
@@ -267,7 +267,7 @@ impl From<&ExchangeError> for Problem {
             ExchangeError::UserNotFound => {
                 Self::new("user_not_found", StatusCode::NOT_FOUND, "User not found")
             }
-            ExchangeError::Rule(RuleError::EmailNotSet) => {
+            ExchangeError::Participant(ParticipantError::EmailNotSet) => {
                 Self::new("email_not_set", StatusCode::NOT_FOUND, "Email address not set")
             }
             ExchangeError::TokenTooLarge => Self::content_too_large(

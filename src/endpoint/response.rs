@@ -7,11 +7,11 @@ use http::{HeaderValue, Response, StatusCode};
 
 use super::problem::Problem;
 use crate::exchange::ExchangeError;
-use crate::logging::Why;
+use crate::logging::Outcome;
 use crate::upstream::error::jitter;
 
 /// A response, and what the log says of it besides.
-pub(super) struct Answer {
+pub(super) struct HandlerResponse {
     pub(super) response: Response<Vec<u8>>,
     pub(super) code: &'static str,
     /// Whom we could not ask.
@@ -19,20 +19,20 @@ pub(super) struct Answer {
     pub(super) reason: Option<Cow<'static, str>>,
 }
 
-impl Answer {
+impl HandlerResponse {
     pub(super) fn ok(response: Response<Vec<u8>>) -> Self {
         Self { response, code: "ok", upstream: None, reason: None }
     }
 
     pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Self {
-        let mut response = unkept(status, body);
+        let mut response = no_store(status, body);
         let json = HeaderValue::from_static("application/json");
         response.headers_mut().insert(CONTENT_TYPE, json);
         Self::ok(response)
     }
 
     pub(super) fn empty() -> Self {
-        Self::ok(unkept(StatusCode::NO_CONTENT, Vec::new()))
+        Self::ok(no_store(StatusCode::NO_CONTENT, Vec::new()))
     }
 
     pub(super) fn problem(problem: &Problem, reason: &'static str) -> Self {
@@ -50,20 +50,20 @@ impl Answer {
         Self { upstream: Some("deadline"), ..Self::problem(&problem, "out of time") }
     }
 
-    pub(super) fn why(&self) -> Why<'_> {
-        Why { code: self.code, upstream: self.upstream, reason: self.reason.as_deref() }
+    pub(super) fn outcome(&self) -> Outcome<'_> {
+        Outcome { code: self.code, upstream: self.upstream, reason: self.reason.as_deref() }
     }
 
     /// The same in plain text, for clients that show no other.
     pub(super) fn in_plain_text(self, text: &'static str) -> Self {
-        let mut response = unkept(self.response.status(), text.into());
+        let mut response = no_store(self.response.status(), text.into());
         let plain = HeaderValue::from_static("text/plain; charset=utf-8");
         response.headers_mut().insert(CONTENT_TYPE, plain);
         Self { response, ..self }
     }
 }
 
-impl From<ExchangeError> for Answer {
+impl From<ExchangeError> for HandlerResponse {
     fn from(error: ExchangeError) -> Self {
         let problem = Problem::from(&error);
         let upstream = match &error {
@@ -79,7 +79,7 @@ impl From<ExchangeError> for Answer {
     }
 }
 
-fn unkept(status: StatusCode, body: Vec<u8>) -> Response<Vec<u8>> {
+fn no_store(status: StatusCode, body: Vec<u8>) -> Response<Vec<u8>> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

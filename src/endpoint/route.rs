@@ -24,14 +24,14 @@ pub enum Route {
 
 /// The path as the caller wrote it, where a gateway's stage was taken off the request's own.
 #[derive(Clone, Debug)]
-pub struct AsCalled(pub String);
+pub struct OriginalPath(pub String);
 
 const ROOMS: &str = "/v1/rooms/";
 
 impl Route {
     /// The route at the end of `path`: a stage or a custom domain's mapping may stand before it.
     #[must_use]
-    pub fn of(path: &str) -> Option<Self> {
+    pub fn from_path(path: &str) -> Option<Self> {
         // Longer routes first: none may be taken for a shorter one behind a prefix.
         const ROUTES: &[(&str, Route)] = &[
             ("/v1/token/refresh", Route::BackendRefresh),
@@ -153,7 +153,7 @@ mod tests {
             ("/%74oken", None),
         ];
         for (path, expected) in rows {
-            assert_eq!(Route::of(path), expected, "{path}");
+            assert_eq!(Route::from_path(path), expected, "{path}");
         }
     }
 

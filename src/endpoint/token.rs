@@ -2,15 +2,18 @@
 
 use http::StatusCode;
 
-use super::context::{Hall, note};
-use super::response::Answer;
+use super::context::{RequestContext, note};
+use super::response::HandlerResponse;
 use crate::exchange::ExchangeError;
 use crate::livekit::token_source::{TokenSourceRequest, TokenSourceResponse};
-use crate::logging::Record;
+use crate::logging::RequestLog;
 
-impl Hall<'_> {
+impl RequestContext<'_> {
     /// `POST /token`.
-    pub(super) async fn token(&self, record: &mut Record) -> Result<Answer, Answer> {
+    pub(super) async fn token(
+        &self,
+        record: &mut RequestLog,
+    ) -> Result<HandlerResponse, HandlerResponse> {
         let caller = self.caller(record).await?;
         let body = self.json_body()?;
         let request = TokenSourceRequest::from_body(body).map_err(ExchangeError::Malformed)?;
@@ -24,6 +27,9 @@ impl Hall<'_> {
             participant_name: &issued.name,
         };
         // Four texts are always JSON.
-        Ok(Answer::json(StatusCode::CREATED, serde_json::to_vec(&answer).unwrap_or_default()))
+        Ok(HandlerResponse::json(
+            StatusCode::CREATED,
+            serde_json::to_vec(&answer).unwrap_or_default(),
+        ))
     }
 }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::{Exchange, ExchangeError, Issued, Participant};
 use crate::backend::request::BackendRequest;
 use crate::backend::{SignatureError, SignedRequest, verify};
-use crate::participant::RuleError;
+use crate::participant::ParticipantError;
 use crate::secrets::Secrets;
 
 impl Exchange {
@@ -17,7 +17,7 @@ impl Exchange {
     ///
     /// [`ExchangeError::Signature`], [`ExchangeError::Unavailable`], and
     /// [`ExchangeError::NotConfigured`] where no backend has a key.
-    pub async fn trust_backend(
+    pub async fn authenticate_backend(
         &self,
         request: &SignedRequest<'_>,
         now: SystemTime,
@@ -26,7 +26,7 @@ impl Exchange {
         match self.check(request, &secrets, now) {
             // A key that was added since: the secret is read once more, as seldom as it may be.
             Err(ExchangeError::Signature(SignatureError::UnknownKey)) => {
-                let newer = self.secrets.newer(now).await?;
+                let newer = self.secrets.refresh(now).await?;
                 self.check(request, &newer, now).map(|()| newer)
             }
             outcome => outcome.map(|()| secrets),
@@ -48,7 +48,7 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// [`ExchangeError::Refused`], [`ExchangeError::Rule`], [`ExchangeError::TokenTooLarge`] and
+    /// [`ExchangeError::Refused`], [`ExchangeError::Participant`], [`ExchangeError::TokenTooLarge`] and
     /// [`ExchangeError::Bug`].
     pub fn issue_for_backend(
         &self,
@@ -58,10 +58,11 @@ impl Exchange {
     ) -> Result<Issued, ExchangeError> {
         if request.room_config.has_forbidden_field {
             let detail = "roomConfig holds a field that nobody may set";
-            return Err(RuleError::FieldNotAllowed(detail).into());
+            return Err(ParticipantError::FieldNotAllowed(detail).into());
         }
-        let (role, room_config) = self.policy.vouch(&request.role, &request.room_config)?;
-        self.seal(
+        let (role, room_config) =
+            self.policy.decide_for_backend(&request.role, &request.room_config)?;
+        self.sign_participant_token(
             Participant {
                 person: &request.identity,
                 identity: &request.identity,
@@ -72,7 +73,7 @@ impl Exchange {
                 room: request.room.clone(),
                 role,
                 room_config,
-                ttl: self.rules.backend_token_ttl,
+                ttl: self.participant.backend_token_ttl,
             },
             secrets,
             now,

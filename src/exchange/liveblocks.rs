@@ -3,14 +3,14 @@
 use std::time::SystemTime;
 
 use super::{Caller, Exchange, ExchangeError};
-use crate::liveblocks::{LiveblocksUser, UserInfo};
+use crate::liveblocks::{LiveblocksUser, LiveblocksUserInfo};
 use crate::upstream::error::Unavailable;
 
 impl Exchange {
     /// Whether the deployment has a key for Liveblocks, as far as is known without asking anyone.
     #[must_use]
     pub fn may_have_liveblocks(&self, now: SystemTime) -> bool {
-        self.secrets.peek(now).is_none_or(|secrets| secrets.liveblocks_secret_key.is_some())
+        self.secrets.cached(now).is_none_or(|secrets| secrets.liveblocks_secret_key.is_some())
     }
 
     /// A token of Liveblocks' for `caller`, who is about to enter `room` where one is named. Without
@@ -30,7 +30,7 @@ impl Exchange {
         let key = key.ok_or(ExchangeError::NotConfigured("LIVEBLOCKS_SECRET_KEY"))?;
         let profile = caller.profile(now).await?;
         let subject = caller.key();
-        let person = self.rules.identity_of(&subject, &profile)?;
+        let person = self.participant.identity_of(&subject, &profile)?;
         let permissions = self.policy.liveblocks(caller.claims.as_object(), room)?;
         let permissions = permissions.map(|(role, patterns)| {
             // One base permission for each room, which stands for all of Liveblocks' features.
@@ -39,7 +39,7 @@ impl Exchange {
         });
         let user = LiveblocksUser {
             user_id: person,
-            user_info: UserInfo {
+            user_info: LiveblocksUserInfo {
                 name: profile.name(),
                 image_url: profile.picture(),
                 color: self.presence.color(person),
@@ -47,6 +47,6 @@ impl Exchange {
             permissions,
         };
         let token = self.liveblocks.token(&user, key).await;
-        Ok(token.map_err(|error| Unavailable::because("liveblocks", error))?)
+        Ok(token.map_err(|error| Unavailable::failed("liveblocks", error))?)
     }
 }

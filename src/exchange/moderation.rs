@@ -10,7 +10,7 @@ use crate::upstream::error::Unavailable;
 
 /// What is done to a participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Measure {
+pub enum ModerationAction {
     /// What can be heard of them is muted.
     Mute,
     /// Their connection ends.
@@ -27,7 +27,7 @@ pub struct ParticipantRef {
 }
 
 impl Exchange {
-    /// Takes `measure` against `target`, for `caller`, whose role in that room the policy decides.
+    /// Takes `action` against `target`, for `caller`, whose role in that room the policy decides.
     /// Gives that role. As good done twice, until the participant is gone.
     ///
     /// # Errors
@@ -37,7 +37,7 @@ impl Exchange {
     pub async fn moderate(
         &self,
         caller: &Caller<'_>,
-        measure: Measure,
+        action: ModerationAction,
         target: &ParticipantRef,
         now: SystemTime,
     ) -> Result<&Role, ExchangeError> {
@@ -54,9 +54,9 @@ impl Exchange {
         if !role.grants.room_admin && self.is_host(&participant) {
             return Err(Refusal::Moderation.into());
         }
-        match measure {
-            Measure::Mute => service.mute(&target.identity, &participant).await?,
-            Measure::Remove => service.remove(&target.identity).await?,
+        match action {
+            ModerationAction::Mute => service.mute(&target.identity, &participant).await?,
+            ModerationAction::Remove => service.remove(&target.identity).await?,
         }
         Ok(role)
     }
@@ -73,7 +73,7 @@ impl From<RoomServiceError> for ExchangeError {
     fn from(error: RoomServiceError) -> Self {
         match error {
             RoomServiceError::NotFound => Self::ParticipantNotFound,
-            RoomServiceError::Fetch(error) => Unavailable::because("livekit", error).into(),
+            RoomServiceError::Fetch(error) => Unavailable::failed("livekit", error).into(),
             RoomServiceError::Sign(error) => error.into(),
         }
     }

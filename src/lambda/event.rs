@@ -21,7 +21,7 @@ pub(super) enum Incoming {
 
 /// Drops single-value headers where there are lists of values: they are the same headers less all
 /// values but the last, and would replace the lists.
-pub(super) fn keep_every_header(event: &mut LambdaRequest) {
+pub(super) fn prefer_multi_value_headers(event: &mut LambdaRequest) {
     let (headers, lists) = match event {
         LambdaRequest::ApiGatewayV1(event) => (&mut event.headers, &event.multi_value_headers),
         LambdaRequest::Alb(event) => (&mut event.headers, &event.multi_value_headers),
@@ -40,7 +40,7 @@ pub(super) fn stage(event: &LambdaRequest) -> Option<&str> {
 }
 
 /// The `Origin` header, which a refusal of an unreadable request needs.
-pub(super) fn page(event: &LambdaRequest) -> HeaderMap {
+pub(super) fn origin_header(event: &LambdaRequest) -> HeaderMap {
     let (headers, lists) = match event {
         LambdaRequest::ApiGatewayV1(event) => (&event.headers, Some(&event.multi_value_headers)),
         LambdaRequest::Alb(event) => (&event.headers, Some(&event.multi_value_headers)),

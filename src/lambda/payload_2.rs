@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::path::{encoded, without_stage};
-use crate::endpoint::route::AsCalled;
+use crate::endpoint::route::OriginalPath;
 
 /// An event, as far as we read it
 /// ([format](https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html)).
@@ -104,7 +104,7 @@ pub(super) fn read(event: &str) -> Option<Result<Http, Unreadable>> {
     *request.uri_mut() = target.parse().ok()?;
     *request.headers_mut() = headers;
     if inner.is_some() {
-        request.extensions_mut().insert(AsCalled(path.into_owned()));
+        request.extensions_mut().insert(OriginalPath(path.into_owned()));
     }
     Some(Ok(Http { request: Box::new(request), id: event.request_context.request_id }))
 }

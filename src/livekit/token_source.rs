@@ -61,7 +61,7 @@ pub struct RequestedRoomConfig {
 }
 
 /// Why a body is not a request: the sentence that the client is told.
-pub type Malformed = &'static str;
+pub type InvalidField = &'static str;
 
 impl TokenSourceRequest {
     /// Reads a body: nothing, or a JSON object with fields in `snake_case` or, as proto3 JSON has it,
@@ -71,7 +71,7 @@ impl TokenSourceRequest {
     ///
     /// No JSON object, the same field twice (also once in each spelling), wrong types, and texts
     /// that are too long or hold forbidden characters.
-    pub fn from_body(body: &[u8]) -> Result<Self, Malformed> {
+    pub fn from_body(body: &[u8]) -> Result<Self, InvalidField> {
         if body.is_empty() {
             return Ok(Self::default());
         }
@@ -114,7 +114,10 @@ pub struct TokenSourceResponse<'a> {
 }
 
 /// The field `snake`, in either spelling; `None` for `null`.
-fn field<'a>(object: &'a Map<String, Value>, snake: &str) -> Result<Option<&'a Value>, Malformed> {
+fn field<'a>(
+    object: &'a Map<String, Value>,
+    snake: &str,
+) -> Result<Option<&'a Value>, InvalidField> {
     let camel = camel_case(snake);
     match (object.get(snake), (camel != snake).then(|| object.get(&camel)).flatten()) {
         (Some(_), Some(_)) => Err("a field stands twice, once in each spelling"),
@@ -139,8 +142,8 @@ fn camel_case(snake: &str) -> String {
 fn text_field(
     object: &Map<String, Value>,
     snake: &str,
-    wrong: Malformed,
-) -> Result<Option<String>, Malformed> {
+    wrong: InvalidField,
+) -> Result<Option<String>, InvalidField> {
     match field(object, snake)? {
         None => Ok(None),
         Some(Value::String(text)) => Ok((!text.is_empty()).then(|| text.clone())),
@@ -152,20 +155,20 @@ fn text_field(
 fn name(
     object: &Map<String, Value>,
     snake: &str,
-    wrong: Malformed,
-) -> Result<Option<String>, Malformed> {
+    wrong: InvalidField,
+) -> Result<Option<String>, InvalidField> {
     let name = text_field(object, snake, wrong)?;
     if name.as_deref().is_none_or(text::is_name) { Ok(name) } else { Err(wrong) }
 }
 
-fn metadata(fields: &Map<String, Value>) -> Result<Option<String>, Malformed> {
-    const WRONG: Malformed = "participant_metadata must be text of at most 4096 bytes";
+fn metadata(fields: &Map<String, Value>) -> Result<Option<String>, InvalidField> {
+    const WRONG: InvalidField = "participant_metadata must be text of at most 4096 bytes";
     let metadata = text_field(fields, "participant_metadata", WRONG)?;
     let fits = metadata.as_ref().is_none_or(|metadata| metadata.len() <= METADATA_BYTES);
     if fits { Ok(metadata) } else { Err(WRONG) }
 }
 
-fn attributes(fields: &Map<String, Value>) -> Result<BTreeMap<String, String>, Malformed> {
+fn attributes(fields: &Map<String, Value>) -> Result<BTreeMap<String, String>, InvalidField> {
     let attributes = match field(fields, "participant_attributes")? {
         None => return Ok(BTreeMap::new()),
         Some(Value::Object(attributes)) => attributes,
@@ -210,7 +213,7 @@ impl RequestedRoomConfig {
     /// # Errors
     ///
     /// Wrong types, numbers beyond `uint32`, and texts that are too long or hold forbidden characters.
-    pub fn read(room_config: Option<&Value>) -> Result<Self, Malformed> {
+    pub fn read(room_config: Option<&Value>) -> Result<Self, InvalidField> {
         let fields = match room_config {
             None | Some(Value::Null) => return Ok(Self::default()),
             Some(Value::Object(fields)) => fields,
@@ -253,7 +256,7 @@ impl RequestedRoomConfig {
 /// A `uint32`, which [proto3's JSON] may write as text, or with a fraction of zero.
 ///
 /// [proto3's JSON]: https://protobuf.dev/programming-guides/json/
-fn number(fields: &Map<String, Value>, snake: &str) -> Result<u32, Malformed> {
+fn number(fields: &Map<String, Value>, snake: &str) -> Result<u32, InvalidField> {
     let read = match field(fields, snake)? {
         None => Some(0),
         Some(Value::Number(number)) => whole(number).and_then(|number| number.try_into().ok()),
@@ -276,16 +279,16 @@ fn whole(number: &Number) -> Option<u64> {
     })
 }
 
-fn room_metadata(fields: &Map<String, Value>) -> Result<String, Malformed> {
-    const WRONG: Malformed = "room_config.metadata must be text of at most 4096 bytes";
+fn room_metadata(fields: &Map<String, Value>) -> Result<String, InvalidField> {
+    const WRONG: InvalidField = "room_config.metadata must be text of at most 4096 bytes";
     let metadata = text_field(fields, "metadata", WRONG)?.unwrap_or_default();
     if metadata.len() <= METADATA_BYTES { Ok(metadata) } else { Err(WRONG) }
 }
 
 impl AgentDispatch {
-    fn read(fields: &Map<String, Value>) -> Result<Self, Malformed> {
-        const NAME: Malformed = "agent_name and deployment must be at most 256 bytes of text without control characters";
-        const METADATA: Malformed = "an agent's metadata must be text of at most 4096 bytes";
+    fn read(fields: &Map<String, Value>) -> Result<Self, InvalidField> {
+        const NAME: InvalidField = "agent_name and deployment must be at most 256 bytes of text without control characters";
+        const METADATA: InvalidField = "an agent's metadata must be text of at most 4096 bytes";
         let metadata = text_field(fields, "metadata", METADATA)?.unwrap_or_default();
         if metadata.len() > METADATA_BYTES {
             return Err(METADATA);
@@ -299,7 +302,7 @@ impl AgentDispatch {
 }
 
 /// Whether the field has a value that is not proto3's default.
-fn asks(fields: &Map<String, Value>, snake: &str) -> Result<bool, Malformed> {
+fn asks(fields: &Map<String, Value>, snake: &str) -> Result<bool, InvalidField> {
     Ok(field(fields, snake)?.is_some_and(|value| match value {
         Value::Null | Value::Bool(false) => false,
         Value::String(text) => !text.is_empty(),

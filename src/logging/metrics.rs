@@ -10,7 +10,7 @@ use tracing::field::Field;
 /// What a line says, as far as metrics follow from it.
 #[derive(Default)]
 pub(super) struct Facts {
-    kind: Kind,
+    kind: LineKind,
     status: u64,
     has_upstream: bool,
     /// `keys` and `discovery`, or `secret`.
@@ -23,7 +23,7 @@ pub(super) struct Facts {
 }
 
 #[derive(Default, PartialEq, Eq)]
-enum Kind {
+enum LineKind {
     #[default]
     Other,
     Request,
@@ -36,10 +36,10 @@ impl Facts {
         match field.name() {
             "message" => {
                 self.kind = match text {
-                    "request" => Kind::Request,
-                    "fetched" => Kind::Fetched,
-                    "fetch failed" => Kind::FetchFailed,
-                    _ => Kind::Other,
+                    "request" => LineKind::Request,
+                    "fetched" => LineKind::Fetched,
+                    "fetch failed" => LineKind::FetchFailed,
+                    _ => LineKind::Other,
                 }
             }
             "upstream" => {
@@ -81,16 +81,16 @@ impl Facts {
     pub(super) fn metrics(&self, function: &str, now_ms: i64) -> String {
         let mut metrics = Metrics::default();
         match self.kind {
-            Kind::Request => self.of_request(&mut metrics),
-            Kind::Fetched | Kind::FetchFailed => {
+            LineKind::Request => self.of_request(&mut metrics),
+            LineKind::Fetched | LineKind::FetchFailed => {
                 if let Some(fetches) = self.fetches {
                     metrics.count(fetches);
                 }
-                if self.kind == Kind::FetchFailed && self.has_upstream {
+                if self.kind == LineKind::FetchFailed && self.has_upstream {
                     metrics.count_by("FetchFailures", "upstream");
                 }
             }
-            Kind::Other => (),
+            LineKind::Other => (),
         }
         metrics.members(function, now_ms)
     }

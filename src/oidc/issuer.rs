@@ -103,7 +103,7 @@ impl Issuer {
     }
 
     /// Fetches the key set, if there is one to fetch, so that the first request need not.
-    pub async fn hydrate(&self, now: SystemTime) {
+    pub async fn warm_up(&self, now: SystemTime) {
         if let Keys::Fetched(keys) = &self.keys {
             // A failure is logged where it happens; the next request tries again.
             let _ = keys.get(now).await;
@@ -157,7 +157,7 @@ impl Issuer {
         if let Some(claims) = self.verify(&jwt, &*keys.get(now).await?, now)? {
             return Ok(claims);
         }
-        self.verify(&jwt, &*keys.newer(now).await?, now)?.ok_or(UNKNOWN_KEY)
+        self.verify(&jwt, &*keys.refresh(now).await?, now)?.ok_or(UNKNOWN_KEY)
     }
 
     /// `None` where `keys` do not know the token's key.

@@ -14,26 +14,26 @@ pub struct Provider {
     /// What `OIDC_PROVIDER` calls it.
     pub name: &'static str,
     /// Issuers that are recognised as this provider's.
-    pub issuers: &'static [IssuerForm],
+    pub issuers: &'static [IssuerPattern],
     /// Issuers that cannot be used, and why: the end of a sentence that starts with `OIDC_ISSUER`.
-    pub unusable: &'static [(IssuerForm, &'static str)],
+    pub unsupported: &'static [(IssuerPattern, &'static str)],
     /// Other spellings of an issuer that mean the same.
     pub aliases: &'static [[&'static str; 2]],
     /// Where the key set is, if not where discovery says.
     pub keys: KeyLocation,
     /// What stands in for `OIDC_AUDIENCE` where it is not set.
-    pub audience: Substitute,
+    pub audience: DefaultAudience,
     /// Why `OIDC_AUDIENCE` and `OIDC_AUTHORIZED_PARTIES` cannot both be set, if they cannot: the end
     /// of a sentence that starts with the first.
-    pub either: Option<&'static str>,
+    pub audience_conflict: Option<&'static str>,
     /// The header's `typ`, in lower case and without `application/`, where there is one.
     pub types: &'static [&'static str],
     /// What tells a person's token from others that the same key signs: in the header…
-    pub header: &'static [Rule],
+    pub header: &'static [ClaimRule],
     /// … and among the claims.
-    pub claims: &'static [Rule],
+    pub claims: &'static [ClaimRule],
     /// What a token must be for the UserInfo endpoint to take it.
-    pub userinfo_takes: &'static [Rule],
+    pub userinfo_takes: &'static [ClaimRule],
     /// Where the email address stands, and the claim that vouches for it; the first that is there.
     pub emails: &'static [(&'static str, &'static str)],
     /// Where the name stands.
@@ -44,7 +44,7 @@ pub struct Provider {
     pub sources: &'static [ProfileSource],
     /// What to switch on at the provider so that email and name are found, for an operator who misses
     /// them.
-    pub console: &'static str,
+    pub setup_hint: &'static str,
 }
 
 /// A source of profiles, as `PROFILE_SOURCE` names it.
@@ -63,21 +63,21 @@ pub enum ProfileSource {
 
 /// A shape of issuers.
 #[derive(Clone, Copy, Debug)]
-pub enum IssuerForm {
+pub enum IssuerPattern {
     /// This issuer.
-    Is(&'static str),
+    Exact(&'static str),
     /// Starts with this.
-    Starts(&'static str),
+    Prefix(&'static str),
     /// `https`, and the host ends with this.
-    HostEnds(&'static str),
+    HostSuffix(&'static str),
     /// `https`, and the host starts with this.
-    HostStarts(&'static str),
+    HostPrefix(&'static str),
     /// Holds this.
-    Holds(&'static str),
+    Contains(&'static str),
     /// The first segment of its path is this.
     FirstSegment(&'static str),
     /// The first, but not the second.
-    But(&'static IssuerForm, &'static IssuerForm),
+    Except(&'static IssuerPattern, &'static IssuerPattern),
 }
 
 /// Where a key set is. `{last}` stands for the last segment of the issuer's path, `{first}` for the
@@ -94,7 +94,7 @@ pub enum KeyLocation {
 
 /// What stands in for an audience.
 #[derive(Clone, Copy, Debug)]
-pub enum Substitute {
+pub enum DefaultAudience {
     /// Nothing: the operator must name one.
     None,
     /// This audience.
@@ -107,34 +107,34 @@ pub enum Substitute {
 
 /// A condition on a claim or a member of the header.
 #[derive(Clone, Copy, Debug)]
-pub struct Rule {
+pub struct ClaimRule {
     /// Where it stands.
     pub path: &'static str,
     /// What it must be.
-    pub must: Must,
+    pub constraint: ClaimConstraint,
 }
 
 /// What a claim must be.
 #[derive(Clone, Copy, Debug)]
-pub enum Must {
+pub enum ClaimConstraint {
     /// One of these texts.
-    Be(&'static [&'static str]),
+    OneOf(&'static [&'static str]),
     /// One of these texts, or absent.
-    BeOrBeAbsent(&'static [&'static str]),
+    AbsentOrOneOf(&'static [&'static str]),
     /// There, and not empty.
-    BePresent,
+    Present,
     /// Absent.
-    BeAbsent,
+    Absent,
     /// No text, or one that does not start with this.
-    NotStart(&'static str),
+    NotPrefixed(&'static str),
     /// No text, or one that does not end with this.
-    NotEnd(&'static str),
+    NotSuffixed(&'static str),
     /// This text; or the other one, where `OIDC_AUDIENCE` says whom it is for.
-    BeOrWithAudience(&'static str, &'static str),
+    OneOrOtherWithAudience(&'static str, &'static str),
     /// Absent, unless `OIDC_AUDIENCE` says whom the token is for.
-    BeAbsentWithoutAudience,
+    AbsentWithoutAudience,
     /// Another than each of these claims: a machine's token names its client as the subject.
-    Differ(&'static [&'static str]),
+    DiffersFrom(&'static [&'static str]),
 }
 
 impl Provider {
@@ -178,8 +178,8 @@ impl Provider {
 
     /// Why `issuer` cannot be used, if it cannot.
     #[must_use]
-    pub fn objection(&self, issuer: &str) -> Option<&'static str> {
-        self.unusable.iter().find(|(form, _)| form.matches(issuer)).map(|(_, reason)| *reason)
+    pub fn unsupported_reason(&self, issuer: &str) -> Option<&'static str> {
+        self.unsupported.iter().find(|(form, _)| form.matches(issuer)).map(|(_, reason)| *reason)
     }
 
     /// The address of the key set of `issuer`; `None` where discovery or the operator must say.
@@ -199,7 +199,7 @@ impl Provider {
     }
 }
 
-impl IssuerForm {
+impl IssuerPattern {
     /// Whether `issuer` has this shape.
     #[must_use]
     pub fn matches(&self, issuer: &str) -> bool {
@@ -208,13 +208,13 @@ impl IssuerForm {
             (!authority.contains('@')).then_some(authority)
         };
         match self {
-            Self::Is(form) => issuer == *form,
-            Self::Starts(form) => issuer.starts_with(form),
-            Self::HostEnds(form) => host().is_some_and(|host| host.ends_with(form)),
-            Self::HostStarts(form) => host().is_some_and(|host| host.starts_with(form)),
-            Self::Holds(form) => issuer.contains(form),
+            Self::Exact(form) => issuer == *form,
+            Self::Prefix(form) => issuer.starts_with(form),
+            Self::HostSuffix(form) => host().is_some_and(|host| host.ends_with(form)),
+            Self::HostPrefix(form) => host().is_some_and(|host| host.starts_with(form)),
+            Self::Contains(form) => issuer.contains(form),
             Self::FirstSegment(form) => first_segment(issuer) == Some(form),
-            Self::But(form, exception) => form.matches(issuer) && !exception.matches(issuer),
+            Self::Except(form, exception) => form.matches(issuer) && !exception.matches(issuer),
         }
     }
 }
@@ -236,36 +236,36 @@ fn segments(issuer: &str) -> impl DoubleEndedIterator<Item = &str> {
 
 /// The path of the first rule that does not hold.
 fn check(
-    rules: &[Rule],
+    rules: &[ClaimRule],
     object: &Map<String, Value>,
     has_audience: bool,
 ) -> Result<(), &'static str> {
-    let broken = rules.iter().find(|rule| !rule.must.holds(object, rule.path, has_audience));
+    let broken = rules.iter().find(|rule| !rule.constraint.is_met(object, rule.path, has_audience));
     broken.map_or(Ok(()), |rule| Err(rule.path))
 }
 
-impl Must {
-    fn holds(self, object: &Map<String, Value>, path: &str, has_audience: bool) -> bool {
+impl ClaimConstraint {
+    fn is_met(self, object: &Map<String, Value>, path: &str, has_audience: bool) -> bool {
         let value = json::find(object, path);
         let is_one_of = |texts: &[&str]| {
             value.and_then(Value::as_str).is_some_and(|text| texts.contains(&text))
         };
         match self {
-            Self::Be(texts) => is_one_of(texts),
-            Self::BeOrBeAbsent(texts) => value.is_none() || is_one_of(texts),
-            Self::BePresent => value.is_some_and(|value| !value.is_null() && *value != ""),
-            Self::BeAbsent => value.is_none(),
-            Self::NotStart(prefix) => {
+            Self::OneOf(texts) => is_one_of(texts),
+            Self::AbsentOrOneOf(texts) => value.is_none() || is_one_of(texts),
+            Self::Present => value.is_some_and(|value| !value.is_null() && *value != ""),
+            Self::Absent => value.is_none(),
+            Self::NotPrefixed(prefix) => {
                 !value.and_then(Value::as_str).is_some_and(|text| text.starts_with(prefix))
             }
-            Self::NotEnd(suffix) => {
+            Self::NotSuffixed(suffix) => {
                 !value.and_then(Value::as_str).is_some_and(|text| text.ends_with(suffix))
             }
-            Self::BeOrWithAudience(text, other) => {
+            Self::OneOrOtherWithAudience(text, other) => {
                 is_one_of(&[text]) || (has_audience && is_one_of(&[other]))
             }
-            Self::BeAbsentWithoutAudience => has_audience || value.is_none(),
-            Self::Differ(others) => others
+            Self::AbsentWithoutAudience => has_audience || value.is_none(),
+            Self::DiffersFrom(others) => others
                 .iter()
                 .filter_map(|other| json::find(object, other))
                 .all(|other| value != Some(other)),

@@ -1,8 +1,12 @@
 //! The providers that are known by name. Adding one is adding a row; `docs/identity-providers.md`
 //! says for each what to set, and what its trap is.
 
-use super::provider::IssuerForm::{But, FirstSegment, Holds, HostEnds, HostStarts, Is, Starts};
-use super::provider::{KeyLocation, Must, ProfileSource, Provider, Rule, Substitute};
+use super::provider::IssuerPattern::{
+    Contains, Exact, Except, FirstSegment, HostPrefix, HostSuffix, Prefix,
+};
+use super::provider::{
+    ClaimConstraint, ClaimRule, DefaultAudience, KeyLocation, ProfileSource, Provider,
+};
 
 /// `typ` of plain JWTs ([RFC 7519 §5.1](https://www.rfc-editor.org/rfc/rfc7519#section-5.1)).
 const JWT: &[&str] = &["jwt"];
@@ -14,12 +18,13 @@ const JWT_OR_ACCESS_TOKEN: &[&str] = &["jwt", "at+jwt"];
 /// Standard claims ([OIDC Core §5.1](https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims)).
 const EMAIL: (&str, &str) = ("email", "email_verified");
 
-const fn rule(path: &'static str, must: Must) -> Rule {
-    Rule { path, must }
+const fn rule(path: &'static str, constraint: ClaimConstraint) -> ClaimRule {
+    ClaimRule { path, constraint }
 }
 
 /// A person is nobody's client.
-const NOT_A_MACHINE: Rule = rule("sub", Must::Differ(&["client_id", "azp", "cid"]));
+const NOT_A_MACHINE: ClaimRule =
+    rule("sub", ClaimConstraint::DiffersFrom(&["client_id", "azp", "cid"]));
 
 /// Any provider that speaks OpenID Connect, and the habits of those that have none of their own.
 ///
@@ -28,24 +33,24 @@ const NOT_A_MACHINE: Rule = rule("sub", Must::Differ(&["client_id", "azp", "cid"
 pub const GENERIC: Provider = Provider {
     name: "generic",
     issuers: &[],
-    unusable: &[],
+    unsupported: &[],
     aliases: &[],
     keys: KeyLocation::Discovery,
-    audience: Substitute::None,
-    either: None,
+    audience: DefaultAudience::None,
+    audience_conflict: None,
     types: JWT_OR_ACCESS_TOKEN,
     header: &[],
     claims: &[
-        rule("nonce", Must::BeAbsentWithoutAudience),
-        rule("at_hash", Must::BeAbsentWithoutAudience),
-        rule("c_hash", Must::BeAbsentWithoutAudience),
+        rule("nonce", ClaimConstraint::AbsentWithoutAudience),
+        rule("at_hash", ClaimConstraint::AbsentWithoutAudience),
+        rule("c_hash", ClaimConstraint::AbsentWithoutAudience),
     ],
     userinfo_takes: &[],
     emails: &[EMAIL],
     names: &["name"],
     pictures: &["picture"],
     sources: &[ProfileSource::Claims, ProfileSource::UserInfo],
-    console: "request the scopes openid, email and profile, so that UserInfo answers with both",
+    setup_hint: "request the scopes openid, email and profile, so that UserInfo answers with both",
 };
 
 /// Clerk's session tokens. The instance's key also signs machine tokens (`mch_…`), tokens from JWT
@@ -55,17 +60,17 @@ pub const GENERIC: Provider = Provider {
 /// (@clerk/backend 3.25, `src/tokens/jwtCategories.ts`.)
 const CLERK: Provider = Provider {
     name: "clerk",
-    issuers: &[HostEnds(".clerk.accounts.dev"), HostStarts("clerk.")],
+    issuers: &[HostSuffix(".clerk.accounts.dev"), HostPrefix("clerk.")],
     keys: KeyLocation::Behind("/.well-known/jwks.json"),
     types: JWT,
-    header: &[rule("cat", Must::BeOrBeAbsent(&["cl_B7d4PD111AAA", "cl_I7d4PD111III"]))],
+    header: &[rule("cat", ClaimConstraint::AbsentOrOneOf(&["cl_B7d4PD111AAA", "cl_I7d4PD111III"]))],
     claims: &[
-        rule("sid", Must::BePresent),
-        rule("sub", Must::NotStart("mch_")),
-        rule("sts", Must::BeOrBeAbsent(&["active"])),
+        rule("sid", ClaimConstraint::Present),
+        rule("sub", ClaimConstraint::NotPrefixed("mch_")),
+        rule("sts", ClaimConstraint::AbsentOrOneOf(&["active"])),
     ],
     sources: &[ProfileSource::Claims, ProfileSource::Clerk],
-    console: "put CLERK_SECRET_KEY into the secret, or add the claims email, email_verified and name to the session token (Configure, Sessions, Customize session token)",
+    setup_hint: "put CLERK_SECRET_KEY into the secret, or add the claims email, email_verified and name to the session token (Configure, Sessions, Customize session token)",
     ..GENERIC
 };
 
@@ -73,14 +78,14 @@ const CLERK: Provider = Provider {
 /// identifier. Email and name are in UserInfo, or in namespaced claims of one's own.
 const AUTH0: Provider = Provider {
     name: "auth0",
-    issuers: &[HostEnds(".auth0.com")],
+    issuers: &[HostSuffix(".auth0.com")],
     keys: KeyLocation::Behind("/.well-known/jwks.json"),
     claims: &[
-        rule("gty", Must::NotStart("client-credentials")),
-        rule("sub", Must::NotEnd("@clients")),
+        rule("gty", ClaimConstraint::NotPrefixed("client-credentials")),
+        rule("sub", ClaimConstraint::NotSuffixed("@clients")),
         NOT_A_MACHINE,
     ],
-    console: "request the scopes openid, email and profile besides your API's audience, so that UserInfo answers with both; or add namespaced claims in a post-login Action",
+    setup_hint: "request the scopes openid, email and profile besides your API's audience, so that UserInfo answers with both; or add namespaced claims in a post-login Action",
     ..GENERIC
 };
 
@@ -89,31 +94,38 @@ const AUTH0: Provider = Provider {
 /// `OIDC_AUDIENCE` names that client.
 const COGNITO: Provider = Provider {
     name: "cognito",
-    issuers: &[HostStarts("cognito-idp.")],
+    issuers: &[HostPrefix("cognito-idp.")],
     keys: KeyLocation::Behind("/.well-known/jwks.json"),
-    either: Some(
+    audience_conflict: Some(
         "and OIDC_AUTHORIZED_PARTIES cannot both be set for Cognito: its access tokens have no \
          audience, and its ID tokens no authorized party",
     ),
     types: JWT,
-    claims: &[rule("token_use", Must::BeOrWithAudience("access", "id")), NOT_A_MACHINE],
-    userinfo_takes: &[rule("token_use", Must::Be(&["access"]))],
-    console: "sign in through the hosted pages with the scopes openid, email and profile, so that UserInfo answers; or send ID tokens and set OIDC_AUDIENCE to the client id",
+    claims: &[
+        rule("token_use", ClaimConstraint::OneOrOtherWithAudience("access", "id")),
+        NOT_A_MACHINE,
+    ],
+    userinfo_takes: &[rule("token_use", ClaimConstraint::OneOf(&["access"]))],
+    setup_hint: "sign in through the hosted pages with the scopes openid, email and profile, so that UserInfo answers; or send ID tokens and set OIDC_AUDIENCE to the client id",
     ..GENERIC
 };
 
 /// Okta's custom authorization servers. ID tokens of the same key have no `cid`.
 const OKTA: Provider = Provider {
     name: "okta",
-    issuers: &[HostEnds(".okta.com"), HostEnds(".oktapreview.com"), HostEnds(".okta-emea.com")],
-    unusable: &[(
-        But(&Starts("https://"), &Holds("/oauth2/")),
+    issuers: &[
+        HostSuffix(".okta.com"),
+        HostSuffix(".oktapreview.com"),
+        HostSuffix(".okta-emea.com"),
+    ],
+    unsupported: &[(
+        Except(&Prefix("https://"), &Contains("/oauth2/")),
         "is Okta's organization server, whose access tokens only Okta can check: use a custom \
          authorization server, such as /oauth2/default",
     )],
     keys: KeyLocation::Behind("/v1/keys"),
-    claims: &[rule("cid", Must::BePresent), NOT_A_MACHINE],
-    console: "request the scopes openid, email and profile, so that UserInfo answers with both",
+    claims: &[rule("cid", ClaimConstraint::Present), NOT_A_MACHINE],
+    setup_hint: "request the scopes openid, email and profile, so that UserInfo answers with both",
     ..GENERIC
 };
 
@@ -124,47 +136,50 @@ const NO_TENANT: &str = "is not a tenant's: put the tenant's id into its path";
 /// except through `xms_edov`; UserInfo is Graph's and takes no token of ours.
 const ENTRA: Provider = Provider {
     name: "entra",
-    issuers: &[Starts("https://login.microsoftonline.com/"), Starts("https://sts.windows.net/")],
-    unusable: &[
+    issuers: &[Prefix("https://login.microsoftonline.com/"), Prefix("https://sts.windows.net/")],
+    unsupported: &[
         (FirstSegment("common"), NO_TENANT),
         (FirstSegment("organizations"), NO_TENANT),
         (FirstSegment("consumers"), NO_TENANT),
-        (Holds("{"), NO_TENANT),
+        (Contains("{"), NO_TENANT),
     ],
     keys: KeyLocation::At("https://login.microsoftonline.com/{first}/discovery/v2.0/keys"),
     types: JWT,
-    claims: &[rule("scp", Must::BePresent), rule("idtyp", Must::BeOrBeAbsent(&["user"]))],
+    claims: &[
+        rule("scp", ClaimConstraint::Present),
+        rule("idtyp", ClaimConstraint::AbsentOrOneOf(&["user"])),
+    ],
     emails: &[("email", "xms_edov")],
     sources: &[ProfileSource::Claims],
-    console: "add the optional claims email and xms_edov to the API's access tokens (Token configuration), or set PARTICIPANT_IDENTITY to sub",
+    setup_hint: "add the optional claims email and xms_edov to the API's access tokens (Token configuration), or set PARTICIPANT_IDENTITY to sub",
     ..GENERIC
 };
 
 /// Google's ID tokens; its access tokens are no JWTs. `OIDC_AUDIENCE` is the client.
 const GOOGLE: Provider = Provider {
     name: "google",
-    issuers: &[Is("https://accounts.google.com"), Is("accounts.google.com")],
+    issuers: &[Exact("https://accounts.google.com"), Exact("accounts.google.com")],
     aliases: &[["https://accounts.google.com", "accounts.google.com"]],
     keys: KeyLocation::At("https://www.googleapis.com/oauth2/v3/certs"),
     types: JWT,
     claims: &[],
     sources: &[ProfileSource::Claims],
-    console: "request the scopes email and profile",
+    setup_hint: "request the scopes email and profile",
     ..GENERIC
 };
 
 /// Firebase Authentication. The project, which ends the issuer, is the audience.
 const FIREBASE: Provider = Provider {
     name: "firebase",
-    issuers: &[Starts("https://securetoken.google.com/")],
+    issuers: &[Prefix("https://securetoken.google.com/")],
     keys: KeyLocation::At(
         "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com",
     ),
-    audience: Substitute::LastSegment,
+    audience: DefaultAudience::LastSegment,
     types: JWT,
-    claims: &[rule("auth_time", Must::BePresent)],
+    claims: &[rule("auth_time", ClaimConstraint::Present)],
     sources: &[ProfileSource::Claims],
-    console: "anonymous and phone users have no email address: set PARTICIPANT_IDENTITY to sub for them",
+    setup_hint: "anonymous and phone users have no email address: set PARTICIPANT_IDENTITY to sub for them",
     ..GENERIC
 };
 
@@ -173,15 +188,15 @@ const FIREBASE: Provider = Provider {
 /// its name and picture are as good as any that a person chooses.
 const SUPABASE: Provider = Provider {
     name: "supabase",
-    issuers: &[HostEnds(".supabase.co")],
+    issuers: &[HostSuffix(".supabase.co")],
     keys: KeyLocation::Behind("/.well-known/jwks.json"),
-    audience: Substitute::Audience("authenticated"),
+    audience: DefaultAudience::Audience("authenticated"),
     types: JWT,
-    claims: &[rule("role", Must::Be(&["authenticated"]))],
+    claims: &[rule("role", ClaimConstraint::OneOf(&["authenticated"]))],
     names: &["name", "user_metadata.full_name", "user_metadata.name"],
     pictures: &["picture", "user_metadata.avatar_url", "user_metadata.picture"],
     sources: &[ProfileSource::Claims],
-    console: "switch on Confirm email (Authentication, Sign In) and set REQUIRE_VERIFIED_EMAIL to false: every address is then confirmed before its first session",
+    setup_hint: "switch on Confirm email (Authentication, Sign In) and set REQUIRE_VERIFIED_EMAIL to false: every address is then confirmed before its first session",
     ..GENERIC
 };
 
@@ -189,32 +204,32 @@ const SUPABASE: Provider = Provider {
 /// key and say so in the claim `typ`.
 const KEYCLOAK: Provider = Provider {
     name: "keycloak",
-    issuers: &[Holds("/realms/")],
+    issuers: &[Contains("/realms/")],
     keys: KeyLocation::Behind("/protocol/openid-connect/certs"),
     claims: &[
-        rule("typ", Must::Be(&["Bearer"])),
-        rule("preferred_username", Must::NotStart("service-account-")),
-        rule("clientHost", Must::BeAbsent),
-        rule("clientAddress", Must::BeAbsent),
+        rule("typ", ClaimConstraint::OneOf(&["Bearer"])),
+        rule("preferred_username", ClaimConstraint::NotPrefixed("service-account-")),
+        rule("clientHost", ClaimConstraint::Absent),
+        rule("clientAddress", ClaimConstraint::Absent),
     ],
-    console: "give the client the scopes email and profile (Client scopes), and do not use lightweight access tokens",
+    setup_hint: "give the client the scopes email and profile (Client scopes), and do not use lightweight access tokens",
     ..GENERIC
 };
 
 /// WorkOS AuthKit's session tokens. There is no `aud`; issuer and keys are the client's own.
 const WORKOS: Provider = Provider {
     name: "workos",
-    issuers: &[Starts("https://api.workos.com/user_management/")],
-    unusable: &[(
-        Is("https://api.workos.com"),
+    issuers: &[Prefix("https://api.workos.com/user_management/")],
+    unsupported: &[(
+        Exact("https://api.workos.com"),
         "does not name the client: use the form https://api.workos.com/user_management/client_…",
     )],
     keys: KeyLocation::At("https://api.workos.com/sso/jwks/{last}"),
-    audience: Substitute::Issuer,
+    audience: DefaultAudience::Issuer,
     types: JWT,
-    claims: &[rule("sid", Must::BePresent)],
+    claims: &[rule("sid", ClaimConstraint::Present)],
     sources: &[ProfileSource::Claims, ProfileSource::WorkOs],
-    console: "put WORKOS_API_KEY into the secret, or add the claims in a JWT template",
+    setup_hint: "put WORKOS_API_KEY into the secret, or add the claims in a JWT template",
     ..GENERIC
 };
 
@@ -222,16 +237,16 @@ const WORKOS: Provider = Provider {
 /// nor name.
 const ZITADEL: Provider = Provider {
     name: "zitadel",
-    issuers: &[HostEnds(".zitadel.cloud")],
+    issuers: &[HostSuffix(".zitadel.cloud")],
     keys: KeyLocation::Behind("/oauth/v2/keys"),
     claims: &[
-        rule("nonce", Must::BeAbsent),
-        rule("at_hash", Must::BeAbsent),
-        rule("c_hash", Must::BeAbsent),
-        rule("auth_time", Must::BeAbsent),
+        rule("nonce", ClaimConstraint::Absent),
+        rule("at_hash", ClaimConstraint::Absent),
+        rule("c_hash", ClaimConstraint::Absent),
+        rule("auth_time", ClaimConstraint::Absent),
         NOT_A_MACHINE,
     ],
-    console: "request the scopes openid, email and profile, and set the application's token type to JWT",
+    setup_hint: "request the scopes openid, email and profile, and set the application's token type to JWT",
     ..GENERIC
 };
 
@@ -239,11 +254,11 @@ const ZITADEL: Provider = Provider {
 /// mapper's claims may stand under `ext`.
 const ORY: Provider = Provider {
     name: "ory",
-    issuers: &[HostEnds(".oryapis.com")],
+    issuers: &[HostSuffix(".oryapis.com")],
     emails: &[EMAIL, ("ext.email", "ext.email_verified")],
     names: &["name", "ext.name"],
     pictures: &["picture", "ext.picture"],
-    console: "add email and name to the access token in the consent step, or request openid, email and profile so that UserInfo answers",
+    setup_hint: "add email and name to the access token in the consent step, or request openid, email and profile so that UserInfo answers",
     ..GENERIC
 };
 
@@ -261,13 +276,13 @@ pub fn by_name(name: &str) -> Option<&'static Provider> {
 
 /// The provider whose issuer it is; generic where none is recognised.
 #[must_use]
-pub fn recognise(issuer: &str) -> &'static Provider {
+pub fn recognize(issuer: &str) -> &'static Provider {
     let known = PROVIDERS.iter().find(|provider| {
         provider.issuers.iter().any(|form| form.matches(issuer))
             || provider
-                .unusable
+                .unsupported
                 .iter()
-                .any(|(form, _)| matches!(form, Is(_)) && form.matches(issuer))
+                .any(|(form, _)| matches!(form, Exact(_)) && form.matches(issuer))
     });
     known.copied().unwrap_or(&GENERIC)
 }
@@ -303,7 +318,7 @@ mod tests {
             ("https://tenant.auth0.com@idp.example/", "generic"),
         ];
         for (issuer, expected) in rows {
-            assert_eq!(recognise(issuer).name, expected, "{issuer}");
+            assert_eq!(recognize(issuer).name, expected, "{issuer}");
         }
     }
 
@@ -323,7 +338,7 @@ mod tests {
             ("https://idp.example", None),
         ];
         for (issuer, expected) in rows {
-            assert_eq!(recognise(issuer).keys_of(issuer).as_deref(), expected, "{issuer}");
+            assert_eq!(recognize(issuer).keys_of(issuer).as_deref(), expected, "{issuer}");
         }
     }
     #[test]

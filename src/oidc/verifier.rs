@@ -84,7 +84,7 @@ impl Verifier {
 
     /// Whether `issuer` is this one's, in any of its spellings.
     #[must_use]
-    pub fn is_of(&self, issuer: &str) -> bool {
+    pub fn accepts_issuer(&self, issuer: &str) -> bool {
         self.expected.issuers.iter().any(|spelling| spelling == issuer)
     }
 

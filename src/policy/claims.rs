@@ -9,8 +9,8 @@ use crate::json;
 /// Paths that are remembered. Who asks for more looks for the rest each time.
 const KEPT: usize = 16;
 
-/// Claims, and those of them that were asked for.
-pub(super) struct Claims<'a> {
+/// ClaimLookup, and those of them that were asked for.
+pub(super) struct ClaimLookup<'a> {
     all: &'a Map<String, Value>,
     asked: RefCell<Vec<(&'a str, Claim<'a>)>>,
 }
@@ -25,7 +25,7 @@ pub(super) struct Claim<'a> {
     pub(super) plain_text: Option<&'a str>,
 }
 
-impl<'a> Claims<'a> {
+impl<'a> ClaimLookup<'a> {
     pub(super) fn new(all: &'a Map<String, Value>) -> Self {
         Self { all, asked: RefCell::new(Vec::with_capacity(KEPT)) }
     }

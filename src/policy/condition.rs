@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::claims::Claims;
+use super::claims::ClaimLookup;
 
 /// A claim, and the values of which it must have one.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +23,7 @@ pub(super) enum Expected {
 }
 
 impl Condition {
-    pub(super) fn holds<'a>(&'a self, claims: &Claims<'a>) -> bool {
+    pub(super) fn holds<'a>(&'a self, claims: &ClaimLookup<'a>) -> bool {
         claims
             .find(&self.claim)
             .value
@@ -113,7 +113,7 @@ mod tests {
         ];
         for (claims, holds) in rows {
             assert_eq!(
-                condition.holds(&Claims::new(claims.as_object().unwrap())),
+                condition.holds(&ClaimLookup::new(claims.as_object().unwrap())),
                 holds,
                 "{claims}"
             );

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::condition::{Condition, Expected};
 use super::pattern::Pattern;
 use super::role::Role;
-use super::room_limits::{Caps, merge};
+use super::room_limits::{RoomConfigLimits, merge};
 use super::{Policy, Rule};
 use crate::liveblocks;
 use crate::livekit::room_config::RoomConfiguration;
@@ -62,7 +62,7 @@ fn rule(
     let mut agents = Vec::new();
     let mut liveblocks = Vec::new();
     let mut own = RoomConfiguration::default();
-    let mut caps = Caps::default();
+    let mut limits = RoomConfigLimits::default();
     for (key, value) in table {
         match key.get_ref().as_ref() {
             "when" => conditions = when(value, faults),
@@ -75,7 +75,7 @@ fn rule(
             "agents" => agents = patterns(value, faults),
             "liveblocks" => liveblocks = liveblocks_patterns(value, faults),
             "room_config" => own = room_config(value, faults),
-            "allow_room_config" => caps = read_caps(value, faults),
+            "allow_room_config" => limits = read_caps(value, faults),
             _ => faults.add(
                 key.span().start,
                 "no such field of a rule: there are when, rooms, role, agents, room_config, \
@@ -99,7 +99,7 @@ fn rule(
         rooms: rooms?,
         agents,
         room_config,
-        caps,
+        limits,
         liveblocks,
     })
 }
@@ -172,18 +172,18 @@ fn liveblocks_patterns(value: &Located<'_>, faults: &mut Faults<'_>) -> Vec<Patt
     patterns
 }
 
-fn read_caps(value: &Located<'_>, faults: &mut Faults<'_>) -> Caps {
+fn read_caps(value: &Located<'_>, faults: &mut Faults<'_>) -> RoomConfigLimits {
     const NUMBER: &str = "must be the highest number that a client may ask for, 1 to 4294967295";
     const BYTES: &str = "must be the most bytes that a client may ask for, 1 to 4096";
-    let mut caps = Caps::default();
+    let mut limits = RoomConfigLimits::default();
     let table = faults.table(value, "allow_room_config must be a table");
     for (key, value) in table.into_iter().flatten() {
         let (field, most, wrong) = match key.get_ref().as_ref() {
-            "empty_timeout" => (&mut caps.empty_timeout, u32::MAX, NUMBER),
-            "departure_timeout" => (&mut caps.departure_timeout, u32::MAX, NUMBER),
-            "max_participants" => (&mut caps.max_participants, u32::MAX, NUMBER),
+            "empty_timeout" => (&mut limits.empty_timeout, u32::MAX, NUMBER),
+            "departure_timeout" => (&mut limits.departure_timeout, u32::MAX, NUMBER),
+            "max_participants" => (&mut limits.max_participants, u32::MAX, NUMBER),
             "metadata" => {
-                (&mut caps.metadata, u32::try_from(METADATA_BYTES).unwrap_or(u32::MAX), BYTES)
+                (&mut limits.metadata, u32::try_from(METADATA_BYTES).unwrap_or(u32::MAX), BYTES)
             }
             _ => {
                 faults.add(
@@ -196,5 +196,5 @@ fn read_caps(value: &Located<'_>, faults: &mut Faults<'_>) -> Caps {
         };
         *field = faults.read(value, |value| number(value, 1..=most, wrong)).unwrap_or_default();
     }
-    caps
+    limits
 }

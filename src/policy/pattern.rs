@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::claims::Claims;
+use super::claims::ClaimLookup;
 use crate::text;
 
 /// A name, exact but for the caller's claims in it and, where it is open, its end.
@@ -80,12 +80,12 @@ impl Pattern {
     }
 
     /// Whether the caller has all claims that it holds.
-    pub(super) fn has_claims<'a>(&'a self, claims: &Claims<'a>) -> bool {
+    pub(super) fn has_claims<'a>(&'a self, claims: &ClaimLookup<'a>) -> bool {
         self.parts.iter().all(|part| part.text(claims).is_some())
     }
 
     /// Whether `name` is one of its names, byte for byte.
-    pub(super) fn matches<'a>(&'a self, name: &str, claims: &Claims<'a>) -> bool {
+    pub(super) fn matches<'a>(&'a self, name: &str, claims: &ClaimLookup<'a>) -> bool {
         let mut rest = name;
         for part in &self.parts {
             match part.text(claims).and_then(|text| rest.strip_prefix(text)) {
@@ -97,13 +97,13 @@ impl Pattern {
     }
 
     /// What all its names start with, if the caller has all claims that it holds.
-    pub(super) fn prefix<'a>(&'a self, claims: &Claims<'a>) -> Option<String> {
+    pub(super) fn prefix<'a>(&'a self, claims: &ClaimLookup<'a>) -> Option<String> {
         self.parts.iter().map(|part| part.text(claims)).collect()
     }
 }
 
 impl Part {
-    fn text<'a>(&'a self, claims: &Claims<'a>) -> Option<&'a str> {
+    fn text<'a>(&'a self, claims: &ClaimLookup<'a>) -> Option<&'a str> {
         match self {
             Self::Literal(text) => Some(text),
             Self::Claim(path) => claims.find(path).plain_text,
@@ -193,7 +193,7 @@ mod tests {
         for (pattern, name, expected) in rows {
             let pattern = Pattern::parse(pattern).unwrap();
             assert_eq!(
-                pattern.matches(name, &Claims::new(&claims())),
+                pattern.matches(name, &ClaimLookup::new(&claims())),
                 expected,
                 "{pattern} {name}"
             );
@@ -216,12 +216,16 @@ mod tests {
         ];
         for (path, expected) in rows {
             let pattern = Pattern::parse(&format!("{{{path}}}:*")).unwrap();
-            assert_eq!(pattern.has_claims(&Claims::new(&claims())), expected, "{path}");
-            assert_eq!(pattern.prefix(&Claims::new(&claims())).is_some(), expected, "{path}");
+            assert_eq!(pattern.has_claims(&ClaimLookup::new(&claims())), expected, "{path}");
+            assert_eq!(pattern.prefix(&ClaimLookup::new(&claims())).is_some(), expected, "{path}");
             let value =
                 json::find(&claims(), path).map(|value| value.as_str().unwrap_or("x").to_owned());
             let name = format!("{}:a", value.unwrap_or_default());
-            assert_eq!(pattern.matches(&name, &Claims::new(&claims())), expected, "{path} {name}");
+            assert_eq!(
+                pattern.matches(&name, &ClaimLookup::new(&claims())),
+                expected,
+                "{path} {name}"
+            );
         }
     }
 

@@ -5,7 +5,7 @@ use crate::livekit::room_config::RoomConfiguration;
 
 /// How much clients may ask of a room; 0 where nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Caps {
+pub(super) struct RoomConfigLimits {
     /// Most seconds.
     pub(super) empty_timeout: u32,
     /// Most seconds.
@@ -16,7 +16,7 @@ pub(super) struct Caps {
     pub(super) metadata: u32,
 }
 
-impl Caps {
+impl RoomConfigLimits {
     /// `own`, which the policy says, with what is `asked` in its place or, of agents, beside it. A
     /// field that is asked beyond its cap is refused, never cut: SDKs take what they asked for for what
     /// they got. Agents must be allowed already.

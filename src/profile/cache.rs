@@ -1,4 +1,4 @@
-//! What others said of a subject, for a while; and how long they are left alone after a failure.
+//! What others entries of a subject, for a while; and how long they are left alone after a failure.
 
 use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, VecDeque};
@@ -11,7 +11,7 @@ use crate::oidc::claims::Subject;
 use crate::oidc::error::VerifyError;
 use crate::upstream::error::FetchError;
 use crate::upstream::error::{Unavailable, log_failure};
-use crate::upstream::last_good::distance;
+use crate::upstream::last_good::abs_diff;
 
 /// How long a profile serves. Some providers allow a user five requests a minute.
 const TTL: Duration = Duration::from_mins(5);
@@ -23,8 +23,8 @@ const COOLDOWN: Duration = Duration::from_secs(10);
 /// How many subjects are kept; the oldest goes first.
 const CAPACITY: usize = 1000;
 
-/// What a source said, by subject. It is asked about a subject by one caller at a time.
-pub struct KeptProfiles {
+/// What a source entries, by subject. It is asked about a subject by one caller at a time.
+pub struct ProfileCache {
     /// The source, for the log.
     upstream: &'static str,
     hasher: RandomState,
@@ -33,34 +33,34 @@ pub struct KeptProfiles {
 
 #[derive(Default)]
 struct State {
-    said: HashMap<Subject, Said>,
+    entries: HashMap<Subject, Entry>,
     arrivals: VecDeque<Subject>,
     under_way: HashMap<Subject, Arc<tokio::sync::Mutex<()>>>,
     /// The last failure that was not about one person.
     outage: Option<Failure>,
 }
 
-enum Said {
-    This(Arc<Profile>, SystemTime),
-    Nothing(Failure),
+enum Entry {
+    Profile(Arc<Profile>, SystemTime),
+    Failure(Failure),
 }
 
 #[derive(Clone, Copy)]
 struct Failure {
     error: AskError,
-    /// A hash of what was shown to the source: it may have refused that, and not the person.
-    shown: u64,
+    /// A hash of what was credential_hash to the source: it may have refused that, and not the person.
+    credential_hash: u64,
     at: SystemTime,
 }
 
-/// Why a source said nothing of somebody.
+/// Why a source entries nothing of somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AskError {
     /// It refuses the token or the user, or speaks of somebody else.
     Rejected(VerifyError),
     /// It knows no such user.
     NoSuchUser,
-    /// It could not be asked, or said nothing that can be used.
+    /// It could not be asked, or entries nothing that can be used.
     Fetch(FetchError),
 }
 
@@ -80,8 +80,8 @@ impl From<FetchError> for AskError {
     }
 }
 
-impl KeptProfiles {
-    /// Nothing said yet by `upstream`.
+impl ProfileCache {
+    /// Nothing entries yet by `upstream`.
     #[must_use]
     pub fn new(upstream: &'static str) -> Self {
         Self { upstream, hasher: RandomState::new(), state: Mutex::default() }
@@ -94,43 +94,43 @@ impl KeptProfiles {
     }
 
     /// The profile of `subject`, from `ask` where it is not kept: by one caller at a time, whose
-    /// answer serves all who wait, and not within ten seconds of a failure. `shown` is the token that
-    /// is shown to the source, if one is: another one may be taken where this one was refused.
+    /// answer serves all who wait, and not within ten seconds of a failure. `credential_hash` is the token that
+    /// is credential_hash to the source, if one is: another one may be taken where this one was refused.
     ///
     /// # Errors
     ///
-    /// What `ask` says, or has said.
+    /// What `ask` says, or has entries.
     pub async fn get_or_ask<F>(
         &self,
         subject: &Subject,
-        shown: &str,
+        credential_hash: &str,
         now: SystemTime,
         ask: impl FnOnce() -> F,
     ) -> Result<Arc<Profile>, ProfileError>
     where
         F: Future<Output = Result<Profile, AskError>>,
     {
-        let shown = self.hasher.hash_one(shown);
-        let turn = self.turn(subject);
-        let _mine = turn.lock.lock().await;
+        let credential_hash = self.hasher.hash_one(credential_hash);
+        let guard = self.in_flight_guard(subject);
+        let _mine = guard.lock.lock().await;
         {
             let state = self.lock();
             if let Some(profile) = state.profile(subject, now) {
                 return Ok(profile);
             }
-            if let Some(failure) = state.failure(subject, shown, now) {
-                return Err(self.told(failure, now));
+            if let Some(failure) = state.failure(subject, credential_hash, now) {
+                return Err(self.error_for(failure, now));
             }
         }
         let started = Instant::now();
         match ask().await {
             Ok(profile) => {
                 let profile = Arc::new(profile);
-                self.lock().keep(subject, Said::This(Arc::clone(&profile), now));
+                self.lock().keep(subject, Entry::Profile(Arc::clone(&profile), now));
                 Ok(profile)
             }
             Err(error) => {
-                let failure = Failure { error, shown, at: now };
+                let failure = Failure { error, credential_hash, at: now };
                 let mut state = self.lock();
                 if let AskError::Fetch(error) = error {
                     log_failure(self.upstream, error, Some(started.elapsed()));
@@ -138,27 +138,27 @@ impl KeptProfiles {
                         state.outage = Some(failure);
                     }
                 }
-                state.keep(subject, Said::Nothing(failure));
-                Err(self.told(failure, now))
+                state.keep(subject, Entry::Failure(failure));
+                Err(self.error_for(failure, now))
             }
         }
     }
 
     /// What a caller is told of `failure`, now or later.
-    fn told(&self, failure: Failure, now: SystemTime) -> ProfileError {
+    fn error_for(&self, failure: Failure, now: SystemTime) -> ProfileError {
         match failure.error {
             AskError::Rejected(error) => error.into(),
             AskError::NoSuchUser => ProfileError::UserNotFound,
             AskError::Fetch(error) => {
-                let left = COOLDOWN.saturating_sub(distance(now, failure.at));
-                Unavailable::resting(self.upstream, Some(error), left).into()
+                let left = COOLDOWN.saturating_sub(abs_diff(now, failure.at));
+                Unavailable::cooling_down(self.upstream, Some(error), left).into()
             }
         }
     }
 
-    fn turn<'a>(&'a self, subject: &'a Subject) -> Turn<'a> {
+    fn in_flight_guard<'a>(&'a self, subject: &'a Subject) -> InFlightGuard<'a> {
         let lock = Arc::clone(self.lock().under_way.entry(subject.clone()).or_default());
-        Turn { kept: self, subject, lock }
+        InFlightGuard { kept: self, subject, lock }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -169,48 +169,49 @@ impl KeptProfiles {
 
 impl State {
     fn profile(&self, subject: &Subject, now: SystemTime) -> Option<Arc<Profile>> {
-        match self.said.get(subject)? {
+        match self.entries.get(subject)? {
             // A clock that was set back makes it too old, not immortal.
-            Said::This(profile, since) => {
+            Entry::Profile(profile, since) => {
                 now.duration_since(*since).is_ok_and(|age| age < TTL).then(|| Arc::clone(profile))
             }
-            Said::Nothing(_) => None,
+            Entry::Failure(_) => None,
         }
     }
 
     /// The failure for which nobody is asked about `subject` just now.
-    fn failure(&self, subject: &Subject, shown: u64, now: SystemTime) -> Option<Failure> {
-        let own = match self.said.get(subject) {
-            Some(Said::Nothing(failure)) => Some(*failure),
+    fn failure(&self, subject: &Subject, credential_hash: u64, now: SystemTime) -> Option<Failure> {
+        let own = match self.entries.get(subject) {
+            Some(Entry::Failure(failure)) => Some(*failure),
             _ => None,
         };
         let is_same = |failure: &Failure| {
-            !matches!(failure.error, AskError::Rejected(_)) || failure.shown == shown
+            !matches!(failure.error, AskError::Rejected(_))
+                || failure.credential_hash == credential_hash
         };
-        let is_fresh = |failure: &Failure| distance(now, failure.at) < COOLDOWN;
+        let is_fresh = |failure: &Failure| abs_diff(now, failure.at) < COOLDOWN;
         own.filter(is_same).filter(is_fresh).or(self.outage.filter(is_fresh))
     }
 
-    fn keep(&mut self, subject: &Subject, said: Said) {
-        if self.said.insert(subject.clone(), said).is_none() {
+    fn keep(&mut self, subject: &Subject, entries: Entry) {
+        if self.entries.insert(subject.clone(), entries).is_none() {
             self.arrivals.push_back(subject.clone());
         }
         if self.arrivals.len() > CAPACITY
             && let Some(oldest) = self.arrivals.pop_front()
         {
-            self.said.remove(&oldest);
+            self.entries.remove(&oldest);
         }
     }
 }
 
 /// A caller's turn to ask about a subject, or the wait for it.
-struct Turn<'a> {
-    kept: &'a KeptProfiles,
+struct InFlightGuard<'a> {
+    kept: &'a ProfileCache,
     subject: &'a Subject,
     lock: Arc<tokio::sync::Mutex<()>>,
 }
 
-impl Drop for Turn<'_> {
+impl Drop for InFlightGuard<'_> {
     fn drop(&mut self) {
         let mut state = self.kept.lock();
         // This turn's and the map's: nobody else waits, and nobody can come while it is locked.

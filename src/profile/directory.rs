@@ -15,14 +15,14 @@ use crate::upstream::error::FetchError;
 /// A user directory.
 pub struct Directory {
     client: Arc<Client>,
-    kind: Kind,
+    kind: DirectoryKind,
     /// Where its API is, without a slash at the end.
     api_url: String,
 }
 
 /// Whose directory it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum DirectoryKind {
     /// [Clerk's Backend API](https://clerk.com/docs/reference/backend-api): `GET /v1/users/{id}`.
     Clerk,
     /// [WorkOS](https://workos.com/docs/reference/user-management/user):
@@ -30,7 +30,7 @@ pub enum Kind {
     WorkOs,
 }
 
-impl Kind {
+impl DirectoryKind {
     /// What it is called in the log.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -44,13 +44,13 @@ impl Kind {
 impl Directory {
     /// The directory at `api_url`.
     #[must_use]
-    pub fn new(client: Arc<Client>, kind: Kind, api_url: &str) -> Self {
+    pub fn new(client: Arc<Client>, kind: DirectoryKind, api_url: &str) -> Self {
         Self { client, kind, api_url: api_url.trim_end_matches('/').to_owned() }
     }
 
     /// Whose directory it is.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> DirectoryKind {
         self.kind
     }
 
@@ -67,8 +67,8 @@ impl Directory {
         key: &Zeroizing<String>,
     ) -> Result<Map<String, Value>, AskError> {
         let path = match self.kind {
-            Kind::Clerk => "v1/users",
-            Kind::WorkOs => "user_management/users",
+            DirectoryKind::Clerk => "v1/users",
+            DirectoryKind::WorkOs => "user_management/users",
         };
         let segment = segment(subject.as_str()).ok_or(AskError::NoSuchUser)?;
         let address = format!("{}/{path}/{segment}", self.api_url);
@@ -78,8 +78,8 @@ impl Directory {
             return Err(VerifyError::SubjectMismatch.into());
         }
         match self.kind {
-            Kind::Clerk => clerk_claims(&user),
-            Kind::WorkOs => Ok(workos_claims(&user)),
+            DirectoryKind::Clerk => clerk_claims(&user),
+            DirectoryKind::WorkOs => Ok(workos_claims(&user)),
         }
     }
 }

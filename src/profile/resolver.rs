@@ -5,10 +5,10 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
-use super::cache::KeptProfiles;
-use super::directory::{Directory, Kind};
+use super::cache::ProfileCache;
+use super::directory::{Directory, DirectoryKind};
 use super::userinfo::UserInfo;
-use super::{Needs, Paths, Profile, ProfileError};
+use super::{Paths, Profile, ProfileError, ProfileRequirements};
 use crate::oidc::claims::VerifiedClaims;
 use crate::oidc::providers::GENERIC;
 use crate::secrets::Secrets;
@@ -16,13 +16,13 @@ use crate::upstream::error::FetchError;
 use crate::upstream::error::Unavailable;
 
 /// Finds profiles.
-pub struct Profiles {
+pub struct ProfileResolver {
     sources: Vec<Source>,
     /// Where a token's claims hold the profile.
     token_paths: Paths,
     /// Where other sources hold it.
     other_paths: Paths,
-    needs: Needs,
+    needs: ProfileRequirements,
 }
 
 /// A source of profiles, with what it needs to be asked.
@@ -30,17 +30,17 @@ pub enum Source {
     /// The claims of the caller's token.
     Claims,
     /// The issuer's UserInfo, and what it said.
-    UserInfo(UserInfo, KeptProfiles),
+    UserInfo(UserInfo, ProfileCache),
     /// A user directory, and what it said.
-    Directory(Directory, KeptProfiles),
+    Directory(Directory, ProfileCache),
 }
 
-impl Profiles {
-    /// Profiles from `sources`, where a token holds claims at `paths`.
+impl ProfileResolver {
+    /// ProfileResolver from `sources`, where a token holds claims at `paths`.
     #[must_use]
-    pub fn new(sources: Vec<Source>, paths: Paths, needs: Needs) -> Self {
+    pub fn new(sources: Vec<Source>, paths: Paths, needs: ProfileRequirements) -> Self {
         // Other sources speak standard claims; a path of one's own comes first there too.
-        let other_paths = paths.or(&Paths::of(&GENERIC));
+        let other_paths = paths.or(&Paths::for_provider(&GENERIC));
         Self { sources, token_paths: paths, other_paths, needs }
     }
 
@@ -64,12 +64,12 @@ impl Profiles {
         let subject = claims.subject();
         let mut profile = Profile::default();
         for source in &self.sources {
-            if profile.says(self.needs) {
+            if profile.satisfies(self.needs) {
                 break;
             }
             let kept = match source {
                 Source::Claims => {
-                    profile.complete(&Profile::read(claims.as_object(), &self.token_paths));
+                    profile.merge_missing(&Profile::read(claims.as_object(), &self.token_paths));
                     continue;
                 }
                 Source::UserInfo(_, kept) | Source::Directory(_, kept) => kept,
@@ -79,7 +79,7 @@ impl Profiles {
                 None => self.ask(source, claims, token, secrets, now).await?,
             };
             if let Some(known) = known {
-                profile.complete(&known);
+                profile.merge_missing(&known);
             }
         }
         Ok(profile)
@@ -106,12 +106,12 @@ impl Profiles {
             }
             Source::Directory(directory, kept) => {
                 let key = match directory.kind() {
-                    Kind::Clerk => secrets.clerk_secret_key.as_ref(),
-                    Kind::WorkOs => secrets.workos_api_key.as_ref(),
+                    DirectoryKind::Clerk => secrets.clerk_secret_key.as_ref(),
+                    DirectoryKind::WorkOs => secrets.workos_api_key.as_ref(),
                 };
                 let missing = FetchError::Refused("its key is not in the secret");
                 let key =
-                    key.ok_or_else(|| Unavailable::because(directory.kind().name(), missing))?;
+                    key.ok_or_else(|| Unavailable::failed(directory.kind().name(), missing))?;
                 let ask = || async { directory.ask(subject, key).await.map(read) };
                 // The token is not shown: another one makes no difference.
                 kept.get_or_ask(subject, "", now, ask).await.map(Some)

@@ -36,7 +36,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What an upstream answered, whatever it is.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct UpstreamResponse {
     /// The status.
     pub status: u16,
     /// What it wants callers to wait, where it named seconds.
@@ -45,7 +45,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl UpstreamResponse {
     /// Whether the body is a JSON object whose `member` is `value`.
     #[must_use]
     pub fn has(&self, member: &str, value: &str) -> bool {
@@ -115,7 +115,7 @@ impl Client {
         address: &str,
         bearer: &str,
         body: &impl Serialize,
-    ) -> Result<Answer, FetchError> {
+    ) -> Result<UpstreamResponse, FetchError> {
         if !is_https_or_loopback(address) {
             return Err(FetchError::Address);
         }
@@ -125,7 +125,7 @@ impl Client {
             let request = complete(request, Some(bearer), SdkBody::from(body.as_slice()))?;
             let response = self.connector().call(request).await.map_err(|error| kind(&error))?;
             let (status, retry_after) = (response.status().as_u16(), retry_after(&response));
-            Ok(Answer { status, retry_after, body: read_body(response).await? })
+            Ok(UpstreamResponse { status, retry_after, body: read_body(response).await? })
         })
         .await
     }

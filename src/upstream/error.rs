@@ -90,7 +90,7 @@ const RETRY_AFTER: u64 = 2;
 impl Unavailable {
     /// `upstream` failed with `error`, which is logged, and may be asked again at once.
     #[must_use]
-    pub fn because(upstream: &'static str, error: FetchError) -> Self {
+    pub fn failed(upstream: &'static str, error: FetchError) -> Self {
         log_failure(upstream, error, None);
         let retry_after = error.retry_after().unwrap_or_else(|| RETRY_AFTER + jitter());
         Self { upstream, retry_after }
@@ -98,7 +98,7 @@ impl Unavailable {
 
     /// `upstream` failed, with `error` if it is known, and is not asked again before `left` is over.
     #[must_use]
-    pub fn resting(upstream: &'static str, error: Option<FetchError>, left: Duration) -> Self {
+    pub fn cooling_down(upstream: &'static str, error: Option<FetchError>, left: Duration) -> Self {
         // Whom we cannot ask for want of another, nobody need know of.
         let upstream = match error {
             Some(FetchError::Upstream { upstream, .. }) => upstream,

@@ -39,7 +39,7 @@ struct Inner<T> {
     fetch: Box<Fetch<T>>,
     state: Mutex<State<T>>,
     /// Counts the fetches that have ended.
-    landed: watch::Sender<u64>,
+    completed: watch::Sender<u64>,
 }
 
 struct State<T> {
@@ -73,7 +73,7 @@ impl<T: Send + Sync + 'static> LastGood<T> {
                 limits,
                 fetch: Box::new(move |now| Box::pin(fetch(now))),
                 state: Mutex::new(state),
-                landed: watch::Sender::new(0),
+                completed: watch::Sender::new(0),
             }),
         }
     }
@@ -100,7 +100,7 @@ impl<T: Send + Sync + 'static> LastGood<T> {
                 return Ok(value);
             }
         }
-        self.newer(now).await
+        self.refresh(now).await
     }
 
     /// The value after one more fetch, or as it is where the cool-down forbids one: for callers who
@@ -110,8 +110,8 @@ impl<T: Send + Sync + 'static> LastGood<T> {
     ///
     /// [`Unavailable`] where the newest try failed, even if an older value still serves: it cannot
     /// be known whether the upstream has what the caller needs.
-    pub async fn newer(&self, now: SystemTime) -> Result<Arc<T>, Unavailable> {
-        let mut landed = self.inner.landed.subscribe();
+    pub async fn refresh(&self, now: SystemTime) -> Result<Arc<T>, Unavailable> {
+        let mut completed = self.inner.completed.subscribe();
         let is_fetching = {
             let mut state = self.inner.lock();
             if !self.is_cooling(&state, now) {
@@ -121,28 +121,28 @@ impl<T: Send + Sync + 'static> LastGood<T> {
         };
         if is_fetching {
             // Fails only when the sender is gone, and `self` holds it.
-            let _ = landed.changed().await;
+            let _ = completed.changed().await;
         }
         let state = self.inner.lock();
         match (state.servable(now, self.inner.limits), state.failure) {
             (Some((value, _)), None) => Ok(value),
             (_, failure) => {
-                let waited = state.tried.map_or(Duration::ZERO, |tried| distance(now, tried));
+                let waited = state.tried.map_or(Duration::ZERO, |tried| abs_diff(now, tried));
                 let left = self.inner.limits.cooldown.saturating_sub(waited);
-                Err(Unavailable::resting(self.inner.upstream, failure, left))
+                Err(Unavailable::cooling_down(self.inner.upstream, failure, left))
             }
         }
     }
 
     /// The value if there is one that may serve; never fetches.
     #[must_use]
-    pub fn peek(&self, now: SystemTime) -> Option<Arc<T>> {
+    pub fn cached(&self, now: SystemTime) -> Option<Arc<T>> {
         self.inner.lock().servable(now, self.inner.limits).map(|(value, _)| value)
     }
 
     /// Whether the last fetch began less than a cool-down ago.
     fn is_cooling(&self, state: &State<T>, now: SystemTime) -> bool {
-        state.tried.is_some_and(|tried| distance(now, tried) < self.inner.limits.cooldown)
+        state.tried.is_some_and(|tried| abs_diff(now, tried) < self.inner.limits.cooldown)
     }
 
     /// Starts a fetch, unless one is under way.
@@ -152,12 +152,12 @@ impl<T: Send + Sync + 'static> LastGood<T> {
         }
         state.is_fetching = true;
         state.tried = Some(now);
-        let landing = Landing { inner: Arc::clone(&self.inner), now };
+        let guard = FetchGuard { inner: Arc::clone(&self.inner), now };
         // A task of its own: a caller who gives up does not take the others' fetch along.
         request_scope::spawn(async move {
             let started = Instant::now();
-            let fetched = (landing.inner.fetch)(now).await;
-            landing.land(fetched, started.elapsed());
+            let fetched = (guard.inner.fetch)(now).await;
+            guard.complete(fetched, started.elapsed());
         });
     }
 }
@@ -173,19 +173,19 @@ impl<T> State<T> {
     /// The value and its age, if it may still serve.
     fn servable(&self, now: SystemTime, limits: Limits) -> Option<(Arc<T>, Duration)> {
         let (value, fetched) = self.good.as_ref()?;
-        let age = distance(now, *fetched);
+        let age = abs_diff(now, *fetched);
         (age <= limits.max_age).then(|| (Arc::clone(value), age))
     }
 }
 
 /// A fetch under way. However it ends, a panic included, waiters are woken.
-struct Landing<T> {
+struct FetchGuard<T> {
     inner: Arc<Inner<T>>,
     now: SystemTime,
 }
 
-impl<T> Landing<T> {
-    fn land(&self, fetched: Result<T, FetchError>, took: Duration) {
+impl<T> FetchGuard<T> {
+    fn complete(&self, fetched: Result<T, FetchError>, took: Duration) {
         let upstream = self.inner.upstream;
         let mut state = self.inner.lock();
         match fetched {
@@ -207,18 +207,18 @@ impl<T> Landing<T> {
     }
 }
 
-impl<T> Drop for Landing<T> {
+impl<T> Drop for FetchGuard<T> {
     fn drop(&mut self) {
         let mut state = self.inner.lock();
         state.is_fetching = false;
         drop(state);
-        self.inner.landed.send_modify(|landed| *landed += 1);
+        self.inner.completed.send_modify(|completed| *completed += 1);
     }
 }
 
 /// The time between two times, in whichever order: a clock that was set back ends a wait no later
 /// than one that was set forward.
 #[must_use]
-pub fn distance(one: SystemTime, other: SystemTime) -> Duration {
+pub fn abs_diff(one: SystemTime, other: SystemTime) -> Duration {
     one.duration_since(other).unwrap_or_else(|error| error.duration())
 }

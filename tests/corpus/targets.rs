@@ -17,7 +17,7 @@ use roomkey::oidc::algorithm::AllowedAlgorithms;
 use roomkey::oidc::jwk::Jwk;
 use roomkey::oidc::jwks::{KeySet, Lookup};
 use roomkey::oidc::jwt::{UnverifiedJwt, unverified_issuer};
-use roomkey::oidc::provider::{Provider, Substitute};
+use roomkey::oidc::provider::{DefaultAudience, Provider};
 use roomkey::oidc::providers;
 use roomkey::oidc::verifier::{Expected, Verifier, check_signature};
 use roomkey::text::is_name;
@@ -50,7 +50,7 @@ fn header(input: &[u8]) {
     let encoded = format!("{}.e30.", URL_SAFE_NO_PAD.encode(text));
     for token in [text, &encoded] {
         let _ = unverified_issuer(token);
-        for provider in [&providers::GENERIC, providers::recognise("https://clerk.app.example")] {
+        for provider in [&providers::GENERIC, providers::recognize("https://clerk.app.example")] {
             check_header(token, provider);
         }
     }
@@ -211,7 +211,7 @@ fn config(input: &[u8]) {
             let expected = issuer.verifier.expected();
             let is_checked = !expected.audiences.is_empty()
                 || !expected.authorized_parties.is_empty()
-                || matches!(expected.provider.audience, Substitute::Issuer);
+                || matches!(expected.provider.audience, DefaultAudience::Issuer);
             assert!(is_checked, "nothing tells whom tokens are for");
         }
     }

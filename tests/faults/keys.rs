@@ -97,7 +97,7 @@ async fn ask(app: &Arc<App>, token: &str, after: u64) -> Reply {
 
 async fn started(idp: &FakeIdp) -> Arc<App> {
     let app = Env::online(idp).app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     app
 }
 
@@ -108,7 +108,7 @@ async fn cold(name: &str, breakage: &Breakage) -> Outage {
     let token = lasting(&idp, &Key::rsa(), "rsa");
     let ask = async |second| {
         if second == 0 {
-            app.hydrate(now()).await;
+            app.warm_up(now()).await;
         }
         ask(&app, &token, second).await
     };

@@ -53,7 +53,7 @@ async fn measure(issuer: &str) {
         ("PARTICIPANT_IDENTITY", "sub"),
     ]);
     let app = env.app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     let mut sizes = Vec::new();
     for round in 0..FILLING + FULL {
         visit(&app, issuer, round).await;

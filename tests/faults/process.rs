@@ -96,7 +96,7 @@ async fn stepped() -> Row {
     let name = "the clock stepped forward and back";
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
     let app = Env::online(&idp).secret_in(&secrets).app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     let before = (idp.counts().1, secrets.asked().len());
     let steps: [i64; 8] = [3_600, -3_600, 90_000, -90_000, -200_000, 0, 400, 1];
     for step in steps {
@@ -115,7 +115,7 @@ async fn stepped() -> Row {
     assert!(keys <= steps.len() && pairs <= steps.len(), "{name}: {keys} {pairs}");
     let app = Env::online(&idp).app();
     idp.down();
-    app.hydrate(at(NOW + HOUR)).await;
+    app.warm_up(at(NOW + HOUR)).await;
     idp.up();
     let reply = Call::bare().bearer(&idp.token(&json!({}))).send(&app).await;
     reply.expect_issued("a failure an hour in the future holds nobody up");

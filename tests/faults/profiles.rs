@@ -105,7 +105,7 @@ async fn row(
     source: &Source,
 ) -> Row {
     let app = source.app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     ask(&app, &source.token("seen"), 0).await.expect_issued("somebody seen before");
     source.spoil(fault.clone());
     let lone = source.token("lone");

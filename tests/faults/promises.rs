@@ -155,7 +155,7 @@ async fn none_is_answered_201_unchecked() {
             let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
             let app = Env::online(&idp).secret_in(&secrets).app();
             if is_warm {
-                app.hydrate(now()).await;
+                app.warm_up(now()).await;
             }
             breakage(&idp, &secrets);
             for time in [NOW, NOW + 11] {
@@ -199,7 +199,7 @@ async fn recovery_within_ten_seconds() {
         }
         let ends = [1, 2, 4].map(|part| if broken & part > 0 { schedule.below(45) } else { 0 });
         let end = ends.into_iter().max().unwrap();
-        app.hydrate(now()).await;
+        app.warm_up(now()).await;
         let row = format!("outage {outage} of {broken:03b}, {ends:?}");
         let healed = 'served: {
             for second in 0..=end + RECOVERY {
@@ -236,7 +236,7 @@ async fn at_most_one_fetch_in_ten_seconds() {
     let mut schedule = Schedule(3);
     let mut fetches: [Vec<u64>; 3] = Default::default();
     let mut time = NOW;
-    app.hydrate(at(time)).await;
+    app.warm_up(at(time)).await;
     for step in 0..600 {
         time += match schedule.below(10) {
             0..=2 => 0,

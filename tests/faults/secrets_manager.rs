@@ -63,7 +63,7 @@ async fn ask(app: &Arc<App>, after: u64) -> Reply {
 
 async fn started(secrets: &FakeSecretsManager) -> Arc<App> {
     let app = Env::offline().secret_in(secrets).app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     app
 }
 
@@ -72,7 +72,7 @@ pub(super) async fn settle(app: &App, time: SystemTime) {
     let SecretStore::Managed(secrets) = &app.endpoint().exchange().secrets else {
         panic!("the secret is in Secrets Manager");
     };
-    let _either = secrets.newer(time).await;
+    let _either = secrets.refresh(time).await;
 }
 
 async fn cold(name: &str, fault: Option<SecretFault>) -> Outage {
@@ -81,7 +81,7 @@ async fn cold(name: &str, fault: Option<SecretFault>) -> Outage {
     let app = Env::offline().secret_in(&secrets).app();
     let ask = async |second| {
         if second == 0 {
-            app.hydrate(now()).await;
+            app.warm_up(now()).await;
         }
         ask(&app, second).await
     };

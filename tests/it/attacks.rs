@@ -148,7 +148,7 @@ async fn addresses_in_headers_are_not_asked() {
     let evil = FakeIdp::start();
     evil.publish(&[&Key::stranger()]);
     let app = Env::online(&idp).app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     let stranger = Key::stranger();
     for member in ["jku", "x5u", "kid", "iss", "jwks_uri"] {
         let header = merge(stranger.header(), &json!({ member: evil.url("/keys") }));

@@ -213,7 +213,7 @@ async fn nobody_sees_what_is_not_theirs() {
         .with("CLERK_API_URL", &directory.url())
         .with("CLERK_SECRET_KEY", FakeDirectory::KEY)
         .app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     let token = idp.bare_token();
     let reply = Call::bare().bearer(&token).send(&app).await;
     assert_eq!(reply.participant()["name"], "Ada Lovelace");

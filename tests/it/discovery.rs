@@ -6,7 +6,7 @@ use crate::support::{Call, Env, FakeIdp, Fault, Key, Reply, Route, now, token};
 
 async fn ask(env: &Env, idp: &FakeIdp) -> Reply {
     let app = env.app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     Call::bare().bearer(&idp.token(&json!({}))).send(&app).await
 }
 

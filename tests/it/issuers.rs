@@ -156,7 +156,7 @@ async fn one_that_is_down_does_not_hurt_the_other() {
         let (reply, waited) = tokio::join!(apps, staffs);
         reply.expect_problem(&format!("{fault:?}"), 503, "unavailable");
         assert!(waited < Duration::from_secs(1), "{fault:?}: {waited:?}");
-        roomkey.hydrate(now()).await;
+        roomkey.warm_up(now()).await;
         let reply = Call::bare().bearer(&of_staff).send(&roomkey).await;
         reply.expect_issued("after an init that failed for the other");
     }

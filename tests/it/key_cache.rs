@@ -24,7 +24,7 @@ async fn ask(app: &Arc<App>, token: &str, after: u64) -> Reply {
 
 async fn start(env: &Env) -> Arc<App> {
     let app = env.app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     app
 }
 

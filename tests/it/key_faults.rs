@@ -69,7 +69,7 @@ async fn warm_is_invisible() {
     let rows = faults(&elsewhere).into_iter().map(async |(name, fault)| {
         let idp = FakeIdp::start();
         let app = Env::online(&idp).app();
-        app.hydrate(now()).await;
+        app.warm_up(now()).await;
         idp.spoil(Route::Jwks, fault);
         let token = idp.token(&json!({ "exp": NOW + 100_000 }));
         for after in [700, 701, 720, 5_000, 5_100] {
@@ -101,7 +101,7 @@ async fn slow_and_large_within_bounds_is_no_fault() {
 async fn one_caller_does_not_hold_up_another() {
     let idp = FakeIdp::start();
     let app = Env::online(&idp).app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     idp.spoil(Route::Jwks, Fault::Hang);
     let mut stranger = crate::support::Key::rsa_next();
     stranger.kid = "unknown";

@@ -13,7 +13,7 @@ use roomkey::policy::Policy;
 use serde_json::{Value, json};
 
 use cases::Cases;
-use question::{Allowed, Answer, Question};
+use question::{Allowed, PolicyAnswer, Question};
 
 /// A fenced block, and the heading that it is under.
 struct Block {
@@ -95,12 +95,12 @@ fn parse(text: &str) -> Policy {
 /// What becomes of the question: the name of a role, or the code of a refusal.
 fn outcome(policy: &Policy, claims: &Value, room: Option<&str>) -> String {
     match ask(policy, claims, room, &[]) {
-        Answer::Allowed(allowed) => allowed.role,
-        Answer::Refused { code, .. } => code.to_owned(),
+        PolicyAnswer::Allowed(allowed) => allowed.role,
+        PolicyAnswer::Refused { code, .. } => code.to_owned(),
     }
 }
 
-fn ask(policy: &Policy, claims: &Value, room: Option<&str>, agents: &[&str]) -> Answer {
+fn ask(policy: &Policy, claims: &Value, room: Option<&str>, agents: &[&str]) -> PolicyAnswer {
     let claims = claims.as_object().unwrap().clone();
     let agents: Vec<_> = agents.iter().map(ToString::to_string).collect();
     Question::new(claims, room, &agents, None).unwrap().ask(policy)
@@ -109,8 +109,8 @@ fn ask(policy: &Policy, claims: &Value, room: Option<&str>, agents: &[&str]) -> 
 #[track_caller]
 fn allowed(policy: &Policy, claims: &Value, room: Option<&str>) -> Allowed {
     match ask(policy, claims, room, &[]) {
-        Answer::Allowed(allowed) => allowed,
-        refused @ Answer::Refused { .. } => panic!("{claims} {room:?}: {refused}"),
+        PolicyAnswer::Allowed(allowed) => allowed,
+        refused @ PolicyAnswer::Refused { .. } => panic!("{claims} {room:?}: {refused}"),
     }
 }
 
@@ -225,7 +225,7 @@ fn recipes_give_what_the_prose_says() {
         assert_eq!(allowed.fresh_room.is_some(), room.is_none());
     }
     let other = ask(&tutor, &nobody, Some("tutoring:ada:1"), &["another"]);
-    assert!(matches!(other, Answer::Refused { code: "agent_not_allowed", .. }), "{other}");
+    assert!(matches!(other, PolicyAnswer::Refused { code: "agent_not_allowed", .. }), "{other}");
 
     let guest =
         allowed(&parse(&policies("Guests")[0]), &json!({ "is_anonymous": true }), Some("lobby"));

@@ -112,7 +112,7 @@ async fn of_what_an_upstream_said() {
         let idp = FakeIdp::start();
         idp.spoil(route, fault);
         let app = Env::online(&idp).app();
-        app.hydrate(now()).await;
+        app.warm_up(now()).await;
         let reply = Call::bare().bearer(&idp.bare_token()).send(&app).await;
         expect_silent(row, &reply);
         assert!(!reply.text().contains("127.0.0.1"), "{row}: {}", reply.text());

@@ -41,7 +41,7 @@ async fn cold_is_unavailable_and_recovers() {
         let secrets = FakeSecretsManager::start();
         secrets.spoil(fault);
         let app = Env::offline().secret_in(&secrets).app();
-        app.hydrate(now()).await;
+        app.warm_up(now()).await;
         let started = Instant::now();
         let reply = Call::token().send(&app).await;
         reply.expect_problem(name, 503, "unavailable");
@@ -65,7 +65,7 @@ async fn warm_keeps_the_last_good_one() {
     join_all(FAULTS.map(async |(name, fault)| {
         let secrets = FakeSecretsManager::start();
         let app = Env::offline().secret_in(&secrets).app();
-        app.hydrate(now()).await;
+        app.warm_up(now()).await;
         secrets.spoil(fault);
         for after in [301, 302, 330, 4_000] {
             let call = Call::bare().bearer(&token(&json!({ "exp": NOW + 9_000 })));
@@ -84,7 +84,7 @@ async fn a_cold_start_while_it_is_down_recovers() {
     let secrets = FakeSecretsManager::start();
     secrets.down();
     let app = Env::offline().secret_in(&secrets).app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     Call::token().send(&app).await.expect_problem("down", 503, "unavailable");
     secrets.up();
     Call::token().send_at(&app, at(NOW + 11)).await.expect_issued("up again");
@@ -107,7 +107,7 @@ async fn a_short_secret_is_for_the_loopback() {
         secret["LIVEKIT_URL"] = json!(url);
         secrets.keep(secret);
         let app = Env::offline().secret_in(&secrets).app();
-        app.hydrate(now()).await;
+        app.warm_up(now()).await;
         let reply = Call::token().send(&app).await;
         assert_eq!(reply.status, status, "{url}: {}", reply.text());
     }

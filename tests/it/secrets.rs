@@ -16,7 +16,7 @@ const NEW_SECRET: &str = "a-new-secret-of-at-least-32-bytes!";
 
 async fn start(secrets: &FakeSecretsManager) -> Arc<App> {
     let app = Env::offline().secret_in(secrets).app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     app
 }
 
@@ -84,7 +84,7 @@ async fn may_leave_the_url_to_the_environment() {
     secrets.keep(json!({ "LIVEKIT_API_KEY": API_KEY, "LIVEKIT_API_SECRET": API_SECRET }));
     let env = Env::offline().secret_in(&secrets).with("LIVEKIT_URL", "wss://env.example");
     let app = env.app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     assert_eq!(ask(&app, 0).await.json()["server_url"], "wss://env.example");
 }
 
@@ -118,7 +118,7 @@ async fn is_rotated_as_one_pair() {
 async fn its_age_is_configured() {
     let secrets = FakeSecretsManager::start();
     let app = Env::offline().secret_in(&secrets).with("SECRET_TTL_SECONDS", "60").app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     ask(&app, 59).await.expect_issued("young");
     assert_eq!(reads(&secrets, 2).await, 1);
     ask(&app, 61).await.expect_issued("old");

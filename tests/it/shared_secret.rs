@@ -179,7 +179,7 @@ async fn comes_from_secrets_manager() {
     let secrets = FakeSecretsManager::start();
     let managed = env().without("OIDC_HS256_SECRET").secret_in(&secrets);
     let app = managed.app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     ask(&app, &good()).await.expect_problem("not in the secret", 503, "unavailable");
     ask(&app, &token(&json!({}))).await.expect_problem("RS256, all the same", 401, "invalid_token");
 
@@ -230,7 +230,7 @@ async fn a_secret_in_secrets_manager_rules_out_keys() {
 async fn no_key_set_is_asked_for() {
     let idp = FakeIdp::start();
     let app = env().with("OIDC_ISSUER", &idp.issuer()).app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     let ours = shared(SHARED, Algorithm::HS256, &json!({}), &json!({ "iss": idp.issuer() }));
     ask(&app, &ours).await.expect_issued("HS256");
     ask(&app, &idp.token(&json!({}))).await.expect_problem("RS256", 401, "invalid_token");

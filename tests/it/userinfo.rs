@@ -11,7 +11,7 @@ use crate::support::{Call, Env, FakeIdp, Fault, Key, NOW, Reply, Route, at, exte
 
 async fn start(idp: &FakeIdp) -> Arc<App> {
     let app = Env::online(idp).app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     app
 }
 
@@ -122,7 +122,7 @@ async fn is_not_asked_for_a_name_that_nobody_wants() {
     let idp = FakeIdp::start();
     let env = Env::online(&idp).with("PARTICIPANT_IDENTITY", "sub");
     let app = env.app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     let token = idp.token(&json!({ "email": null, "email_verified": null }));
     assert_eq!(ask(&app, &token).await.participant()["sub"], "user-1");
     assert_eq!(idp.counts().2, 0, "the identity is not the e-mail and the name is known");
@@ -133,7 +133,7 @@ async fn is_the_only_source_where_that_is_chosen() {
     let idp = FakeIdp::start();
     idp.introduce(&json!({ "email": "other@example.com" }));
     let app = Env::online(&idp).with("PROFILE_SOURCE", "userinfo").app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     let participant = ask(&app, &idp.token(&json!({}))).await.participant();
     assert_eq!(participant["sub"], "other@example.com");
     assert_eq!(participant["name"], "Ada from UserInfo");

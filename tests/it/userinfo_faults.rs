@@ -11,7 +11,7 @@ use crate::support::{Call, Env, FakeIdp, Fault, NOW, Reply, Route, at, extend, n
 async fn with(fault: Fault) -> (FakeIdp, Reply, Reply) {
     let idp = FakeIdp::start();
     let app = Env::online(&idp).app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     idp.spoil(Route::UserInfo, fault);
     let started = Instant::now();
     let reply = Call::bare().bearer(&idp.bare_token()).send(&app).await;
@@ -108,7 +108,7 @@ async fn that_are_about_the_caller() {
 async fn that_refuse_the_connection() {
     let idp = FakeIdp::start();
     let app = Env::online(&idp).app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     idp.down();
     let reply = Call::bare().bearer(&idp.bare_token()).send(&app).await;
     reply.expect_problem("down", 503, "unavailable");
@@ -129,7 +129,7 @@ async fn that_are_discoverys() {
         let idp = FakeIdp::start();
         idp.describe(&change);
         let app = Env::online(&idp).app();
-        app.hydrate(now()).await;
+        app.warm_up(now()).await;
         let reply = Call::bare().bearer(&idp.bare_token()).send(&app).await;
         assert!(matches!(reply.status, 404 | 503), "{name}: {} {}", reply.status, reply.text());
         assert_eq!(idp.counts().2, 0, "{name}");
@@ -154,7 +154,7 @@ async fn of_keys_say_when_to_come_back() {
     let idp = FakeIdp::start();
     idp.spoil(Route::Jwks, Fault::Status(500));
     let app = Env::online(&idp).with("JWKS_COOLDOWN_SECONDS", "3600").app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     let reply = Call::bare().bearer(&idp.bare_token()).send(&app).await;
     reply.expect_problem("a long rest", 503, "unavailable");
 }
@@ -183,7 +183,7 @@ async fn are_not_asked_for_again_at_once() {
         for (who, expected) in ["again", "another token", "somebody else"].iter().zip(expected) {
             let idp = FakeIdp::start();
             let app = Env::online(&idp).app();
-            app.hydrate(now()).await;
+            app.warm_up(now()).await;
             let nobody = json!({ "name": null, "exp": NOW + 1_000 });
             let token = |change: Value| idp.token(&extend(nobody.clone(), &change));
             let first = token(json!({}));
@@ -215,7 +215,7 @@ async fn are_not_asked_for_again_at_once() {
 async fn end_where_the_clock_is_set_back() {
     let idp = FakeIdp::start();
     let app = Env::online(&idp).app();
-    app.hydrate(now()).await;
+    app.warm_up(now()).await;
     idp.spoil(Route::UserInfo, Fault::Status(503));
     let token = idp.bare_token();
     let ask = async |time| Call::bare().bearer(&token).send_at(&app, at(time)).await;
@@ -235,7 +235,7 @@ async fn and_answers_are_shared_by_all_who_wait() {
     ] {
         let idp = FakeIdp::start();
         let app = Env::online(&idp).app();
-        app.hydrate(now()).await;
+        app.warm_up(now()).await;
         if let Some(fault) = fault {
             idp.spoil(Route::UserInfo, fault);
         }

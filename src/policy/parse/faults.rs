@@ -13,12 +13,12 @@ pub(super) type Located<'i> = Spanned<DeValue<'i>>;
 /// Why a policy is refused. Nothing of the text is quoted: it may name people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyError {
-    faults: Vec<Fault>,
+    faults: Vec<PolicyFault>,
 }
 
 /// A fault of a policy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Fault {
+pub struct PolicyFault {
     /// The line, from 1.
     pub line: usize,
     /// What is wrong there.
@@ -28,7 +28,7 @@ pub struct Fault {
 impl PolicyError {
     /// All faults, in the order of their lines. Never empty.
     #[must_use]
-    pub fn faults(&self) -> &[Fault] {
+    pub fn faults(&self) -> &[PolicyFault] {
         &self.faults
     }
 }
@@ -36,7 +36,7 @@ impl PolicyError {
 /// `LINE: reason`, a line each.
 impl fmt::Display for PolicyError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, Fault { line, reason }) in self.faults.iter().enumerate() {
+        for (index, PolicyFault { line, reason }) in self.faults.iter().enumerate() {
             let separator = if index == 0 { "" } else { "\n" };
             write!(formatter, "{separator}{line}: {reason}")?;
         }
@@ -49,7 +49,7 @@ impl std::error::Error for PolicyError {}
 /// The faults found so far in `text`.
 pub(super) struct Faults<'t> {
     text: &'t str,
-    found: Vec<Fault>,
+    found: Vec<PolicyFault>,
 }
 
 impl<'t> Faults<'t> {
@@ -64,7 +64,7 @@ impl<'t> Faults<'t> {
     }
 
     pub(super) fn add(&mut self, offset: usize, reason: impl Into<Cow<'static, str>>) {
-        let fault = Fault { line: self.line(offset), reason: reason.into() };
+        let fault = PolicyFault { line: self.line(offset), reason: reason.into() };
         self.found.push(fault);
     }
 
