@@ -1,26 +1,35 @@
 //! LiveKit's standard token endpoint for any OpenID Connect provider, as one AWS Lambda function.
 //!
-//! A request is a bearer JWT of the app's identity provider and, perhaps, a room; the answer is a
-//! participant token for LiveKit. The rooms of this house, from the door inwards:
+//! A request carries an access token of the app's identity provider and, optionally, a room. The
+//! response is a participant token for LiveKit.
 //!
-//! | module | lives here |
+//! | module | responsibility |
 //! |---|---|
-//! | [`lambda`] | events of API Gateway, Function URLs and ALB to HTTP requests and back |
-//! | [`app`] | puts the parts together |
+//! | [`lambda`] | events of API Gateway, Function URLs and ALB, converted to HTTP requests and back |
+//! | [`app`] | construction of all parts from the configuration |
 //! | [`config`] | the environment, read once |
-//! | [`endpoint`], [`cors`], [`logging`] | one HTTP request to one HTTP response and one log line |
-//! | [`problem`] | which error a caller sees, and how |
-//! | [`exchange`] | the use case: verify, profile, policy, colour, sign; and what else it is good for |
-//! | [`policy`], [`rules`], [`presence`] | what callers may do, what they are called, their colour |
-//! | [`secrets`] | what we sign with |
-//! | [`backend`], [`liveblocks`] | other doors: what backends sign, whom Liveblocks is told of |
-//! | [`oidc`] | the caller's token: key set, verifier, profile |
-//! | [`livekit`] | the participant's token: request, grants, signing; and the server's API |
-//! | [`upstream`] | one HTTP client, and values that survive an upstream's outage |
-//! | [`bearer`], [`json`], [`route`], [`text`] | what strangers send, read with care |
-//! | [`request_scope`] | what belongs to the request in whose course code runs |
+//! | [`endpoint`] | one HTTP request to one HTTP response and one log line |
+//! | [`cors`] | origins whose pages may read responses |
+//! | [`logging`] | log lines and metrics |
+//! | [`exchange`] | the use cases: participant tokens, moderation, Liveblocks tokens |
+//! | [`policy`] | rules and roles |
+//! | [`participant`] | the participant's identity and name, and fields that clients may set |
+//! | [`presence`] | presence colors |
+//! | [`profile`] | email, name and picture of a caller |
+//! | [`oidc`] | verification of access tokens |
+//! | [`backend`] | requests signed by trusted backends |
+//! | [`liveblocks`] | client for the Liveblocks API |
+//! | [`livekit`] | participant tokens and client for LiveKit's RoomService |
+//! | [`secrets`] | signing keys and provider API keys |
+//! | [`keys`] | key types |
+//! | [`bearer`] | the access token in a request's headers |
+//! | [`upstream`] | the HTTP client, and cached values that survive an outage |
+//! | [`request_scope`] | request IDs, and whether a stale value was served |
+//! | [`json`] | JSON without duplicate members, and claims by path |
+//! | [`text`] | names without forbidden characters |
 //!
-//! A module uses only modules further down this list, and its own parts.
+//! A module imports only modules further down this list, and its own submodules
+//! (`tests/layers.rs`).
 
 pub mod app;
 pub mod backend;
