@@ -19,7 +19,7 @@
 //! | [`oidc`] | verification of access tokens |
 //! | [`backend`] | requests signed by trusted backends |
 //! | [`liveblocks`] | client for the Liveblocks API |
-//! | [`livekit`] | participant tokens and client for LiveKit's RoomService |
+//! | [`livekit`] | participant tokens and client for `RoomService` |
 //! | [`secrets`] | signing keys and provider API keys |
 //! | [`keys`] | key types |
 //! | [`bearer`] | the access token in a request's headers |

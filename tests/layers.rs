@@ -1,5 +1,7 @@
 //! The order of modules: imports point downward in the list of `src/lib.rs`.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! `POST /v1/token` and `POST /v1/token/refresh`: tokens for issuer_context backends.
+//! `POST /v1/token` and `POST /v1/token/refresh`: tokens for trusted backends.
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;

@@ -9,7 +9,7 @@ use crate::json;
 /// Paths that are remembered. Who asks for more looks for the rest each time.
 const KEPT: usize = 16;
 
-/// ClaimLookup, and those of them that were asked for.
+/// Claims of one caller, with those that were looked up already.
 pub(super) struct ClaimLookup<'a> {
     all: &'a Map<String, Value>,
     asked: RefCell<Vec<(&'a str, Claim<'a>)>>,

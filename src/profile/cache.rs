@@ -1,4 +1,4 @@
-//! What others entries of a subject, for a while; and how long they are left alone after a failure.
+//! Per-subject profile cache with single-flight lookups, negative caching and a per-source cool-down.
 
 use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, VecDeque};
@@ -23,7 +23,7 @@ const COOLDOWN: Duration = Duration::from_secs(10);
 /// How many subjects are kept; the oldest goes first.
 const CAPACITY: usize = 1000;
 
-/// What a source entries, by subject. It is asked about a subject by one caller at a time.
+/// Profiles of one source, by subject, with at most one lookup of a subject at a time.
 pub struct ProfileCache {
     /// The source, for the log.
     upstream: &'static str,
@@ -48,19 +48,19 @@ enum Entry {
 #[derive(Clone, Copy)]
 struct Failure {
     error: AskError,
-    /// A hash of what was credential_hash to the source: it may have refused that, and not the person.
+    /// A hash of the credential that was sent: the source may have refused that, and not the person.
     credential_hash: u64,
     at: SystemTime,
 }
 
-/// Why a source entries nothing of somebody.
+/// Reasons for which a source has no profile of a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AskError {
     /// It refuses the token or the user, or speaks of somebody else.
     Rejected(VerifyError),
     /// It knows no such user.
     NoSuchUser,
-    /// It could not be asked, or entries nothing that can be used.
+    /// The request failed, or the response cannot be used.
     Fetch(FetchError),
 }
 
@@ -81,7 +81,7 @@ impl From<FetchError> for AskError {
 }
 
 impl ProfileCache {
-    /// Nothing entries yet by `upstream`.
+    /// Returns an empty cache of the profiles of `upstream`.
     #[must_use]
     pub fn new(upstream: &'static str) -> Self {
         Self { upstream, hasher: RandomState::new(), state: Mutex::default() }
@@ -93,24 +93,24 @@ impl ProfileCache {
         self.lock().profile(subject, now)
     }
 
-    /// The profile of `subject`, from `ask` where it is not kept: by one caller at a time, whose
-    /// answer serves all who wait, and not within ten seconds of a failure. `credential_hash` is the token that
-    /// is credential_hash to the source, if one is: another one may be taken where this one was refused.
+    /// Returns the cached profile of `subject`, or else the result of `ask`, which one caller at a time
+    /// runs for all that wait. A failure is cached for ten seconds. `credential` is the token that the
+    /// source sees, if any: a refusal of one token says nothing of another.
     ///
     /// # Errors
     ///
-    /// What `ask` says, or has entries.
+    /// The error of `ask`, or the cached one.
     pub async fn get_or_ask<F>(
         &self,
         subject: &Subject,
-        credential_hash: &str,
+        credential: &str,
         now: SystemTime,
         ask: impl FnOnce() -> F,
     ) -> Result<Arc<Profile>, ProfileError>
     where
         F: Future<Output = Result<Profile, AskError>>,
     {
-        let credential_hash = self.hasher.hash_one(credential_hash);
+        let credential_hash = self.hasher.hash_one(credential);
         let guard = self.in_flight_guard(subject);
         let _mine = guard.lock.lock().await;
         {

@@ -36,7 +36,7 @@ pub enum Source {
 }
 
 impl ProfileResolver {
-    /// ProfileResolver from `sources`, where a token holds claims at `paths`.
+    /// Returns a resolver over `sources` that reads a token's claims at `paths`.
     #[must_use]
     pub fn new(sources: Vec<Source>, paths: Paths, needs: ProfileRequirements) -> Self {
         // Other sources speak standard claims; a path of one's own comes first there too.
