@@ -13,7 +13,7 @@ fn is_code(text: &str) -> bool {
 
 /// The first argument of each call that makes a problem.
 fn answered() -> BTreeSet<String> {
-    let source = read("src/problem.rs");
+    let source = read("src/endpoint/problem.rs");
     let calls = ["Self::new(", "Self::unauthorized(", "Self::forbidden("];
     let arguments = calls.iter().flat_map(|call| source.split(call).skip(1));
     let codes = arguments.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());

@@ -60,7 +60,7 @@ describe('the document and the code', () => {
   });
 
   test('have the same routes and methods', () => {
-    const source = read('src/route.rs');
+    const source = read('src/endpoint/route.rs');
     const body = (name) => source.match(new RegExp(`pub fn ${name}\\(self\\).*?\\n    \\}\\n`, 's'))[0];
     const arms = (name) => [...body(name).matchAll(/((?:Self::\w+[\s|]*)+)=> \{?\s*"([^"]+)"/g)].flatMap(
       ([, routes, text]) => [...routes.matchAll(/Self::(\w+)/g)].map(([, route]) => [route, text]),
