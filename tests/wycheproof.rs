@@ -30,7 +30,7 @@ const SYMMETRIC: &[&str] = &[
 /// Of those, what is refused also where the key is a shared secret, as such are for HS256 alone.
 const NOT_HS256: &[&str] = &["jwk-14", "jwk-15"];
 
-/// Key, message, signature, judgement.
+/// Key, message, signature, judgment.
 type Vector = (Value, Vec<u8>, Vec<u8>, TestResult);
 
 /// The vectors of one list of the collection; `None` where there is no collection.

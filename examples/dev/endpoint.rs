@@ -27,7 +27,7 @@ const FILES: [(&str, &str, &str); 10] = [
     ("/token.js", JS, include_str!("token.js")),
     ("/trouble.js", JS, include_str!("trouble.js")),
     ("/element.js", JS, include_str!("element.js")),
-    ("/colours.js", JS, include_str!("colours.js")),
+    ("/colors.js", JS, include_str!("colors.js")),
 ];
 
 pub(crate) fn router(app: Arc<roomkey::App>) -> Router {

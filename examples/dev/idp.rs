@@ -35,7 +35,7 @@ pub(crate) struct Person {
     email: Option<&'static str>,
     name: Option<&'static str>,
     picture: Option<&'static str>,
-    /// What they are in the organisation `acme`: something for the rules of a policy.
+    /// What they are in the organization `acme`: something for the rules of a policy.
     role: Option<&'static str>,
 }
 

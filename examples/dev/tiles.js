@@ -1,10 +1,10 @@
-// A tile per participant and per shared screen, in a list: presence colour, name, picture or video, microphone.
+// A tile per participant and per shared screen, in a list: presence color, name, picture or video, microphone.
 import { Track } from "livekit-client";
-import { initials, paint } from "./colours.js";
+import { initials, paint } from "./colors.js";
 import { el, icon } from "./element.js";
 
 /** For participants whose token is not from roomkey. */
-const NO_COLOUR = "#374151";
+const NO_COLOR = "#374151";
 
 /** Keeps `list` in step with `room`: call `sync` after whatever happened there. */
 export class Tiles {
@@ -90,7 +90,7 @@ class PersonTile {
   sync() {
     const participant = this.#participant;
     const name = participant.name || participant.identity;
-    const { color = NO_COLOUR, imageUrl, identity } = participant.attributes;
+    const { color = NO_COLOR, imageUrl, identity } = participant.attributes;
     this.element.dataset.identity = participant.identity;
     this.element.style.borderColor = color;
     this.element.classList.toggle("speaking", participant.isSpeaking);
@@ -152,7 +152,7 @@ class ScreenTile {
 
   sync() {
     const participant = this.#participant;
-    const { color = NO_COLOUR } = participant.attributes;
+    const { color = NO_COLOR } = participant.attributes;
     const words = participant.isLocal ? "Your screen" : `Screen of ${participant.name || participant.identity}`;
     this.element.dataset.screenOf = participant.identity;
     this.element.style.borderColor = color;

@@ -1,5 +1,5 @@
 // The cards "Answer" and "The request just made": a quick look into a token.
-import { initials, legibleOn, paint } from "./colours.js";
+import { initials, legibleOn, paint } from "./colors.js";
 import { el } from "./element.js";
 
 const $ = (id) => document.getElementById(id);
@@ -59,7 +59,7 @@ function issued(token, server) {
   paint(badge, color);
   const facts = {
     Identity: sub, Room: video.room, Server: server, ...(role && { Role: role }),
-    Colour: `${color}, ${label} label at ${Math.floor(ratio * 100) / 100}:1`,
+    Color: `${color}, ${label} label at ${Math.floor(ratio * 100) / 100}:1`,
   };
   const list = Object.entries(facts).flatMap(([term, value]) => [el("dt", {}, term), el("dd", {}, value)]);
   return [

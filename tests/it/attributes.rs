@@ -41,7 +41,7 @@ async fn are_taken_up_to_their_limits() {
         ("4,096 bytes with the key",    one("k", &text(4_095))),
         ("64 of them",                  many(64)),
         ("any text as value",           one("k", "line\nline \u{1f44b}")),
-        ("nearly reserved: colour",     one("colour", "v")),
+        ("nearly reserved: another spelling",     one("colour", "v")),
         ("nearly reserved: lk",         one("lk", "v")),
         ("nearly reserved: lkx.a",      one("lkx.a", "v")),
         ("nearly reserved: a.lk.b",     one("a.lk.b", "v")),

@@ -67,7 +67,7 @@ async fn bodies_are_read_with_care() {
 }
 
 #[tokio::test]
-async fn roles_and_rooms_are_the_policys() {
+async fn roles_and_rooms_come_from_the_policy() {
     let policy = "[[allow]]\nwhen = { org_role = \"admin\" }\nrooms = [\"{org_id}:*\"]\nrole = \"host\"\n\
                   agents = [\"notes\"]\nallow_room_config = { max_participants = 20 }\n\
                   room_config = { empty_timeout = 60 }\n\

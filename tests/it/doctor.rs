@@ -94,7 +94,7 @@ async fn a_token_that_would_be_accepted() {
     let found = doctor(&Env::online(&idp), &[], &token).await;
     assert_eq!(found.status, Some(0), "{}", found.output);
     tells_nothing(&found.output, &token, "text");
-    assert!(!found.output.contains('\u{1b}'), "no colours without a terminal: {}", found.output);
+    assert!(!found.output.contains('\u{1b}'), "no colors without a terminal: {}", found.output);
     for word in ["would be accepted", "signature", "audience", "expiry", "policy", "participant"] {
         assert!(found.output.contains(word), "no {word} in {}", found.output);
     }

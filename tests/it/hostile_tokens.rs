@@ -115,7 +115,7 @@ async fn texts_that_are_no_token() {
         ("bits left in the signature",  format!("{header}.{payload}.{}", with_trailing_bits(&signature))),
         ("not base64url",               format!("{header}.{payload}.+{}", &signature[1..])),
         ("base64, not base64url",       format!("{header}.{payload}.{}/", &signature[..signature.len() - 1])),
-        ("JSON serialisation",          json!({ "payload": payload, "protected": header, "signature": signature }).to_string()),
+        ("JSON serialization",          json!({ "payload": payload, "protected": header, "signature": signature }).to_string()),
         ("header not JSON",             key.sign_text("{", &good_payload)),
         ("header a list",               key.sign_text("[]", &good_payload)),
         ("header a text",               key.sign_text("\"RS256\"", &good_payload)),

@@ -90,13 +90,13 @@ async fn may_name_a_device_where_that_is_allowed() {
 }
 
 #[tokio::test]
-async fn a_device_keeps_ones_colour() {
+async fn a_device_keeps_ones_color() {
     let env = Env::offline().with("PARTICIPANT_DEVICES", "true");
     let plain = ask(&env, &json!({}), &json!({})).await;
     let body = json!({ "participant_identity": "ada@example.com:phone" });
     let phone = ask(&env, &json!({}), &body).await;
-    let colour = |reply: &Reply| reply.participant()["attributes"]["color"].clone();
-    assert_eq!(colour(&plain), colour(&phone), "the same person has the same colour in every tab");
+    let color = |reply: &Reply| reply.participant()["attributes"]["color"].clone();
+    assert_eq!(color(&plain), color(&phone), "the same person has the same color in every tab");
 }
 
 #[tokio::test]

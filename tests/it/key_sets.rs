@@ -103,10 +103,8 @@ async fn keys_that_may_not_verify() {
     for (name, change) in rows {
         let set = with_jwk(&change);
         ask(&set, &key, &json!({})).await.expect_problem(name, 401, "invalid_token");
-        let neighbour = Key::p384();
-        ask(&set, &neighbour, &json!({}))
-            .await
-            .expect_issued(&format!("the key beside one {name}"));
+        let neighbor = Key::p384();
+        ask(&set, &neighbor, &json!({})).await.expect_issued(&format!("the key beside one {name}"));
     }
 }
 

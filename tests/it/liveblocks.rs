@@ -1,4 +1,4 @@
-//! `POST /api/liveblocks-auth`: the same sign-in, profile and colour for Liveblocks.
+//! `POST /api/liveblocks-auth`: the same sign-in, profile and color for Liveblocks.
 
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ async fn an_id_token_says_who_somebody_is() {
             "color": participant["attributes"]["color"],
         },
     });
-    assert_eq!(asked.body, expected, "the colour is LiveKit's");
+    assert_eq!(asked.body, expected, "the color is LiveKit's");
 }
 
 #[tokio::test]

@@ -94,7 +94,7 @@ async fn the_protocol_reads_the_room_config() {
     assert_eq!(config, rest, "and nothing else");
 }
 
-/// Whatever LiveKit's own types serialise is understood: they write camel case.
+/// Whatever LiveKit's own types serialize is understood: they write camel case.
 #[tokio::test]
 async fn the_protocol_writes_what_we_read() {
     let request = livekit_protocol::TokenSourceRequest {

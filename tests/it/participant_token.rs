@@ -38,7 +38,7 @@ async fn says_exactly_this() {
     let mut claims = reply.participant();
     let jti = claims["jti"].take();
     assert!(jti.as_str().is_some_and(|jti| jti.len() >= 16), "{jti}");
-    let colour = claims["attributes"]["color"].take();
+    let color = claims["attributes"]["color"].take();
     let video = claims["video"].take();
     let expected = json!({
         "iss": API_KEY,
@@ -56,7 +56,7 @@ async fn says_exactly_this() {
         "roomConfig": { "agents": [{ "metadata": "am" }] },
     });
     assert_eq!(claims, expected);
-    assert!(colour.as_str().unwrap().starts_with('#'));
+    assert!(color.as_str().unwrap().starts_with('#'));
     expect_participant_grants(&video);
 }
 

@@ -1,4 +1,4 @@
-//! The presence colour.
+//! The presence color.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ const PALETTE: [&str; 15] = [
     "#7C2D12", "#92400E", "#78350F", "#374151", "#0D9488", "#7C3AED", "#5B21B6",
 ];
 
-async fn colour(env: &Env, email: &str, room: &str) -> String {
+async fn color(env: &Env, email: &str, room: &str) -> String {
     let call = Call::bare().bearer(&token(&json!({ "email": email })));
     let reply = call.json(&json!({ "room_name": room })).send(&env.app()).await;
     reply.participant()["attributes"]["color"].as_str().unwrap().to_owned()
@@ -19,40 +19,40 @@ async fn colour(env: &Env, email: &str, room: &str) -> String {
 
 #[tokio::test]
 async fn is_the_same_for_the_same_person_everywhere() {
-    let mut colours = BTreeSet::new();
+    let mut colors = BTreeSet::new();
     for person in 0..60 {
         let email = format!("person-{person}@example.com");
-        let first = colour(&Env::offline(), &email, "standup").await;
-        assert_eq!(first, colour(&Env::offline(), &email, "another room").await);
+        let first = color(&Env::offline(), &email, "standup").await;
+        assert_eq!(first, color(&Env::offline(), &email, "another room").await);
         assert!(PALETTE.contains(&first.as_str()), "{first}");
-        colours.insert(first);
+        colors.insert(first);
     }
-    assert!(colours.len() >= 12, "60 people share {} colours", colours.len());
+    assert!(colors.len() >= 12, "60 people share {} colors", colors.len());
 }
 
 #[tokio::test]
 async fn stable_is_the_default() {
     let env = Env::offline().with("PRESENCE_COLOR", "stable");
     let email = "ada@example.com";
-    assert_eq!(colour(&env, email, "r").await, colour(&Env::offline(), email, "r").await);
+    assert_eq!(color(&env, email, "r").await, color(&Env::offline(), email, "r").await);
 }
 
 #[tokio::test]
 async fn is_drawn_afresh_where_that_is_chosen() {
     let env = Env::offline().with("PRESENCE_COLOR", "random");
-    let mut colours = BTreeSet::new();
+    let mut colors = BTreeSet::new();
     for _ in 0..60 {
-        let drawn = colour(&env, "ada@example.com", "standup").await;
+        let drawn = color(&env, "ada@example.com", "standup").await;
         assert!(PALETTE.contains(&drawn.as_str()), "{drawn}");
-        colours.insert(drawn);
+        colors.insert(drawn);
     }
-    assert!(colours.len() >= 8, "60 draws gave {} colours", colours.len());
+    assert!(colors.len() >= 8, "60 draws gave {} colors", colors.len());
 }
 
 #[tokio::test]
 async fn comes_from_the_palette_of_the_configuration() {
     for mode in ["stable", "random"] {
         let env = Env::offline().with("PRESENCE_COLOR", mode).with("PRESENCE_PALETTE", "#012345");
-        assert_eq!(colour(&env, "ada@example.com", "standup").await, "#012345");
+        assert_eq!(color(&env, "ada@example.com", "standup").await, "#012345");
     }
 }

@@ -82,7 +82,7 @@ fn names_of_providers() {
 }
 
 #[tokio::test]
-async fn oidc_provider_overrides_what_is_recognised() {
+async fn oidc_provider_overrides_what_is_recognized() {
     let tenant = Tenant::of("clerk");
     let pending = json!({ "sts": "pending" });
     let generic = tenant.env().with("OIDC_PROVIDER", "generic");

@@ -124,7 +124,7 @@ async fn cognito_takes_what_its_variable_says() {
         ("a refresh token",       json!({}), json!({ "token_use": "refresh" })),
         ("uses in a list",        json!({}), json!({ "token_use": ["access"] })),
         ("a machine's",           json!({}), json!({ "sub": same, "username": null })),
-        ("a neighbouring pool",   json!({}), json!({ "iss": "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEf124" })),
+        ("a neighboring pool",   json!({}), json!({ "iss": "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEf124" })),
     ];
     refuses("cognito", &rows).await;
 
@@ -165,7 +165,7 @@ async fn access_tokens_of_people_not_id_tokens_not_machines() {
         ("entra",    "Graph's",              id(json!({ "aud": "00000003-0000-0000-c000-000000000000" }))),
         ("google",   "another client's",     id(json!({ "aud": "1.apps.googleusercontent.com" }))),
         ("firebase", "another project's",    id(json!({ "aud": "acme-shop" }))),
-        ("firebase", "its longer neighbour", id(json!({ "aud": "acme-meet-2" }))),
+        ("firebase", "its longer neighbor", id(json!({ "aud": "acme-meet-2" }))),
         ("firebase", "no audience",          id(json!({ "aud": null }))),
         ("firebase", "a session cookie",     id(json!({ "iss": "https://session.firebase.google.com/acme-meet" }))),
         ("firebase", "a custom token",       id(json!({ "auth_time": null, "claims": {} }))),

@@ -120,7 +120,7 @@ async fn that_refuse_the_connection() {
 }
 
 #[tokio::test]
-async fn that_are_discoverys() {
+async fn unusable_endpoint_in_discovery_is_not_called() {
     for (name, change) in [
         ("no endpoint", json!({ "userinfo_endpoint": null })),
         ("an endpoint without TLS elsewhere", json!({ "userinfo_endpoint": "http://192.0.2.1/u" })),

@@ -193,7 +193,7 @@ describe('roles', () => {
     });
   }
 
-  test('the same person has the same colour by both doors', async () => {
+  test('the same person has the same color by both doors', async () => {
     const { json } = await post(unique({ userId: 'ada@example.com' }));
     const [ours, theirs] = [json.token, await meeting.token(person('ada'), { room_name: 'any' })];
     assert.equal((await verified(ours)).attributes.color, (await verified(theirs)).attributes.color);

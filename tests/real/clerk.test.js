@@ -206,7 +206,7 @@ describe('other ways to set it up', () => {
   };
   after(() => Promise.all(running.map((program) => program.stop())));
 
-  test('recognised from the issuer; a customized session token says everything, and nobody is asked', async () => {
+  test('recognized from the issuer; a customized session token says everything, and nobody is asked', async () => {
     const issuer = 'https://clerk.meet.example.com';
     const lambda = await function_({
       OIDC_PROVIDER: '', OIDC_ISSUER: issuer, OIDC_JWKS: JSON.stringify(clerk.keySet), CLERK_SECRET_KEY: 'sk_test_wrong',

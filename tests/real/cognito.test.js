@@ -17,7 +17,7 @@ let cognito;
 before(async () => { cognito = await startCognito(); });
 after(() => cognito.stop());
 
-/** A function that trusts the pool: the provider is recognised from the issuer, its keys are moto's. */
+/** A function that trusts the pool: the provider is recognized from the issuer, its keys are moto's. */
 const trusting = (env) => startFunction({
   ...DEV_LIVEKIT, OIDC_ISSUER: cognito.issuer, OIDC_JWKS_URI: cognito.keys, PROFILE_SOURCE: 'claims', ...env,
 });

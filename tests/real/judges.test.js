@@ -45,7 +45,7 @@ describe('what the server SDK reads in a token', () => {
     ['camelCase', { roomName: 'standup', participantMetadata: 'm' }, { room: 'standup', metadata: 'm' }],
     ['an empty room config', { room_config: {} }, {}],
     ['an agent without a name', { room_config: { agents: [{}] } }, {}],
-    ['fields nobody knows', { room_name: 'standup', colour: 'red', room_config: { someday: 1 } }, { room: 'standup' }],
+    ['fields nobody knows', { room_name: 'standup', color: 'red', room_config: { someday: 1 } }, { room: 'standup' }],
   ];
   let lambda;
   before(async () => { lambda = await offline(); });
@@ -56,7 +56,7 @@ describe('what the server SDK reads in a token', () => {
     });
   }
 
-  test('the same person has the same colour in every room', async () => {
+  test('the same person has the same color in every room', async () => {
     const color = async (room) => {
       const answer = await lambda.invoke(tokenEvent(await bearer('alice'), { room_name: room }));
       return (await judge(answer, { ...ALICE, room })).attributes.color;
@@ -74,7 +74,7 @@ describe('what the server SDK reads in a token', () => {
   });
 });
 
-test('identity as sub, a longer life, random colours', async () => {
+test('identity as sub, a longer life, random colors', async () => {
   const lambda = await offline({ PARTICIPANT_IDENTITY: 'sub', TOKEN_TTL_SECONDS: '3600', PRESENCE_COLOR: 'random' });
   const colors = new Set();
   for (let draw = 0; draw < 40; draw += 1) {
@@ -82,7 +82,7 @@ test('identity as sub, a longer life, random colours', async () => {
     const claims = await judge(answer, { identity: 'alice', name: 'Alice Ångström', ttl: 3600 });
     colors.add(claims.attributes.color);
   }
-  assert.ok(colors.size > 1 && colors.size <= PALETTE.length, `${colors.size} colours in 40 draws`);
+  assert.ok(colors.size > 1 && colors.size <= PALETTE.length, `${colors.size} colors in 40 draws`);
 });
 
 test('a device of its own', async () => {

@@ -196,7 +196,7 @@ describe('@liveblocks/client in Node', () => {
     return { room, errors, connected, refused };
   }
 
-  test('is in the room as the person that LiveKit knows, in the same colour', async () => {
+  test('is in the room as the person that LiveKit knows, in the same color', async () => {
     const { room, connected } = enter(clientOf(ADA, identifying.url + PATH), 'doc-1');
     await connected();
     const { id, info, canWrite } = room.getSelf();

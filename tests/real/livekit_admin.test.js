@@ -128,7 +128,7 @@ describe("administration of one's own room", () => {
     });
   }
 
-  test("of another's: refused to hosts of the neighbouring room", async () => {
+  test("of another's: refused to hosts of the neighboring room", async () => {
     for (const seat of ['host', 'chair', 'moderator', 'viewer']) {
       await refuses(await token(seat, 'elsewhere'), inRoom());
     }

@@ -34,7 +34,7 @@ after(() => meeting?.stop());
 
 describe('what RoomService reports of who joined', () => {
   const rows = [
-    ['name, picture, colour, role', ADA, {}, { name: ADA.name, attributes: { role: 'participant', imageUrl: PICTURE } }],
+    ['name, picture, color, role', ADA, {}, { name: ADA.name, attributes: { role: 'participant', imageUrl: PICTURE } }],
     ['metadata and attributes of the client', ADA, {
       participant_metadata: '{"seat":4}',
       participant_attributes: { team: 'blue', 'app.mood': 'größe 😀' },

@@ -132,7 +132,7 @@ describe('names are exact', () => {
 });
 
 describe('a token opens one room', () => {
-  /** Asks for a signalling connection as clients do, with a query of one's own. */
+  /** Asks for a signaling connection as clients do, with a query of one's own. */
   const signal = (query) => new Promise((resolve, reject) => {
     const url = `${meeting.livekit.httpUrl}/rtc?${new URLSearchParams(query)}`;
     const headers = {

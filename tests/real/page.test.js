@@ -47,7 +47,7 @@ describe('the page', () => {
       await reads(grace.happened, 'Here already: Ada Lovelace.');
     });
 
-    test('each sees the other: name, presence colour, picture or initials', async () => {
+    test('each sees the other: name, presence color, picture or initials', async () => {
       assert.deepEqual([...known.keys()].sort(), ['Ada Lovelace', 'Grace Hopper']);
       for (const [who, label, name] of [
         [ada, 'Ada Lovelace (you)', 'Ada Lovelace'], [ada, 'Grace Hopper', 'Grace Hopper'],

@@ -8,7 +8,7 @@ export function legibleOn(color) {
   return white > black ? { label: "white", ratio: white } : { label: "black", ratio: black };
 }
 
-/** Paints `element` in a presence colour, with a label that can be read on it. */
+/** Paints `element` in a presence color, with a label that can be read on it. */
 export function paint(element, color) {
   element.style.backgroundColor = color;
   element.style.color = legibleOn(color).label;
