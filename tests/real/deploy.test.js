@@ -1,5 +1,5 @@
-// docs/deploy.md without SAM: what it prints is put into files and run, with cargo-lambda itself, against moto in place
-// of AWS; and the variables that arrived there make a function that answers.
+// The deployment without SAM in docs/deploy.md. Its files and commands run with cargo-lambda against moto in place of
+// AWS. A function with the deployed variables answers requests.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,12 +9,12 @@ import { startFunction } from './support/lambda.js';
 import { bootstrap, eventually, freePort, listening, repository, run, start, work } from './support/processes.js';
 
 const section = readFileSync(`${repository}docs/deploy.md`, 'utf8').split('\n## Without SAM\n')[1];
-/** The first block of this language after some words. */
+/** Returns the first block of the language after the words. */
 const block = (language, words) => section.slice(section.indexOf(words)).match(new RegExp(`\`\`\`${language}\n([^]*?)\`\`\``))[1];
 const trust = block('json', '`trust.json`');
 const permissions = JSON.parse(block('json', '`permissions.json`'));
 const variables = block('sh', '`roomkey.env`');
-/** The command that begins so, as its words. */
+/** Returns the command with this beginning as a list of words. */
 const command = (begin) => {
   const line = section.replaceAll('\\\n', ' ').split('\n').find((one) => one.startsWith(`$ ${begin} `)) ?? assert.fail(begin);
   return line.slice(2).split(/\s+/);
@@ -26,7 +26,7 @@ const archive = `${folder}/lambda/bootstrap/bootstrap.zip`;
 let moto;
 let url;
 
-/** Asks moto, which reads the service out of the scope and does not check the signature. */
+/** Sends a request to moto, which reads the service from the credential scope and does not check the signature. */
 async function ask(service, path, init = {}) {
   const response = await fetch(`${url}${path}`, {
     ...init,
@@ -38,7 +38,7 @@ async function ask(service, path, init = {}) {
 }
 const about = (path) => ask('lambda', path);
 
-/** Runs the printed command, with these variables, against moto. */
+/** Runs the documented command with these variables against moto. */
 function deploy(text) {
   writeFileSync(`${folder}/roomkey.env`, text);
   const words = command('cargo lambda deploy').slice(2).map((word) => (word === 'roomkey.env' ? `${folder}/roomkey.env` : word));
@@ -50,7 +50,7 @@ function deploy(text) {
 before(async () => {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(`${folder}/lambda/bootstrap`, { recursive: true });
-  // As `cargo lambda build --output-format zip` leaves it.
+  // The same archive as from `cargo lambda build --output-format zip`.
   copyFileSync(bootstrap, `${folder}/bootstrap`);
   run('zip', ['-q9j', archive, `${folder}/bootstrap`]);
   const port = await freePort();
@@ -61,14 +61,14 @@ before(async () => {
 after(() => moto?.stop());
 
 describe('the role', () => {
-  test('may do what the template\'s may, each on one resource', () => {
+  test('role without SAM has the permissions of the template, each on one resource', () => {
     assert.deepEqual(permissions.Statement.map(({ Effect, Action, Resource }) => [Effect, [Action].flat(), Resource.replace(/:\d{12}:/, ':ACCOUNT:')]), [
       ['Allow', ['logs:CreateLogStream', 'logs:PutLogEvents'], 'arn:aws:logs:eu-central-1:ACCOUNT:log-group:/aws/lambda/roomkey:*'],
       ['Allow', ['secretsmanager:GetSecretValue'], 'arn:aws:secretsmanager:eu-central-1:ACCOUNT:secret:livekit-AbCdEf'],
       ['Allow', ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*'],
     ]);
   });
-  test('is one that Lambda alone may take on', async () => {
+  test('role can be assumed by Lambda only', async () => {
     assert.deepEqual(JSON.parse(trust).Statement, [{ Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { Service: 'lambda.amazonaws.com' } }]);
     assert.deepEqual(command('aws iam create-role'), ['aws', 'iam', 'create-role', '--role-name', 'roomkey', '--assume-role-policy-document', 'file://trust.json']);
     assert.deepEqual(command('aws iam put-role-policy').slice(3), ['--role-name', 'roomkey', '--policy-name', 'roomkey', '--policy-document', 'file://permissions.json']);
@@ -82,7 +82,7 @@ describe('the role', () => {
   });
 });
 
-test('cargo lambda build has the printed options', () => {
+test('cargo lambda build supports the documented options', () => {
   const { stdout } = run(cargoLambda, ['lambda', 'build', '--help']);
   const options = command('cargo lambda build').filter((word) => word.startsWith('--'));
   assert.deepEqual(options, ['--release', '--arm64', '--output-format']);
@@ -90,8 +90,8 @@ test('cargo lambda build has the printed options', () => {
 });
 
 describe('cargo lambda deploy', () => {
-  test('makes the function, its URL and its log group', async () => {
-    // It says what it does before it says what came of it.
+  test('cargo lambda deploy creates the function, its URL and its log group', async () => {
+    // Progress messages precede the result.
     const { function_url: printed } = JSON.parse(deploy(variables).stdout.match(/^\{[^]*/m)[0]);
     const { Configuration } = await about('/2015-03-31/functions/roomkey');
     const { Runtime, Handler, MemorySize, Timeout, TracingConfig, Role, Architectures } = Configuration;
@@ -107,7 +107,7 @@ describe('cargo lambda deploy', () => {
     assert.deepEqual(logGroups.map(({ logGroupName, retentionInDays }) => [logGroupName, retentionInDays]), [['/aws/lambda/roomkey', 30]]);
   });
 
-  test('brings the printed variables, and nothing beside them', async () => {
+  test('deployed function has exactly the documented variables', async () => {
     const { Configuration } = await about('/2015-03-31/functions/roomkey');
     const printed = Object.fromEntries(variables.trim().split('\n').map((line) => line.match(/^(\w+)="(.*)"$/).slice(1)));
     assert.deepEqual(Configuration.Environment.Variables, printed);
@@ -115,7 +115,7 @@ describe('cargo lambda deploy', () => {
     for (const name of Object.keys(printed)) assert.ok(known.has(name), name);
   });
 
-  test('anybody may ask, by the URL alone', async () => {
+  test('function is public through its URL only', async () => {
     const { Statement } = JSON.parse((await about('/2015-03-31/functions/roomkey/policy')).Policy);
     assert.deepEqual(Statement.map(({ Sid, Resource, ...rest }) => rest).sort((a, b) => a.Action.localeCompare(b.Action)), [
       { Effect: 'Allow', Principal: '*', Action: 'lambda:InvokeFunction', InvokedViaFunctionUrl: true },
@@ -123,7 +123,7 @@ describe('cargo lambda deploy', () => {
     ]);
   });
 
-  test('brings the archive, which holds the release binary, ready to run', async () => {
+  test('deployed archive contains the executable release binary', async () => {
     const { Configuration } = await about('/2015-03-31/functions/roomkey');
     assert.equal(Configuration.CodeSha256, createHash('sha256').update(readFileSync(archive)).digest('base64'));
     const listing = 'import json, sys, zipfile; from hashlib import sha256; file = zipfile.ZipFile(sys.argv[1]); '
@@ -132,7 +132,7 @@ describe('cargo lambda deploy', () => {
     assert.deepEqual(JSON.parse(stdout), [['bootstrap', '0o100755', createHash('sha256').update(readFileSync(bootstrap)).digest('hex')]]);
   });
 
-  test('again, with other variables: with those the function answers 201 behind its URL, and sets CORS itself', async () => {
+  test('second deployment changes the variables, and the function answers 201 with CORS headers', async () => {
     const { TokenFunction: local } = JSON.parse(readFileSync(`${repository}events/env.json`, 'utf8'));
     deploy(Object.entries(local).map(([name, value]) => `${name}='${value}'\n`).join(''));
     const { Configuration: { Environment } } = await about('/2015-03-31/functions/roomkey');

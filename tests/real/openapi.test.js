@@ -1,4 +1,4 @@
-// docs/openapi.yaml: linted, compared with the code, and asked of the running service by Schemathesis.
+// docs/openapi.yaml is linted, compared with the code, and tested against the running service by Schemathesis.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
@@ -13,22 +13,22 @@ import { output, repository } from './support/processes.js';
 const document = readDocument();
 const read = (path) => readFileSync(`${repository}${path}`, 'utf8');
 const METHODS = ['get', 'head', 'post', 'put', 'patch', 'delete', 'options', 'trace'];
-/** Every operation of the document: path, method, and what is said of it. */
+/** Every operation of the document: path, method and description. */
 const operations = Object.entries(document.paths).flatMap(
   ([path, item]) => METHODS.filter((method) => item[method]).map((method) => [path, method, item[method]]),
 );
 const responses = operations.flatMap(([, , { responses: all }]) => Object.entries(all).map(([status, one]) => [status, resolve(one)]));
 const problemOf = ({ content }) => content?.['application/problem+json'];
 
-describe('lints find nothing', () => {
+describe('linters', () => {
   const bin = `${repository}tests/real/node_modules/.bin`;
   const env = { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' };
-  test('Spectral', async () => {
+  test('Spectral reports nothing', async () => {
     const ruleset = `${repository}tests/real/support/openapi_spectral.yaml`;
     const found = await output(`${bin}/spectral`, ['lint', '--ruleset', ruleset, '--fail-severity', 'hint', DOCUMENT], { env });
     assert.match(found, /^No results/);
   });
-  test('Redocly', async () => {
+  test('Redocly reports nothing', async () => {
     const found = await output(`${bin}/redocly`, ['lint', '--extends', 'recommended', '--format', 'json', DOCUMENT], { env });
     const { totals, problems } = JSON.parse(found.slice(found.indexOf('{')));
     assert.deepEqual(totals, { errors: 0, warnings: 0, ignored: 0 }, JSON.stringify(problems));
@@ -36,16 +36,16 @@ describe('lints find nothing', () => {
 });
 
 describe('the document and the code', () => {
-  test('are of one version', () => assert.equal(document.info.version, read('Cargo.toml').match(/^version = "(.*)"$/m)[1]));
+  test('document has the version of the code', () => assert.equal(document.info.version, read('Cargo.toml').match(/^version = "(.*)"$/m)[1]));
 
-  test('have the same codes as docs/problems.md', () => {
+  test('document has the codes of docs/problems.md', () => {
     const explained = [...read('docs/problems.md').matchAll(/^## (\w+)$/gm)].map(([, code]) => code);
     const answered = responses.flatMap(([, response]) => codesIn(problemOf(response)?.schema));
     assert.deepEqual([...new Set(answered)].sort(), explained.sort());
     assert.deepEqual(Object.keys(document.components.examples).filter((name) => name !== 'backendRequest').sort(), explained.sort());
   });
 
-  test('agree about the status of each code', () => {
+  test('document has the status of docs/problems.md for every code', () => {
     const sections = [...read('docs/problems.md').matchAll(/^## (\w+)\n\n\*\*(\d{3})/gm)];
     const statuses = Object.fromEntries(sections.map(([, code, status]) => [code, status]));
     for (const [status, response] of responses) {
@@ -59,7 +59,7 @@ describe('the document and the code', () => {
     }
   });
 
-  test('have the same routes and methods', () => {
+  test('document has the routes and methods of the code', () => {
     const source = read('src/endpoint/route.rs');
     const body = (name) => source.match(new RegExp(`pub fn ${name}\\(self\\).*?\\n    \\}\\n`, 's'))[0];
     const arms = (name) => [...body(name).matchAll(/((?:Self::\w+[\s|]*)+)=> \{?\s*"([^"]+)"/g)].flatMap(
@@ -75,18 +75,18 @@ describe('the document and the code', () => {
   });
 });
 
-describe('the answers to events/', () => {
+describe('responses to events/', () => {
   const { TokenFunction: env } = JSON.parse(read('events/env.json'));
   let lambda;
   before(async () => { lambda = await startFunction(env); });
   after(() => lambda?.stop());
 
-  /** Other gateways' answers are of other forms, and there is no path for what is not found or cannot be read. */
+  /** Responses of other gateways have other forms, and the document has no path for unknown or malformed paths. */
   const isOfForm2 = (event) => event.version === '2.0' && templateOf(event.rawPath);
   const events = readdirSync(`${repository}events`).filter((name) => name.endsWith('.json') && name !== 'env.json')
     .map((name) => [name, JSON.parse(read(`events/${name}`))]).filter(([, event]) => isOfForm2(event));
   for (const [name, event] of events) {
-    test(name, async () => {
+    test(`response to ${name} matches the document`, async () => {
       const answer = await lambda.invoke(event);
       const expected = name.match(/^(\d{3})/)?.[1] ?? '201';
       assert.equal(`${answer.status}`, expected, `${answer.bytes}`);
@@ -98,7 +98,7 @@ describe('the answers to events/', () => {
   }
 });
 
-test('an answer that is another is found out', () => {
+test('deviating responses are detected', () => {
   const answer = {
     method: 'POST', path: '/prod/token', status: 401, bytes: Buffer.from(JSON.stringify(document.components.examples.missing_token.value)),
     headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', 'www-authenticate': 'Bearer realm="roomkey"' },
@@ -108,11 +108,11 @@ test('an answer that is another is found out', () => {
   const rows = {
     'a path': { path: '/tokens' },
     'a status': { status: 402 },
-    'a header less': { headers },
+    'a missing header': { headers },
     'a header': { headers: { ...answer.headers, 'cache-control': 'no-cache' } },
     'a type': { headers: { ...answer.headers, 'content-type': 'application/json' } },
     'a code': { bytes: Buffer.from(JSON.stringify(document.components.examples.internal.value)) },
-    'a field more': { bytes: Buffer.from(`{"more":1,${`${answer.bytes}`.slice(1)}`) },
+    'an additional field': { bytes: Buffer.from(`{"more":1,${`${answer.bytes}`.slice(1)}`) },
   };
   for (const [what, change] of Object.entries(rows)) assert.notDeepEqual(faultsOf({ ...answer, ...change }), [], what);
 });
@@ -150,15 +150,15 @@ describe('Schemathesis', () => {
     await liveblocks?.stop();
   });
 
-  /** A token that is good for as long as a run takes. */
+  /** Returns arguments with a token that is valid for the duration of a run. */
   const bearer = async () => ['-H', `Authorization: Bearer ${await meeting.bearer(HOST)}`];
-  /** Another deployment: `env` over the full one's. */
+  /** Starts another deployment, with `env` in addition to the variables of the full one. */
   const deploy = async (env) => {
     const other = await startRecorded(await meeting.startRoomkey(env));
     others.push(other);
     return other;
   };
-  /** How often each operation gave each status. */
+  /** Returns the number of responses by operation and status. */
   const tally = ({ answers }) => {
     const counts = {};
     for (const { method, path, status } of answers) {
@@ -169,14 +169,14 @@ describe('Schemathesis', () => {
   };
   const assertClean = ({ isClean, report }) => assert.ok(isClean, report);
 
-  test('with a token and a signing key', async (t) => {
-    // Somebody to be muted and removed, under the name that the document has for an example.
+  test('service matches the document for authenticated requests', async (t) => {
+    // A participant to mute and remove, with the identity of the document's example.
     const bob = await meeting.join(person('bob'), { room_name: 'standup' });
     assertClean(await schemathesis(service.url, { args: await bearer(), env: SIGNING }));
     await bob.sees({ event: 'disconnected', reason: 'PARTICIPANT_REMOVED' });
     const counts = tally(service);
     t.diagnostic(JSON.stringify(counts));
-    // The run is worth nothing unless it got through.
+    // The run is only meaningful if enough requests succeeded.
     const least = {
       'POST /token 201': 20, 'POST /token 400': 20, 'POST /token 401': 1,
       'POST /v1/token 200': 10, 'POST /v1/token 400': 10,
@@ -193,29 +193,29 @@ describe('Schemathesis', () => {
   const MODERATION = ['/v1/rooms/{room}/participants/{identity}/mute', '/v1/rooms/{room}/participants/{identity}'];
   const GUARDED = ['/token', '/v1/token', '/v1/token/refresh', '/api/liveblocks-auth', ...MODERATION];
   const include = (paths) => paths.flatMap((path) => ['--include-path', path]);
-  /** Fewer and simpler requests, where it is about the answers. */
+  /** Fewer and simpler requests, for runs that only check the responses. */
   const FEW = ['--phases', 'examples,fuzzing', '--max-examples', '5'];
-  /** Statuses of what is not a preflight and has a method that the path has. */
+  /** Returns the statuses of requests with a method of their path, except preflights. */
   const statuses = ({ answers }) => {
     const asked = answers.filter(({ method, path }) => method !== 'OPTIONS' && document.paths[templateOf(path)]?.[method.toLowerCase()]);
     return [...new Set(asked.map(({ status }) => status))];
   };
 
-  test('without a token or a signature: nothing but 401, whatever the body', async () => {
+  test('service answers 401 to every body without a token or signature', async () => {
     const stranger = await deploy();
     assertClean(await schemathesis(stranger.url, { args: [...include(GUARDED), ...FEW] }));
     assert.deepEqual(statuses(stranger), [401]);
     assert.ok(stranger.answers.length > 50, `${stranger.answers.length}`);
   });
 
-  test('with a token that is none: the same', async () => {
+  test('service answers 401 to every body with a malformed token', async () => {
     const stranger = await deploy();
     const args = ['-H', 'Authorization: Bearer not.a.token', ...include(['/token', '/api/liveblocks-auth']), ...FEW];
     assertClean(await schemathesis(stranger.url, { args }));
     assert.deepEqual(statuses(stranger), [401]);
   });
 
-  test('without the keys for it: 404', async () => {
+  test('service answers 404 on routes whose keys are not configured', async () => {
     const bare = await deploy({ BACKEND_API_KEYS: '', LIVEBLOCKS_SECRET_KEY: '' });
     const args = [...await bearer(), ...include(['/v1/token', '/v1/token/refresh', '/api/liveblocks-auth']), ...FEW];
     assertClean(await schemathesis(bare.url, { args, env: SIGNING }));
@@ -225,13 +225,13 @@ describe('Schemathesis', () => {
   const dead = '127.0.0.1:9';
   const outages = [
     ['the identity provider', { OIDC_JWKS: '', OIDC_JWKS_URI: `http://${dead}/jwks` }, ['/token', ...GUARDED.slice(3)], [503]],
-    // A request that is none is refused before they are asked.
+    // A malformed request is rejected before the upstream receives a request.
     ['LiveKit and Liveblocks', { LIVEKIT_URL: `ws://${dead}`, LIVEBLOCKS_API_URL: `http://${dead}` }, GUARDED.slice(3), [503, 400, 415]],
   ];
   for (const [who, env, paths, expected] of outages) {
-    test(`while ${who} cannot be asked: 503`, async () => {
+    test(`service answers 503 during an outage of ${who}`, async () => {
       const troubled = await deploy(env);
-      // Which of them take 503 for a fault of the service, or ask for another status.
+      // These checks treat 503 as a fault of the service, or expect another status.
       const exclude = ['--exclude-checks', 'not_a_server_error,positive_data_acceptance,negative_data_rejection'];
       assertClean(await schemathesis(troubled.url, { args: [...await bearer(), ...include(paths), ...exclude, ...FEW] }));
       assert.deepEqual(statuses(troubled).filter((status) => !expected.includes(status)), []);
@@ -239,49 +239,49 @@ describe('Schemathesis', () => {
     });
   }
 
-  describe('a document that says something else is found out', () => {
+  describe('deviating documents', () => {
     const contents = (changed, response) => changed.components.responses[response].content;
     const problem = 'application/problem+json';
-    /** By the requests that show it: what is changed, at which path, as what it is found out (Schemathesis' names), and how. */
+    /** Changes by the arguments of the run that detects them. Each has a path, the ID of Schemathesis' failure, and the change. */
     const runs = [[['--phases', 'examples'], {
-      'a status is missing': ['/token', 'ST103', (changed) => { delete changed.paths['/token'].post.responses['201']; }],
-      'an answer has a field of another type': ['/token', 'ST108', ({ components: { schemas } }) => {
+      'missing status': ['/token', 'ST103', (changed) => { delete changed.paths['/token'].post.responses['201']; }],
+      'field of another type in a response': ['/token', 'ST108', ({ components: { schemas } }) => {
         schemas.Token.properties.room_name = { type: 'integer' };
       }],
-      'an answer has a field more': ['/token', 'ST108', ({ components: { schemas } }) => {
+      'additional field in a response': ['/token', 'ST108', ({ components: { schemas } }) => {
         schemas.Token.required.push('expires_at');
         schemas.Token.properties.expires_at = { type: 'string' };
       }],
-      'an answer has a field less': ['/token', 'ST108', ({ components: { schemas } }) => {
+      'missing field in a response': ['/token', 'ST108', ({ components: { schemas } }) => {
         schemas.Token.required.pop();
         delete schemas.Token.properties.participant_name;
       }],
-      'a path is another': ['/tokens', 'ST103', ({ paths }) => { paths['/tokens'] = { post: { ...paths['/token'].post, responses: {} } }; }],
+      'other path': ['/tokens', 'ST103', ({ paths }) => { paths['/tokens'] = { post: { ...paths['/token'].post, responses: {} } }; }],
     }], [['--phases', 'coverage'], {
-      'an answer is of another type': ['/api/liveblocks-auth', 'ST105', (changed) => {
+      'other media type of a response': ['/api/liveblocks-auth', 'ST105', (changed) => {
         const { [problem]: content } = contents(changed, 'InvalidRequest');
         changed.components.responses.InvalidRequest.content = { 'application/json': content };
       }],
-      'a code is another': ['/api/liveblocks-auth', 'ST108', (changed) => {
+      'other code': ['/api/liveblocks-auth', 'ST108', (changed) => {
         contents(changed, 'InvalidRequest')[problem].schema.properties.code = { const: 'malformed' };
       }],
-      'a header is missing': ['/health', 'ST107', (changed) => {
+      'additional required header': ['/health', 'ST107', (changed) => {
         changed.paths['/health'].get.responses['200'].headers['X-Request-Id'] = { required: true, schema: { type: 'string' } };
       }],
-      'a header has another value': ['/health', 'ST108', ({ components: { headers } }) => { headers.CacheControl.schema.const = 'no-cache'; }],
-      'a field takes more': ['/api/liveblocks-auth', 'ST202', ({ components: { schemas } }) => {
+      'other value of a header': ['/health', 'ST108', ({ components: { headers } }) => { headers.CacheControl.schema.const = 'no-cache'; }],
+      'wider type of a field': ['/api/liveblocks-auth', 'ST202', ({ components: { schemas } }) => {
         schemas.LiveblocksRequest.properties.room.type.push('integer');
       }],
-      'a field takes less': ['/api/liveblocks-auth', 'ST201', ({ components: { schemas } }) => {
+      'narrower limit of a field': ['/api/liveblocks-auth', 'ST201', ({ components: { schemas } }) => {
         schemas.LiveblocksRequest.properties.room.maxLength = 100;
       }],
-      'a field must be there': ['/api/liveblocks-auth', 'ST201', ({ components: { schemas } }) => {
+      'additional required field': ['/api/liveblocks-auth', 'ST201', ({ components: { schemas } }) => {
         schemas.LiveblocksRequest.required = ['room'];
       }],
-      'a method is another': ['/health', 'ST204', ({ paths }) => { delete paths['/health'].get; }],
-      'an open door is said to be guarded': ['/health', 'ST401', ({ paths }) => { paths['/health'].get.security = [{ bearer: [] }]; }],
+      'missing method': ['/health', 'ST204', ({ paths }) => { delete paths['/health'].get; }],
+      'security on a public route': ['/health', 'ST401', ({ paths }) => { paths['/health'].get.security = [{ bearer: [] }]; }],
     }], [['--phases', 'fuzzing', '--max-examples', '5'], {
-      'a field need not be there': ['/v1/token', 'ST202', ({ components: { schemas } }) => { schemas.BackendTokenRequest.required = ['roomId']; }],
+      'missing required fields': ['/v1/token', 'ST202', ({ components: { schemas } }) => { schemas.BackendTokenRequest.required = ['roomId']; }],
     }]];
     for (const [args, rows] of runs) {
       const prefixes = Object.fromEntries(Object.keys(rows).map((what, at) => [what, `change-${at}`]));
@@ -289,7 +289,7 @@ describe('Schemathesis', () => {
       let report;
       let failures;
       before(async () => {
-        // Beside the changed paths the same as they are.
+        // The unchanged paths are tested beside the changed ones.
         const several = { unchanged: { changed: readDocument(), paths: unchanged } };
         for (const [what, [path, , change]] of Object.entries(rows)) {
           const changed = readDocument();
@@ -300,9 +300,9 @@ describe('Schemathesis', () => {
         failures = failuresIn(report);
       });
       for (const [what, [path, found]] of Object.entries(rows)) {
-        test(what, () => assert.ok(failures[`/${prefixes[what]}${path}`]?.includes(found), report));
+        test(`Schemathesis detects: ${what}`, () => assert.ok(failures[`/${prefixes[what]}${path}`]?.includes(found), report));
       }
-      test(`unchanged: ${unchanged.join(', ')}`, () => {
+      test(`Schemathesis accepts the unchanged ${unchanged.join(', ')}`, () => {
         assert.match(report, /Test cases:/);
         for (const path of unchanged) assert.equal(failures[`/unchanged${path}`], undefined, report);
       });

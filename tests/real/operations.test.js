@@ -1,5 +1,5 @@
-// What an operator reads: log lines, metrics and the queries of docs/operations.md, on what the release binary writes
-// under AWS's Runtime Interface Emulator while people get in, are refused, and upstreams fail.
+// Log lines, metrics and the queries of docs/operations.md, tested on the output of the release binary. It runs under
+// AWS's Runtime Interface Emulator with accepted and rejected requests and with failing upstreams.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { AUDIENCE } from './support/issuer.js';
@@ -15,13 +15,13 @@ const lines = () => all().map(checked);
 before(start);
 after(stop);
 
-/** Those whose callers, rooms and doors are known, with their lines. */
+/** Returns the requests with a known caller, room and route. */
 const known = () => sent.filter(({ file }) => !file);
 
 describe('log lines', () => {
-  test('each is JSON with members of the page, of the page\'s types, and sound as a metric', () => assert.ok(lines().length > sent.length));
+  test('every line is JSON with the fields, types and metrics of the page', () => assert.ok(lines().length > sent.length));
 
-  test('each request has one, which says what the caller was told', () => {
+  test('every request has one line, which matches the response', () => {
     for (const request of known()) {
       const line = requestOf(request);
       const { status, code, trace, person, room, door, jti } = request;
@@ -30,18 +30,18 @@ describe('log lines', () => {
         { status, code, subject: person && subjectOf(person), route: door, jti },
       );
       if (room) assert.equal(line.room, room);
-      // Lambda hands the trace on beside the event, which its emulator does not.
+      // Lambda passes on the trace beside the event, which its emulator does not.
       assert.ok([undefined, trace].includes(line.trace_id), line.trace_id);
     }
   });
 
-  test('the id is the gateway\'s, and the problem document has it', () => {
+  test('request ID is that of the gateway and of the problem document', () => {
     const problems = known().filter(({ status }) => status >= 400);
     assert.ok(problems.length > 15);
     for (const { id, instance } of problems) assert.equal(instance, `urn:roomkey:request:${id}`);
   });
 
-  test('without a gateway the id is Lambda\'s', () => {
+  test('request ID without a gateway is that of Lambda', () => {
     const { lambda } = sent.at(-1);
     const own = linesOf(lambda).map((line) => JSON.parse(line)).filter((line) => line.message === 'request' && line.request_id === line.lambda_request_id);
     const without = sent.filter(({ file, hasGateway }) => file && !hasGateway);
@@ -49,31 +49,31 @@ describe('log lines', () => {
     assert.equal(own.length, without.length);
   });
 
-  test('no token, secret, address, name, body or path', () => {
+  test('lines contain no token, secret, address, name, body or path', () => {
     const log = functions.map((lambda) => lambda.log()).join('\n');
     for (const word of confidential) assert.ok(!log.includes(word), word);
   });
 
-  test('every kind of member, code and upstream that can be brought about here was', () => {
+  test('lines cover every field, code and upstream that the suite can cause', () => {
     const seen = lines();
     const unseen = Object.keys(fields).filter((name) => !seen.some((line) => name in line));
-    assert.deepEqual(unseen.filter((name) => name !== 'trace_id').sort(), ['Internal', 'location'], 'a fault of ours would be needed');
+    assert.deepEqual(unseen.filter((name) => name !== 'trace_id').sort(), ['Internal', 'location'], 'only a bug in roomkey causes these');
     const without = Object.keys(codes).filter((code) => !seen.some((line) => line.code === code));
     assert.deepEqual(without.sort(), ['internal', 'origin_not_allowed', 'participant_not_found', 'user_not_found']);
     const silent = upstreams.filter((name) => !seen.some((line) => line.upstream === name));
     assert.deepEqual(silent.sort(), ['clerk', 'workos']);
   });
 
-  test('a token\'s line is as long as the page reckons', () => {
-    const [, told] = section('What it costs to watch').match(/one line of (\d+) bytes/);
-    // In AWS with a trace, which the emulator does not hand on.
+  test('line of a token has the length that the page assumes', () => {
+    const [, told] = section('Monitoring costs').match(/one line of (\d+) bytes/);
+    // In AWS the line has a trace ID, which the emulator does not pass on.
     const trace = (line) => (line.includes('"trace_id"') ? 0 : ',"trace_id":"1-6920b0f5-4c8e1a2b3c4d5e6f70819203"'.length);
     const lengths = all().filter((line) => line.includes('"jti"')).map((line) => Buffer.byteLength(line) + 1 + trace(line));
     const mean = lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
     assert.ok(Math.abs(mean / Number(told) - 1) < 0.1, `lines of tokens have ${mean} bytes`);
   });
 
-  test('a start with faults says all of them, and ends with 64', () => {
+  test('start with invalid variables reports all of them and exits with 64', () => {
     const env = { PATH: process.env.PATH, AWS_LAMBDA_FUNCTION_NAME: 'function', OIDC_ISSUER: 'https://idp.example/secret-path', TOKEN_TTL_SECONDS: '5' };
     assert.throws(() => run(bootstrap, [], { env }), ({ message }) => {
       assert.match(message, /ended with 64\n/);
@@ -86,7 +86,7 @@ describe('log lines', () => {
     });
   });
 
-  test('RUST_LOG=warn leaves warnings, and takes lines of requests and metrics away', async () => {
+  test('RUST_LOG=warn keeps warnings and removes lines of requests and metrics', async () => {
     const quiet = await startFunction({ ...DEV_LIVEKIT, OIDC_ISSUER: `http://127.0.0.1:${await freePort()}`, OIDC_AUDIENCE: AUDIENCE, RUST_LOG: 'warn' });
     const answer = await quiet.invoke(event({ method: 'GET', path: '/health' }));
     assert.equal(answer.status, 200);
@@ -99,14 +99,14 @@ describe('log lines', () => {
 describe('metrics', () => {
   const sum = (name) => lines().reduce((total, line) => total + (line[name] ?? 0), 0);
 
-  test('count what was answered', () => {
+  test('metrics count the responses', () => {
     assert.equal(sum('Issued'), sent.filter(({ jti }) => jti).length);
     assert.equal(sum('Refused'), sent.filter(({ status }) => status >= 400 && status < 500).length);
     assert.equal(sum('Unavailable'), sent.filter(({ status }) => status === 503).length);
     assert.equal(sum('ColdStart'), functions.length);
   });
 
-  test('count what was asked of the issuer and Secrets Manager', () => {
+  test('metrics count the requests to the issuer and Secrets Manager', () => {
     const [first] = functions;
     const fetched = (name) => linesOf(first).map((line) => JSON.parse(line)).filter((line) => line.message === 'fetched' && line[name] === 1).length;
     assert.equal(fetched('SecretFetches'), upstream.moto.reads.filter(({ status }) => status === 200).length);
@@ -116,14 +116,14 @@ describe('metrics', () => {
     assert.ok(sum('FetchFailures') >= 4);
   });
 
-  test('stale keys and secret are counted once they are, and not before', () => {
+  test('metrics count only responses with stale keys or secret as stale', () => {
     const stale = sent.filter(({ lambda }) => lambda === functions[0]).map((request) => requestOf(request).StaleServes === 1);
     assert.equal(stale.indexOf(true), stale.length - 1);
   });
 });
 
 describe('the queries of the page', () => {
-  /** The lines of the functions whose callers are known, and the rows of a section's first query on them. */
+  /** Returns the lines of the functions with known callers. `ask` runs a section's first query on them. */
   const allKnown = () => [...new Set(known().map(({ lambda }) => lambda))].flatMap(linesOf);
   const ask = (title, { change = (text) => text, on = allKnown() } = {}) => query(change(queries(title)[0]), on);
   const count = (requests, ...keys) => {
@@ -138,12 +138,12 @@ describe('the queries of the page', () => {
   const byText = (rows) => rows.map((row) => JSON.stringify(row)).sort();
   const same = (rows, expected) => assert.deepEqual(byText(rows), byText(expected));
   const issued = () => known().filter(({ jti }) => jti);
-  /** That they are in the order that the query asks for. */
+  /** Checks that the rows are in the descending order of the query. */
   const falling = (rows, column) => rows.slice(1).forEach((row, place) => assert.ok(row[column] <= rows[place][column], column));
   const tested = new Set();
   const question = (title, run_) => {
     tested.add(title);
-    test(title, run_);
+    test(`query answers: ${title}`, run_);
   };
 
   question('Why did this request fail?', () => {
@@ -164,8 +164,8 @@ describe('the queries of the page', () => {
     assert.deepEqual(about(one.id, other.trace).map(({ code }) => code), ['room_not_allowed', 'field_not_allowed']);
   });
 
-  question('Who was refused a room today?', () => {
-    const rows = ask('Who was refused a room today?');
+  question('Which callers were refused a room?', () => {
+    const rows = ask('Which callers were refused a room?');
     const refused = known().filter(({ code }) => ['room_not_allowed', 'role_not_allowed', 'agent_not_allowed'].includes(code));
     same(rows, count(refused, 'person', 'code').map((group) => ({
       times: group.length, rooms: distinct(group, 'room'), subject: subjectOf(group[0].person), code: group[0].code,
@@ -174,8 +174,8 @@ describe('the queries of the page', () => {
     assert.deepEqual([rows[0].times, rows[0].rooms, rows[0].subject], [3, 2, subjectOf('nora')]);
   });
 
-  question('Is someone flooding us?', () => {
-    const rows = ask('Is someone flooding us?');
+  question('Is a client flooding the endpoint?', () => {
+    const rows = ask('Is a client flooding the endpoint?');
     const total = (column) => rows.reduce((sum, row) => sum + row[column], 0);
     assert.equal(total('requests'), known().length);
     assert.equal(total('known'), known().filter(({ person }) => person).length);
@@ -183,16 +183,16 @@ describe('the queries of the page', () => {
     falling(rows, 'requests');
   });
 
-  question('Who asks most?', () => {
-    const rows = ask('Who asks most?');
+  question('Which callers send the most requests?', () => {
+    const rows = ask('Which callers send the most requests?');
     same(rows, count(known().filter(({ person }) => person), 'person').map((group) => ({
       requests: group.length, rooms: distinct(group, 'room'), subject: subjectOf(group[0].person),
     })));
     falling(rows, 'requests');
   });
 
-  question('What is refused, hour by hour?', () => {
-    const rows = ask('What is refused, hour by hour?');
+  question('Which requests are refused per hour?', () => {
+    const rows = ask('Which requests are refused per hour?');
     const refused = known().filter(({ status }) => status >= 400 && status < 500);
     for (const group of count(refused, 'code')) {
       const all_ = rows.filter(({ code }) => code === group[0].code).reduce((sum, row) => sum + row.refusals, 0);
@@ -213,15 +213,15 @@ describe('the queries of the page', () => {
     assert.ok(rows.find(({ route }) => route === '/token').p99 > 1000, 'UserInfo that never came');
   });
 
-  question('How many cold starts, and how long?', () => {
-    const rows = ask('How many cold starts, and how long?');
+  question('How many cold starts are there?', () => {
+    const rows = ask('How many cold starts are there?');
     assert.equal(rows.reduce((sum, { starts }) => sum + starts, 0), new Set(known().map(({ lambda }) => lambda)).size);
     for (const { mean, longest } of rows) assert.ok(mean > 0 && mean <= longest);
-    // Lambda's own line, as its documentation shows it.
+    // A line of Lambda in the form of its documentation.
     const report = (initDurationMs) => JSON.stringify({
       time: '2026-01-01T00:00:00.000Z', type: 'platform.report', record: { requestId: '1', status: 'success', metrics: { durationMs: 3.1, initDurationMs } },
     });
-    const [row] = query(queries('How many cold starts, and how long?')[1], [report(31.5), report(40), report(undefined)]);
+    const [row] = query(queries('How many cold starts are there?')[1], [report(31.5), report(40), report(undefined)]);
     assert.deepEqual([row.starts, row.p50, row.longest], [2, 31.5, 40]);
   });
 
@@ -246,8 +246,8 @@ describe('the queries of the page', () => {
     assert.equal(rows[0].room, 'standup');
   });
 
-  question('Which roles does the policy give?', () => {
-    const rows = ask('Which roles does the policy give?');
+  question('Which roles does the policy assign?', () => {
+    const rows = ask('Which roles does the policy assign?');
     const given = Object.fromEntries(rows.map(({ role, requests, people }) => [role, [requests, people]]));
     const tokens = (person) => issued().filter((request) => request.person === person).length;
     assert.deepEqual(given.participant, [tokens('nora'), 1]);
@@ -255,17 +255,17 @@ describe('the queries of the page', () => {
     assert.ok(given.moderator[0] >= tokens('alice') && given.moderator[1] === 1);
   });
 
-  question('One person\'s requests', () => {
-    const rows = ask('One person\'s requests', { change: (text) => text.replace('6913dc8d00f5d3d3', subjectOf('nora')) });
+  question('Requests of one person', () => {
+    const rows = ask('Requests of one person', { change: (text) => text.replace('6913dc8d00f5d3d3', subjectOf('nora')) });
     assert.deepEqual(rows.map(({ code }) => code).reverse(), known().filter(({ person }) => person === 'nora').map(({ code }) => code));
   });
 
-  question('Why does it not start?', () => {
+  question('Why does the function not start?', () => {
     const line = JSON.stringify({ timestamp: '2026-01-01T00:00:00.000Z', level: 'ERROR', message: 'not started', error: 'OIDC_ISSUER is required' });
-    assert.deepEqual(ask('Why does it not start?', { on: [...allKnown(), line] }).map(({ error }) => error), ['OIDC_ISSUER is required']);
+    assert.deepEqual(ask('Why does the function not start?', { on: [...allKnown(), line] }).map(({ error }) => error), ['OIDC_ISSUER is required']);
   });
 
-  test('none is left out, and none reads what is in no line', () => {
+  test('every query of the page is tested and reads only fields of the page', () => {
     assert.deepEqual(questions.filter((title) => !tested.has(title)), []);
     assert.ok(questions.length >= 10);
     for (const title of questions) {
@@ -273,8 +273,8 @@ describe('the queries of the page', () => {
     }
   });
 
-  test('the command that makes a subject', () => {
-    const [, command] = section('One person\'s requests').match(/```sh\n(.*?)\n```/s);
+  test('command of the page computes the subject', () => {
+    const [, command] = section('Requests of one person').match(/```sh\n(.*?)\n```/s);
     const { stdout } = run('sh', ['-c', command], { env: { PATH: process.env.PATH, SUB: 'nora', LIVEKIT_API_SECRET: SECRET } });
     assert.equal(stdout.trim(), subjectOf('nora'));
   });

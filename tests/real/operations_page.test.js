@@ -1,5 +1,5 @@
-// docs/operations.md, held to the template's alarms and dashboard, to the code's words, and to its own sums. docs/rotation.md
-// and SECURITY.md, which it leads to, have their links looked at too.
+// Comparison of docs/operations.md with the template's alarms and dashboard, the texts in the code, and its own sums. The
+// links of docs/rotation.md and SECURITY.md are checked as well.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
@@ -14,20 +14,20 @@ const parameters = {
   OidcIssuer: 'https://idp.example', OidcAudience: 'roomkey', AllowedOrigins: 'https://app.example',
   LiveKitSecretArn: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:livekit-AbCdEf',
 };
-// With all of its alarms and its dashboard, as is the default.
+// The default stack, which has all alarms and the dashboard.
 const [{ transformed }] = transform([{ template: templateText, parameters }]);
 const { resources, outputs } = stack(transformed, withDefaults(transformed, parameters));
 const alarms = Object.values(resources).filter(({ type }) => type === 'AWS::CloudWatch::Alarm');
 const watched = metricsOf(resources);
 
 describe('the page', () => {
-  test('has every metric of alarms and dashboard', () => {
+  test('page lists every metric of alarms and dashboard', () => {
     const aws = table(section('Metrics'), 'Metric', 'Namespace').flatMap(({ Metric, Namespace }) => Metric.split(', ').map((name) => `${Namespace} ${name}`));
     for (const { namespace, name } of watched) assert.ok(namespace === 'roomkey' ? name in metrics : aws.includes(`${namespace} ${name}`), `${namespace} ${name}`);
     for (const metric of aws) assert.ok(watched.some(({ namespace, name }) => metric === `${namespace} ${name}`), metric);
   });
 
-  test('has a run book for every alarm, and for no other', () => {
+  test('run book has a section for every alarm and no other', () => {
     const titles = [...section('Run book').matchAll(/^### `(.*)`$/gm)].map(([, title]) => title);
     assert.deepEqual(titles.sort(), alarms.map(({ AlarmName }) => AlarmName.replace(/^roomkey /, '')).sort());
     for (const title of titles) {
@@ -37,7 +37,7 @@ describe('the page', () => {
     }
   });
 
-  test('names the outputs and parameters that the template has', () => {
+  test('outputs and parameters on the page exist in the template', () => {
     const known = new Set([...templateText.matchAll(/^ {2}(\w+):$/gm)].map(([, name]) => name));
     for (const name of ['DashboardUrl', 'Logs', 'AccessLogs', 'FunctionName', 'SecretArn']) assert.ok(page.includes(`\`${name}\``) && name in outputs, name);
     for (const [, name] of page.matchAll(/`([A-Z][a-z]+(?:[A-Z][a-z]+)+)(?:=\w+)?`/g)) {
@@ -45,37 +45,37 @@ describe('the page', () => {
     }
   });
 
-  test('says of every 401 what the code says, and of no other', () => {
+  test('page lists exactly the reasons of a 401 in the code', () => {
     const said = ['bearer', 'oidc/verifier'].flatMap((file) => [...read(`src/${file}.rs`).matchAll(/#\[error\("(.*)"\)\]/g)])
       .map(([, text]) => text.replace(/\{\d\}/g, '…'));
-    const told = table(section('Somebody got a 401: why'), '`reason`', 'Why').map((row) => row['`reason`'].replaceAll('`', ''));
+    const told = table(section('Diagnosing a 401'), '`reason`', 'Cause').map((row) => row['`reason`'].replaceAll('`', ''));
     assert.deepEqual(told.sort(), said.sort());
   });
 
-  test('gives a code\'s usual causes for codes that there are', () => {
+  test('codes and upstreams in tables of causes exist', () => {
     const rows = table(section('`refusals`'), '`code`', 'Usual causes').flatMap((row) => row['`code`'].replaceAll('`', '').split(', '));
     for (const code of rows) assert.ok(codes[code] >= 400 && codes[code] < 500, code);
     const unavailable = table(section('`unavailable`'), '`upstream`', 'Usual causes').flatMap((row) => row['`upstream`'].replaceAll('`', '').split(', '));
     assert.deepEqual(unavailable.sort(), [...upstreams].sort());
   });
 
-  test('reckons with as many metrics and alarms as there are', () => {
-    const costs = section('What it costs to watch');
+  test('costs match the numbers of metrics and alarms', () => {
+    const costs = section('Monitoring costs').replaceAll(/\n +/g, ' ');
     const refusals = Object.values(codes).filter((status) => status < 500).length;
     const alone = Object.keys(metrics).length;
-    // Nobody is called `deadline` who could be asked.
+    // `deadline` is not an upstream that receives requests.
     const asked = upstreams.filter((name) => name !== 'deadline').length;
     const most = alone + refusals + upstreams.length + asked;
-    assert.ok(costs.includes(`${alone} without dimensions of their own, and one per \`code\` (${refusals}), `
+    assert.ok(costs.includes(`${alone} with the dimension of the function only, and one per \`code\` (${refusals}), `
       + `per \`upstream\` of a 503 (${upstreams.length}) and of a failed fetch (${asked})`));
-    assert.ok(costs.includes(`${most} if everything happens all the time`) && costs.includes(`$${(most * 0.3).toFixed(2)}`));
-    // An alarm on a band counts the metric and the band's two edges.
+    assert.ok(costs.includes(`That is ${most} if all of them are written in every hour.`) && costs.includes(`$${(most * 0.3).toFixed(2)}`));
+    // An alarm on an anomaly detection band counts the metric and the two limits of the band.
     const counted = alarms.reduce((sum, { Metrics }) => sum + (Metrics ?? [{ MetricStat: true }]).reduce((more, { MetricStat, Expression }) => (
       more + (MetricStat ? 1 : 0) + (Expression?.startsWith('ANOMALY') ? 2 : 0)), 0), 0);
     assert.ok(costs.includes(`| $${(counted * 0.1).toFixed(2)} |`), `${counted} metrics in alarms`);
 
-    const rows = Object.fromEntries(table(costs, 'What', 'How much', 'Per month').map((row) => [row.What, row]));
-    const [, line, access] = rows.logs['How much'].match(/one line of (\d+) bytes, and one of (\d+) in the access log/);
+    const rows = Object.fromEntries(table(costs, 'What', 'Price', 'Per month').map((row) => [row.What, row]));
+    const [, line, access] = costs.match(/one line of (\d+) bytes, and one of (\d+) in the access log/);
     assert.equal(rows.logs['Per month'], `$${((Number(line) + Number(access)) * 1e6 / 1e9 * 0.5).toFixed(2)}`);
     const amounts = (cell) => [...cell.matchAll(/\$(\d+\.\d\d)/g)].map(([, amount]) => Number(amount));
     const parts = Object.values(rows).filter((row) => row.What !== 'together').map((row) => row['Per month']);
@@ -84,7 +84,7 @@ describe('the page', () => {
     assert.equal(rows.together['Per month'], `$${least} to $${sum((_, all) => all.at(-1))}`);
   });
 
-  test('leads to sections and pages that there are', () => {
+  test('links lead to existing pages and sections', () => {
     const anchor = (title) => title.toLowerCase().replace(/`/g, '').replace(/[^\w\- ]/g, '').replaceAll(' ', '-');
     for (const name of ['docs/operations.md', 'docs/rotation.md', 'SECURITY.md']) {
       const folder = name.includes('/') ? 'docs/' : '';
@@ -96,7 +96,7 @@ describe('the page', () => {
     }
   });
 
-  test('asks the gateway\'s log for what is in it', () => {
+  test('query of the access log reads only fields of its format', () => {
     const format = Object.values(resources).find(({ AccessLogSettings }) => AccessLogSettings).AccessLogSettings.Format;
     const [, question] = queries('Why did this request fail?');
     const entry = format.replaceAll('$context.requestId', 'JKJaXmPLvHcESHA=').replace(/\$context\.\w+/g, '0');

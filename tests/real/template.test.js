@@ -1,4 +1,4 @@
-// template.yaml, as SAM and CloudFormation read it: what a deployment may do, what refuses it, and what is watched.
+// template.yaml as evaluated by SAM and CloudFormation: permissions, secrets, logs, routes, alarms and dashboard.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
@@ -10,7 +10,7 @@ import { metricsOf } from './support/template_metrics.js';
 const few = [combinations[0], combinations.at(-1), { ...ISSUER, ...OLD_SECRET, Architecture: 'x86_64', AllowedOrigins: '*' }];
 const [{ source, transformed: template }, ...atDeployments] = transform([{}, ...few].map((parameters) => ({ template: text, parameters })));
 const stacks = combinations.map((given) => ({ given, ...stack(template, withDefaults(template, given)) }));
-/** Holds `assertion` against each combination's stack, and says whose it fails with. */
+/** Applies `assertion` to the stack of each combination, and adds the failing parameters to the message. */
 const each = (assertion) => stacks.forEach((one) => {
   try {
     assertion(one);
@@ -22,21 +22,21 @@ const each = (assertion) => stacks.forEach((one) => {
 const ofType = ({ resources }, type) => Object.values(resources).filter((resource) => resource.type === type);
 
 describe('SAM and cfn-lint', () => {
-  test('sam validate --lint', () => { run(`${work}/venv/bin/sam`, ['validate', '--lint'], { env: toolEnv }); });
-  test('cfn-lint finds nothing, not even to remark', () => {
+  test('sam validate --lint accepts the template', () => { run(`${work}/venv/bin/sam`, ['validate', '--lint'], { env: toolEnv }); });
+  test('cfn-lint reports nothing, including informational findings', () => {
     run(`${work}/venv/bin/cfn-lint`, ['--include-checks', 'I', '--', 'template.yaml'], { env: toolEnv });
   });
-  test('what SAM makes of the template is the same at every deployment', () => {
+  test('SAM transform does not depend on the parameters', () => {
     for (const [place, { transformed }] of atDeployments.entries()) {
       const parameters = withDefaults(template, few[place]);
       assert.deepEqual(stack(transformed, parameters), stack(template, parameters));
     }
   });
-  test('the rules reach CloudFormation as they are written', () => assert.deepEqual(template.Rules, source.Rules));
+  test('SAM transform keeps the rules unchanged', () => assert.deepEqual(template.Rules, source.Rules));
 });
 
 describe('permissions', () => {
-  /** What the function may do, in all: which actions on which one resource, and on what condition. */
+  /** All permissions of the function: actions, the one resource, and the condition. */
   const wanted = ({ given }) => {
     const secret = given.LiveKitSecretArn ?? '<LiveKitSecret>';
     const context = { 'kms:ViaService': 'secretsmanager.eu-central-1.amazonaws.com', 'kms:EncryptionContext:SecretARN': secret };
@@ -48,7 +48,7 @@ describe('permissions', () => {
     ].map((statement) => ({ ...statement, Effect: 'Allow' }));
   };
 
-  test('the role has these statements, and nothing else gives any', () => each((one) => {
+  test('role has exactly the wanted statements and no other resource grants permissions', () => each((one) => {
     const roles = Object.entries(one.resources).filter(([, { type }]) => type.startsWith('AWS::IAM::'));
     assert.deepEqual(roles.map(([name]) => name), ['FunctionRole']);
     const [[, { type, AssumeRolePolicyDocument, Policies, ...rest }]] = roles;
@@ -61,7 +61,7 @@ describe('permissions', () => {
     assert.equal(one.resources.TokenFunction.Role, '<FunctionRole.Arn>');
   }));
 
-  test('each statement names one resource, but for X-Ray, which knows none', () => each((one) => {
+  test('every statement except X-Ray names one resource', () => each((one) => {
     for (const { Sid, Action, Resource, NotAction, NotResource } of one.resources.FunctionRole.Policies[0].PolicyDocument.Statement) {
       assert.equal(typeof Resource, 'string', Sid);
       assert.deepEqual([NotAction, NotResource], [undefined, undefined]);
@@ -71,7 +71,7 @@ describe('permissions', () => {
     }
   }));
 
-  test('nobody but this API may invoke the function, by the routes that there are', () => each((one) => {
+  test('only this API may invoke the function, and only through its routes', () => each((one) => {
     const paths = Object.entries(one.resources.HttpApi.Body.paths);
     const routes = paths.flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()}${path.replace(/\{\w+\}/g, '*')}`));
     const permissions = ofType(one, 'AWS::Lambda::Permission');
@@ -82,7 +82,7 @@ describe('permissions', () => {
     }
   }));
 
-  test('there is nothing that could be another way in or out', () => each((one) => {
+  test('stack contains only the expected types of resources', () => each((one) => {
     const expected = new Set([
       'AWS::ApiGatewayV2::Api', 'AWS::ApiGatewayV2::ApiMapping', 'AWS::ApiGatewayV2::DomainName', 'AWS::ApiGatewayV2::Stage',
       'AWS::CloudWatch::Alarm', 'AWS::CloudWatch::Dashboard', 'AWS::IAM::Role', 'AWS::Lambda::Function', 'AWS::Lambda::Permission',
@@ -91,7 +91,7 @@ describe('permissions', () => {
     for (const [name, { type }] of Object.entries(one.resources)) assert.ok(expected.has(type), `${name} is a ${type}`);
   }));
 
-  test('moto, which evaluates conditions itself, makes the same role', () => {
+  test('moto, which evaluates conditions itself, creates the same role', () => {
     const asked = [combinations[0], { ...ISSUER, ...OLD_SECRET, KmsKeyArn: ARN.key }, { ...ISSUER, ...OLD_SECRET, Tracing: 'PassThrough' }]
       .map((given) => stacks.find((one) => JSON.stringify(one.given) === JSON.stringify(given)));
     const { stdout } = run(`${work}/venv/bin/python`, [`${repository}tests/real/support/template_stack.py`], {
@@ -102,7 +102,7 @@ describe('permissions', () => {
     for (const [place, one] of asked.entries()) {
       const group = '/aws/lambda/roomkey';
       const statements = JSON.parse(JSON.stringify(wanted(one)).replaceAll('<LogGroup.Arn>', `arn:aws:logs:eu-central-1:123456789012:log-group:${group}`));
-      // It does not make secrets.
+      // moto does not create secrets.
       const known = (all) => all.map(({ Resource, Condition, ...rest }) => (one.given.LiveKitSecretArn ? { Resource, Condition, ...rest } : rest));
       assert.deepEqual(known(made[place].statements), known(statements));
       assert.deepEqual(made[place].groups, { [group]: 30, '/aws/vendedlogs/roomkey/access': 30 });
@@ -115,7 +115,7 @@ describe('permissions', () => {
 });
 
 describe('secrets', () => {
-  test('a new one holds the two keys, and nothing else of the stack does', () => each(({ given, resources, outputs }) => {
+  test('new secret contains the two keys, and no other part of the stack does', () => each(({ given, resources, outputs }) => {
     const { LiveKitSecret, ...rest } = resources;
     assert.equal(LiveKitSecret === undefined, given.LiveKitSecretArn !== undefined);
     if (LiveKitSecret) {
@@ -125,29 +125,29 @@ describe('secrets', () => {
     assert.doesNotMatch(JSON.stringify([rest, outputs]), /APIkey|ssss/);
     assert.equal(resources.TokenFunction.Environment.Variables.LIVEKIT_SECRET_ID, given.LiveKitSecretArn ?? '<LiveKitSecret>');
   }));
-  test('CloudFormation shows neither of them', () => {
+  test('parameters with keys are not displayed by CloudFormation', () => {
     for (const name of ['LiveKitApiKey', 'LiveKitApiSecret']) assert.equal(template.Parameters[name].NoEcho, true, name);
   });
 });
 
 describe('logs', () => {
   const ALLOWED = ['integrationErrorMessage', 'integrationLatency', 'integrationStatus', 'protocol', 'requestId', 'responseLatency', 'routeKey', 'status'];
-  test('the access log is JSON of what says nothing about anybody', () => each((one) => {
+  test('access log is JSON without personal data', () => each((one) => {
     const [{ AccessLogSettings: { DestinationArn, Format } }] = ofType(one, 'AWS::ApiGatewayV2::Stage');
     assert.equal(DestinationArn, '<AccessLogGroup.Arn>');
     assert.deepEqual(JSON.parse(Format), Object.fromEntries(ALLOWED.map((name) => [name, `$context.${name}`])));
     assert.doesNotMatch(Format, /header|query|path|identity|sourceIp|userAgent|authorizer|requestOverride/i);
   }));
-  test('both groups are kept for a while, and the function writes to its own', () => each((one) => {
+  test('both log groups have a retention and the function writes to its own', () => each((one) => {
     assert.deepEqual(ofType(one, 'AWS::Logs::LogGroup').map(({ RetentionInDays }) => RetentionInDays), [30, 30]);
     const { LogGroup, LogFormat, ApplicationLogLevel, SystemLogLevel } = one.resources.TokenFunction.LoggingConfig;
-    // Lambda must not leave out what RUST_LOG lets through.
+    // Lambda must not drop lines that RUST_LOG allows.
     assert.deepEqual([LogGroup, LogFormat, ApplicationLogLevel, SystemLogLevel], ['<LogGroup>', 'JSON', 'TRACE', 'WARN']);
   }));
 });
 
 describe('the API', () => {
-  test('CORS: the listed origins, and credentials for those alone that may send a cookie', () => each(({ given, resources }) => {
+  test('CORS allows the listed origins, and credentials only with a session cookie', () => each(({ given, resources }) => {
     assert.deepEqual(resources.HttpApi.Body['x-amazon-apigateway-cors'], {
       allowOrigins: ['https://app.example'],
       allowHeaders: ['Authorization', 'Content-Type'],
@@ -156,12 +156,12 @@ describe('the API', () => {
       ...(given.SessionCookie && { allowCredentials: true }),
     });
   }));
-  test('throttled', () => each((one) => {
+  test('API has throttling limits and the function its reserved concurrency', () => each((one) => {
     const [{ DefaultRouteSettings }] = ofType(one, 'AWS::ApiGatewayV2::Stage');
     assert.deepEqual(DefaultRouteSettings, { ThrottlingRateLimit: 100, ThrottlingBurstLimit: 200 });
     assert.equal(one.resources.TokenFunction.ReservedConcurrentExecutions, one.given.ReservedConcurrency);
   }));
-  test('a domain name, its mapping and its record', () => each(({ given, resources, outputs }) => {
+  test('custom domain name has a mapping and a record', () => each(({ given, resources, outputs }) => {
     const parts = { Domain: given.DomainName, DomainMapping: given.DomainName, DomainRecord: given.HostedZoneId };
     for (const [name, wish] of Object.entries(parts)) assert.equal(name in resources, wish !== undefined, name);
     if (given.DomainName) {
@@ -172,7 +172,7 @@ describe('the API', () => {
     assert.equal(outputs.TokenUrl, `${base}/token`);
     assert.equal(outputs.HealthUrl, `${base}/health`);
     assert.ok(outputs.Curl.startsWith(`curl -i ${base}/token -H "Authorization: Bearer $ACCESS_TOKEN"`));
-    // The snippet is a program: it is run.
+    // The snippet is a program and is executed.
     const asked = [];
     const tokenSource = { endpoint: (url, { headers }) => asked.push(url, headers.Authorization, headers.Authorization) };
     let fetches = 0;
@@ -182,29 +182,29 @@ describe('the API', () => {
 });
 
 describe('alarms and dashboard', () => {
-  /** The function's metrics by name, and the sets of dimensions that it writes each for: docs/operations.md's table. */
+  /** Metrics of the function with their sets of dimensions, from the table of docs/operations.md. */
   const OWN = Object.fromEntries([...readFileSync(`${repository}docs/operations.md`, 'utf8').matchAll(/^\| (\w+) \| (?:Count|Milliseconds) \| ([^|]+) \|/gm)]
     .map(([, name, sets]) => [name, sets.trim().split('; ').map((set) => set.replaceAll('+', ','))]));
-  /** What AWS counts. A name that it does not know would be a graph that stays empty. */
+  /** Metrics of AWS. An unknown name would leave a graph empty. */
   const AWS = {
     'AWS/ApiGateway': { dimension: 'ApiId', names: ['5xx', 'Count', 'Latency'] },
     'AWS/Lambda': { dimension: 'FunctionName', names: ['ConcurrentExecutions', 'Errors', 'Throttles'] },
   };
   const isSwitchedOn = ({ given }) => given.Alarms !== 'false' && given.Dashboard !== 'false';
 
-  test('metrics exist, with these dimensions', () => each(({ resources }) => {
+  test('watched metrics exist with their dimensions', () => each(({ resources }) => {
     for (const { namespace, name, dimensions } of metricsOf(resources)) {
       const known = namespace === 'roomkey' ? OWN[name] : AWS[namespace]?.names.includes(name) && [AWS[namespace].dimension];
       assert.ok(known && known.includes(dimensions.join()), `${namespace} ${name} by ${dimensions}`);
     }
   }));
-  test('each of the function\'s metrics is watched, in each of its forms', () => stacks.filter(isSwitchedOn).forEach(({ resources }) => {
+  test('every metric of the function is watched with each of its sets of dimensions', () => stacks.filter(isSwitchedOn).forEach(({ resources }) => {
     const forms = metricsOf(resources).filter(({ namespace }) => namespace === 'roomkey').map(({ name, dimensions }) => `${name} by ${dimensions}`);
     const wanted = Object.entries(OWN).flatMap(([name, sets]) => sets.map((set) => `${name} by ${set}`));
     assert.ok(wanted.length > 10);
     assert.deepEqual([...new Set(forms)].sort(), wanted.sort());
   }));
-  test('eight alarms, or none; each tells the topic, if there is one, and says what it is about', () => each((one) => {
+  test('stack has eight alarms or none, each with a description and the topic if it is set', () => each((one) => {
     const alarms = ofType(one, 'AWS::CloudWatch::Alarm');
     assert.equal(alarms.length, one.given.Alarms === 'false' ? 0 : 8);
     const actions = one.given.AlarmTopicArn && [ARN.topic];
@@ -215,7 +215,7 @@ describe('alarms and dashboard', () => {
     }
     assert.equal(new Set(alarms.map(({ AlarmName }) => AlarmName)).size, alarms.length);
   }));
-  test('what each alarm is for', () => {
+  test('every alarm watches its metrics', () => {
     const { resources } = stacks[0];
     const about = (name) => metricsOf({ [name]: resources[name] }).map((metric) => `${metric.namespace} ${metric.name}`).join(', ');
     assert.deepEqual(Object.fromEntries(Object.keys(resources).filter((name) => name.endsWith('Alarm')).map((name) => [name, about(name)])), {
@@ -233,7 +233,7 @@ describe('alarms and dashboard', () => {
     const { Expression } = resources.RefusalsAlarm.Metrics.find(({ Id }) => Id === resources.RefusalsAlarm.ThresholdMetricId);
     assert.match(Expression, /^ANOMALY_DETECTION_BAND\(refused, \d\)$/);
   });
-  test('the dashboard is one, or none, of this stack\'s region, function and log', () => each((one) => {
+  test('stack has one dashboard or none, with its own region, function and log group', () => each((one) => {
     const dashboards = ofType(one, 'AWS::CloudWatch::Dashboard');
     assert.equal(dashboards.length, one.given.Dashboard === 'false' ? 0 : 1);
     assert.equal('DashboardUrl' in one.outputs, dashboards.length === 1);
@@ -241,7 +241,7 @@ describe('alarms and dashboard', () => {
       const { widgets } = JSON.parse(DashboardBody);
       assert.ok(widgets.every(({ properties }) => properties.region === 'eu-central-1' && properties.title));
       assert.match(DashboardBody, /SOURCE '<LogGroup>'/);
-      assert.doesNotMatch(DashboardBody, /\$\{(?!PROP\()/, 'nothing is left to fill in');
+      assert.doesNotMatch(DashboardBody, /\$\{(?!PROP\()/, 'no variable is left');
       const cells = widgets.map(({ x, y, width, height }) => [x, y, x + width, y + height]);
       const overlaps = ([left, top, right, bottom], [x, y, endX, endY]) => left < endX && x < right && top < endY && y < bottom;
       for (const [place, cell] of cells.entries()) assert.ok(!cells.slice(place + 1).some((other) => overlaps(cell, other)), 'widgets overlap');

@@ -1,4 +1,4 @@
-// template.yaml's parameters: which are refused and with what sentence, and what becomes of the others.
+// The parameters of template.yaml: rejected combinations with their messages, and the use of accepted values.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
@@ -16,79 +16,79 @@ describe('rules', () => {
   const NO_ISSUER = /^OidcIssuer is empty/;
   const NO_AUDIENCE = /^OidcAudience and OidcAuthorizedParties are both empty/;
   const BOTH_AUDIENCES = /^OidcAudience and OidcAuthorizedParties are both set/;
-  const SHARED_AND_KEYS = /OidcJwksUri says where keys are/;
-  const SHARED_IN_NEW = /does not hold OIDC_HS256_SECRET/;
+  const SHARED_AND_KEYS = /requires a shared secret, and OidcJwksUri is set/;
+  const SHARED_IN_NEW = /does not contain OIDC_HS256_SECRET/;
   const COOKIE_FROM_ANYWHERE = /^SessionCookie is set and AllowedOrigins is \*/;
-  const TWO_SECRETS = /^LiveKitSecretArn names a secret/;
-  const NO_KEYS = /^There are no keys to sign with/;
+  const TWO_SECRETS = /^LiveKitSecretArn names an existing secret/;
+  const NO_KEYS = /^The LiveKit keys are missing/;
   const NO_URL = /^LiveKitUrl is empty/;
   const NO_CERTIFICATE = /^DomainName is set without CertificateArn/;
-  const NO_DOMAIN = /set without the DomainName that it belongs to/;
+  const NO_DOMAIN = /^CertificateArn, HostedZoneId or BasePath is set without DomainName/;
   const NO_ALARMS = /^AlarmTopicArn is set and Alarms is false/;
 
-  /** A deployment's name, its parameters, and the sentences that it is refused with. */
+  /** Name of a deployment, its parameters, and the messages that it is rejected with. */
   const rows = [
     ['a new secret', NEW, []],
     ['an existing secret', OLD, []],
-    ['an existing secret, and the address elsewhere', { ...OLD, LiveKitUrl: 'wss://livekit.example' }, []],
+    ['an existing secret with a separate URL', { ...OLD, LiveKitUrl: 'wss://livekit.example' }, []],
     ['all defaults', {}, [NO_ISSUER, NO_AUDIENCE, NO_KEYS, NO_URL]],
-    ['the policy as shipped, and no issuer', { ...OLD, OidcIssuer: '' }, [NO_ISSUER]],
-    ['a policy of one\'s own, and no issuer', { ...OLD, OidcIssuer: '', Policy: 'allow = []' }, [NO_ISSUER]],
-    ['neither audience nor client', { ...OLD, OidcAudience: '' }, [NO_AUDIENCE]],
-    ['neither, and a provider without a substitute', { ...OLD, OidcAudience: '', OidcProvider: 'clerk' }, [NO_AUDIENCE]],
-    ['neither, where Firebase\'s issuer settles it', { ...OLD, OidcAudience: '', OidcProvider: 'firebase' }, []],
-    ['neither, where Supabase\'s audience is known', { ...OLD, OidcAudience: '', OidcProvider: 'supabase' }, []],
-    ['neither, where WorkOS\' issuer settles it', { ...OLD, OidcAudience: '', OidcProvider: 'workos' }, []],
-    ['a client alone', { ...OLD, OidcAudience: '', OidcAuthorizedParties: 'web' }, []],
-    ['audience and client', { ...OLD, OidcAuthorizedParties: 'web' }, []],
-    ['audience and client, for Cognito', { ...OLD, OidcAuthorizedParties: 'web', OidcProvider: 'cognito' }, [BOTH_AUDIENCES]],
-    ['an audience, for Cognito', { ...OLD, OidcProvider: 'cognito' }, []],
-    ['a client, for Cognito', { ...OLD, OidcAudience: '', OidcAuthorizedParties: 'web', OidcProvider: 'cognito' }, []],
+    ['the built-in policy without an issuer', { ...OLD, OidcIssuer: '' }, [NO_ISSUER]],
+    ['a custom policy without an issuer', { ...OLD, OidcIssuer: '', Policy: 'allow = []' }, [NO_ISSUER]],
+    ['no audience and no authorized party', { ...OLD, OidcAudience: '' }, [NO_AUDIENCE]],
+    ['no audience for a provider without a substitute', { ...OLD, OidcAudience: '', OidcProvider: 'clerk' }, [NO_AUDIENCE]],
+    ['no audience for Firebase, which has a default', { ...OLD, OidcAudience: '', OidcProvider: 'firebase' }, []],
+    ['no audience for Supabase, which has a default', { ...OLD, OidcAudience: '', OidcProvider: 'supabase' }, []],
+    ['no audience for WorkOS, which has a default', { ...OLD, OidcAudience: '', OidcProvider: 'workos' }, []],
+    ['an authorized party only', { ...OLD, OidcAudience: '', OidcAuthorizedParties: 'web' }, []],
+    ['an audience and an authorized party', { ...OLD, OidcAuthorizedParties: 'web' }, []],
+    ['an audience and an authorized party for Cognito', { ...OLD, OidcAuthorizedParties: 'web', OidcProvider: 'cognito' }, [BOTH_AUDIENCES]],
+    ['an audience for Cognito', { ...OLD, OidcProvider: 'cognito' }, []],
+    ['an authorized party for Cognito', { ...OLD, OidcAudience: '', OidcAuthorizedParties: 'web', OidcProvider: 'cognito' }, []],
     ['a shared secret', { ...OLD, OidcAlgorithms: 'HS256' }, []],
-    ['a shared secret and keys', { ...OLD, OidcAlgorithms: 'HS256', OidcJwksUri: 'https://idp.example/keys' }, [SHARED_AND_KEYS]],
-    ['a shared secret, and a secret that lacks it', { ...NEW, OidcAlgorithms: 'HS256' }, [SHARED_IN_NEW]],
-    ['keys, and their algorithm', { ...NEW, OidcAlgorithms: 'ES256', OidcJwksUri: 'https://idp.example/keys' }, []],
+    ['a shared secret and a key set URL', { ...OLD, OidcAlgorithms: 'HS256', OidcJwksUri: 'https://idp.example/keys' }, [SHARED_AND_KEYS]],
+    ['a shared secret with a new secret that lacks it', { ...NEW, OidcAlgorithms: 'HS256' }, [SHARED_IN_NEW]],
+    ['a key set URL and an algorithm', { ...NEW, OidcAlgorithms: 'ES256', OidcJwksUri: 'https://idp.example/keys' }, []],
     ['any origin', { ...OLD, AllowedOrigins: '*' }, []],
-    ['a cookie from listed pages', { ...OLD, SessionCookie: '__session' }, []],
-    ['a cookie from anywhere', { ...OLD, SessionCookie: '__session', AllowedOrigins: '*' }, [COOKIE_FROM_ANYWHERE]],
-    ['an existing secret and a key', { ...OLD, LiveKitApiKey: 'APIkey' }, [TWO_SECRETS]],
+    ['a session cookie from listed origins', { ...OLD, SessionCookie: '__session' }, []],
+    ['a session cookie from any origin', { ...OLD, SessionCookie: '__session', AllowedOrigins: '*' }, [COOKIE_FROM_ANYWHERE]],
+    ['an existing secret and an API key', { ...OLD, LiveKitApiKey: 'APIkey' }, [TWO_SECRETS]],
     ['an existing secret and an API secret', { ...OLD, LiveKitApiSecret: 's'.repeat(32) }, [TWO_SECRETS]],
     ['an existing secret and a new one', { ...NEW, ...OLD_SECRET }, [TWO_SECRETS]],
     ['no secret', { ...ISSUER, LiveKitUrl: 'wss://livekit.example' }, [NO_KEYS]],
     ['a key without its secret', { ...NEW, LiveKitApiSecret: '' }, [NO_KEYS]],
     ['a secret without its key', { ...NEW, LiveKitApiKey: '' }, [NO_KEYS]],
-    ['a new secret, and no address', { ...NEW, LiveKitUrl: '' }, [NO_URL]],
+    ['a new secret without a URL', { ...NEW, LiveKitUrl: '' }, [NO_URL]],
     ['a domain', { ...OLD, ...DOMAIN }, []],
-    ['a domain with all that goes with it', { ...OLD, ...DOMAIN, HostedZoneId: 'Z123', BasePath: 'meet' }, []],
+    ['a domain with all its parameters', { ...OLD, ...DOMAIN, HostedZoneId: 'Z123', BasePath: 'meet' }, []],
     ['a domain without a certificate', { ...OLD, DomainName: 'api.example.com' }, [NO_CERTIFICATE]],
-    ['a domain and a zone, without a certificate', { ...OLD, DomainName: 'api.example.com', HostedZoneId: 'Z123' }, [NO_CERTIFICATE]],
-    ['a certificate alone', { ...OLD, CertificateArn: ARN.certificate }, [NO_DOMAIN]],
-    ['a zone alone', { ...OLD, HostedZoneId: 'Z123' }, [NO_DOMAIN]],
-    ['a base path alone', { ...OLD, BasePath: 'meet' }, [NO_DOMAIN]],
+    ['a domain and a zone without a certificate', { ...OLD, DomainName: 'api.example.com', HostedZoneId: 'Z123' }, [NO_CERTIFICATE]],
+    ['a certificate only', { ...OLD, CertificateArn: ARN.certificate }, [NO_DOMAIN]],
+    ['a zone only', { ...OLD, HostedZoneId: 'Z123' }, [NO_DOMAIN]],
+    ['a base path only', { ...OLD, BasePath: 'meet' }, [NO_DOMAIN]],
     ['a topic', { ...OLD, AlarmTopicArn: ARN.topic }, []],
     ['no alarms', { ...OLD, Alarms: 'false' }, []],
-    ['a topic for no alarms', { ...OLD, AlarmTopicArn: ARN.topic, Alarms: 'false' }, [NO_ALARMS]],
-    ['a key for a new secret', { ...NEW, KmsKeyArn: ARN.key }, []],
-    ['a key for an existing secret', { ...OLD, KmsKeyArn: ARN.key }, []],
+    ['a topic without alarms', { ...OLD, AlarmTopicArn: ARN.topic, Alarms: 'false' }, [NO_ALARMS]],
+    ['a KMS key for a new secret', { ...NEW, KmsKeyArn: ARN.key }, []],
+    ['a KMS key for an existing secret', { ...OLD, KmsKeyArn: ARN.key }, []],
   ];
   for (const [name, given, sentences] of rows) {
-    test(`${name}: ${sentences.length === 0 ? 'deployed' : 'refused'}`, () => {
+    test(`deployment with ${name} is ${sentences.length === 0 ? 'accepted' : 'rejected'}`, () => {
       const said = refused(given);
       assert.equal(said.length, sentences.length, said.join('\n'));
       for (const sentence of sentences) assert.ok(said.some((one) => sentence.test(one)), `${sentence} is not among ${said}`);
-      // What is good in all is good in each part, so that it is the rules that refuse.
+      // Each parameter is valid by itself, so only the rules can reject the deployment.
       assert.deepEqual(unfit(template, withDefaults(template, { ...given, AllowedOrigins: given.AllowedOrigins ?? '*' })), []);
     });
   }
-  test('no combination of what can be chosen is refused', () => {
+  test('rules accept every combination of the choices', () => {
     for (const given of combinations) assert.deepEqual(refused(given), [], JSON.stringify(given));
   });
-  test('each assertion is a sentence or two, and a row above is refused by it', () => {
+  test('every assertion rejects a row above and has a message of sentences', () => {
     const all = Object.values(template.Rules).flatMap(({ Assertions }) => Assertions.map(({ AssertDescription }) => AssertDescription));
     for (const one of all) assert.match(one, /^[A-Z][^\n]+[a-z*\d_A-Z]\.$/);
     assert.deepEqual(new Set(rows.flatMap(([, given]) => refused(given))), new Set(all));
   });
-  test('a rule may not say what CloudFormation does not understand there', () => {
+  test('rule evaluation fails on functions that CloudFormation does not accept in rules', () => {
     const judged = (Assert) => refusals({ ...template, Rules: { Odd: { Assertions: [{ Assert }] } } }, {});
     assert.throws(() => judged({ 'Fn::Equals': [{ Ref: 'Nobody' }, ''] }), /no parameter/);
     assert.throws(() => judged({ Condition: 'HasDomain' }), /no function here/);
@@ -96,7 +96,7 @@ describe('rules', () => {
   });
 });
 
-describe('each parameter by itself', () => {
+describe('single parameters', () => {
   const rows = {
     OidcIssuer: { good: ['', 'https://idp.example/', 'app=https://a.example,staff=https://b.example'], bad: ['http://idp.example', 'idp.example', 'https://a b'] },
     OidcProvider: { good: ['', 'clerk'], bad: ['Clerk', 'other'] },
@@ -110,7 +110,7 @@ describe('each parameter by itself', () => {
     LiveKitUrl: { good: ['', 'wss://livekit.example', 'ws://10.0.0.7:7880'], bad: ['https://livekit.example'] },
     LiveKitSecretArn: {
       good: ['', ARN.secret, 'arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:team/livekit-AbCdEf'],
-      // The second has not its whole name, and the role would not match it; the third matches others too.
+      // The second lacks the suffix, so the role would not match it. The third matches other secrets as well.
       bad: ['livekit', 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:livekit', ARN.secret.replace('livekit', '*')],
     },
     LiveKitApiKey: { good: ['', 'APIabc'], bad: ['API"abc', 'API\\abc', 'API abc'] },
@@ -135,13 +135,13 @@ describe('each parameter by itself', () => {
     AlarmTopicArn: { good: ['', ARN.topic], bad: ['on-call'] },
   };
   for (const [name, { good, bad }] of Object.entries(rows)) {
-    test(name, () => {
+    test(`${name} accepts valid values only`, () => {
       const refuses = (value) => unfit(template, { ...withDefaults(template, OLD), [name]: value }).includes(name);
-      for (const value of good) assert.ok(!refuses(value), `${value} is good`);
-      for (const value of bad) assert.ok(refuses(value), `${value} is bad`);
+      for (const value of good) assert.ok(!refuses(value), `${value} is valid`);
+      for (const value of bad) assert.ok(refuses(value), `${value} is invalid`);
     });
   }
-  test('has a description, a label and a place in one group; a pattern says what it wants', () => {
+  test('every parameter has a description, a label and one group, and every pattern has a message', () => {
     const { ParameterGroups, ParameterLabels } = source.Metadata['AWS::CloudFormation::Interface'];
     const names = Object.keys(source.Parameters).sort();
     assert.deepEqual(ParameterGroups.flatMap(({ Parameters }) => Parameters).sort(), names);
@@ -156,18 +156,18 @@ describe('each parameter by itself', () => {
 describe('variables', () => {
   const declared = Object.keys(source.Resources.TokenFunction.Properties.Environment.Variables);
 
-  test('those of docs/configuration.md, and no others', () => {
+  test('template declares the variables of docs/configuration.md and no others', () => {
     const documented = [...read('docs/configuration.md').matchAll(/^\| `([A-Z][A-Z0-9_]+)` \|/gm)].map(([, name]) => name);
     assert.ok(documented.length > 30);
     assert.deepEqual(declared.toSorted(), documented.sort());
   });
-  test('what is secret never is one', () => {
+  test('secret values are never set as variables', () => {
     const { Variables } = source.Resources.TokenFunction.Properties.Environment;
     for (const name of ['LIVEKIT_API_KEY', 'LIVEKIT_API_SECRET', 'CLERK_SECRET_KEY', 'WORKOS_API_KEY', 'OIDC_HS256_SECRET', 'BACKEND_API_KEYS', 'LIVEBLOCKS_SECRET_KEY']) {
       assert.equal(Variables[name], '', name);
     }
   });
-  test('the longest policy leaves room for the others', () => {
+  test('longest policy leaves enough space for the other variables', () => {
     const long = (length) => 'x'.repeat(length);
     const given = {
       ...OLD, Policy: long(2048), OidcIssuer: `https://${long(92)}`, OidcAudience: long(100), OidcAuthorizedParties: long(100),
@@ -178,7 +178,7 @@ describe('variables', () => {
     const size = Object.entries(resources.TokenFunction.Environment.Variables).reduce((sum, [name, value]) => sum + name.length + String(value).length, 0);
     assert.ok(size > 3000 && size < 4096, `${size} bytes`);
   });
-  test('the providers are those that the code knows, and the rule about audiences is theirs', () => {
+  test('providers and the audience rule match the presets in the code', () => {
     const rows = read('src/oidc/providers.rs').split('#[cfg(test)]')[0].split(/^(?:pub )?const [A-Z0-9]+: Provider = Provider \{$/m).slice(1);
     const providers = rows.map((row) => ({ name: row.match(/^ {4}name: "(\w+)"/m)[1], hasSubstitute: /^ {4}audience: Substitute::(?!None)/m.test(row) }));
     assert.deepEqual(source.Parameters.OidcProvider.AllowedValues.toSorted(), ['', ...providers.map(({ name }) => name)].sort());

@@ -1,4 +1,4 @@
-// What docs/operations.md promises of log lines and metrics, as the page's own tables say it, and lines held to it.
+// The tables of docs/operations.md about log lines and metrics, and checks of lines against them.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import Ajv from 'ajv';
@@ -8,14 +8,14 @@ export const page = readFileSync(`${repository}docs/operations.md`, 'utf8');
 const problems = readFileSync(`${repository}docs/problems.md`, 'utf8');
 const isEmf = new Ajv({ allErrors: true }).compile(JSON.parse(readFileSync(new URL('emf_schema.json', import.meta.url))));
 
-/** The text below a heading, down to the next of its level or above. */
+/** Returns the text below a heading, up to the next heading of its level or above. */
 export function section(title) {
   const [, marks] = page.match(new RegExp(`^(#+) ${title.replace(/[?()]/g, '\\$&')}$`, 'm')) ?? assert.fail(`no section "${title}"`);
   const [, rest] = page.split(`\n${marks} ${title}\n`);
   return rest.split(new RegExp(`^#{1,${marks.length}} `, 'm'))[0];
 }
 
-/** The rows of the table with these first columns, each by its columns' names, without backquotes. */
+/** Returns the rows of the table with these first columns, each as an object by column name. */
 export function table(text, ...columns) {
   const head = text.indexOf(`| ${columns.join(' | ')} |`);
   assert.ok(head >= 0, `no table of ${columns}`);
@@ -26,32 +26,32 @@ export function table(text, ...columns) {
 
 const plain = (cell) => cell.replaceAll('`', '');
 
-/** Metrics by name: unit, and the sets of dimensions that each is written for. */
+/** Metrics by name, with the unit and the sets of dimensions. */
 export const metrics = Object.fromEntries(table(section('Metrics'), 'Metric', 'Unit', 'Dimensions', 'When').map((row) => [
   row.Metric, { unit: row.Unit, dimensions: row.Dimensions.split('; ').map((set) => set.split('+')) },
 ]));
 
-/** Members by name: their type. */
+/** Types of fields by name. */
 export const fields = Object.fromEntries(table(section('Log lines'), 'Field', 'Type', 'In').flatMap(({ Field, Type }) => (
   Field.split(', ').map((name) => [plain(name), Type]))));
 
-/** Lines by `message`: their level. */
+/** Levels of lines by `message`. */
 export const messages = Object.fromEntries(table(section('Log lines'), '`message`', 'Level', 'When')
   .map((row) => [plain(row['`message`']), row.Level]));
 
-/** Who may be unavailable. */
-export const upstreams = [...table(section('Log lines'), 'Field', 'Type', 'In').find(({ Field }) => Field === '`upstream`')['What it says'].matchAll(/`(\w+)`/g)]
+/** Names of upstreams. */
+export const upstreams = [...table(section('Log lines'), 'Field', 'Type', 'In').find(({ Field }) => Field === '`upstream`').Meaning.matchAll(/`(\w+)`/g)]
   .map(([, name]) => name);
 
-/** Codes of problems, with their status. */
+/** Statuses of problems by code. */
 export const codes = Object.fromEntries([...problems.matchAll(/^## (\w+)\n\n\*\*(\d{3})\b/gm)].map(([, code, status]) => [code, Number(status)]));
 
-/** The queries below a heading. */
+/** Returns the queries below a heading. */
 export function queries(title) {
   return [...section(title).matchAll(/^```insights\n(.*?)\n```$/gms)].map(([, query]) => query);
 }
 
-/** The titles of all sections with a query. */
+/** Titles of all sections with a query. */
 export const questions = [...section('Queries').matchAll(/^### (.*)$/gm)].map(([, title]) => title);
 
 const ROUTES = [
@@ -66,13 +66,13 @@ const TYPES = {
   object: (value) => value !== null && typeof value === 'object' && !Array.isArray(value),
 };
 
-/** Holds a line of the function's to the page, and gives it back as it was meant. */
+/** Checks a log line against the page, and returns it parsed. */
 export function checked(text) {
   let line;
   assert.doesNotThrow(() => { line = JSON.parse(text); }, `not JSON: ${text}`);
   for (const [name, value] of Object.entries(line)) {
     assert.ok(name in fields, `the page has no ${name}: ${text}`);
-    assert.ok(TYPES[fields[name]](value), `${name} is no ${fields[name]}: ${text}`);
+    assert.ok(TYPES[fields[name]](value), `${name} is not of type ${fields[name]}: ${text}`);
   }
   assert.equal(line.level, messages[line.message] ?? assert.fail(`the page has no such line: ${text}`), text);
   assert.match(line.timestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
@@ -116,12 +116,12 @@ function checkFetch(line, text) {
   assert.deepEqual(counted(line), { ...(counter && { [counter]: 1 }), ...(failed && { FetchFailures: 1 }) }, text);
 }
 
-/** The line's metrics, by name. */
+/** Returns the metrics of a line by name. */
 function counted(line) {
   return Object.fromEntries(Object.keys(metrics).filter((name) => name in line).map((name) => [name, line[name]]));
 }
 
-/** As AWS has it: the schema, and what the specification says besides of targets and their values. */
+/** Checks metrics against AWS's schema and the rules of its specification about targets and values. */
 function checkMetrics(line, text) {
   assert.ok(isEmf(line), `${JSON.stringify(isEmf.errors)}: ${text}`);
   assert.ok(Math.abs(line._aws.Timestamp - Date.parse(line.timestamp)) < 1000, text);

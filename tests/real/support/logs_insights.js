@@ -1,13 +1,13 @@
-// CloudWatch Logs Insights on captured lines: the commands, operators and functions that docs/operations.md uses, as
-// AWS' reference describes them. No stand-in for AWS runs this language whole. It is strict: what is not known here,
-// and what the reference leaves open (a missing member compared or grouped by, a boolean compared), is an error.
+// CloudWatch Logs Insights for captured lines: the commands, operators and functions that docs/operations.md uses, as in
+// AWS's reference. No stand-in for AWS supports the whole language. Unknown syntax is an error, and so is behavior that
+// the reference leaves open: comparing or grouping by a missing field, or comparing a boolean.
 
 const COMMANDS = ['fields', 'filter', 'stats', 'sort', 'limit'];
 const WORDS = ['and', 'or', 'not', 'in', 'ispresent'];
 const TOKEN = /\s*(?:(?<string>"[^"]*"|'[^']*')|(?<period>\d+(?:s|m|h|d)\b)|(?<number>-?\d+(?:\.\d+)?)|(?<name>@?[A-Za-z_][\w.]*)|(?<sign><=|>=|!=|[=<>(),*[\]]))/y;
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86400 };
 
-/** Runs `query` on lines of JSON, each with a `timestamp`; rows are objects by column name, in order. */
+/** Runs `query` on lines of JSON, each with a `timestamp`. Returns rows in order as objects by column name. */
 export function query(text, lines) {
   let rows = lines.map(discover);
   let shown;
@@ -36,7 +36,7 @@ export function query(text, lines) {
   return rows.map((row) => (shown ? Object.fromEntries(shown.map((column) => [column, row[column]])) : row));
 }
 
-/** Every member of a line that `query` reads. */
+/** Returns every field of a line that `query` reads. */
 export function members(text) {
   const seen = new Set();
   for (const [name, parser] of parts(text)) {
@@ -47,7 +47,7 @@ export function members(text) {
   return [...seen];
 }
 
-/** The commands, each by its name and the rest of it. */
+/** Returns the commands, each as its name and a parser of its operands. */
 function parts(text) {
   return text.replace(/#.*$/gm, '').split('|').map((command) => {
     const [, name, rest] = command.trim().match(/^(\w+)\s+(.*)$/s) ?? fail(command);
@@ -55,7 +55,7 @@ function parts(text) {
   });
 }
 
-/** A line as Logs Insights shows it: members with dotted names, and those that CloudWatch adds. */
+/** Returns a line in the form of Logs Insights: fields with dotted names, and those that CloudWatch adds. */
 function discover(line) {
   const row = { '@message': line };
   const flatten = (value, path) => {
@@ -93,7 +93,7 @@ const AGGREGATES = {
   avg: (field) => (rows) => numbers(field)(rows).reduce((sum, value, _, all) => sum + value / all.length, 0),
   min: (field) => (rows) => Math.min(...numbers(field)(rows)),
   max: (field) => (rows) => Math.max(...numbers(field)(rows)),
-  // The smallest value that the given percentage of all values does not exceed.
+  // The smallest value that at least the given percentage of all values does not exceed.
   pct: (field, percent) => (rows) => {
     const sorted = numbers(field)(rows).toSorted((left, right) => left - right);
     return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)];
@@ -143,7 +143,7 @@ class Parser {
     return items;
   }
 
-  /** `or` of `and` of conditions, as a function of a row. */
+  /** Parses conditions with `and` and `or`, and returns a function of a row. */
   condition() {
     const alternatives = [];
     do {
@@ -190,7 +190,7 @@ class Parser {
     return string === undefined ? this.number() : string.slice(1, -1);
   }
 
-  /** The columns of `stats`: each a function of the rows of a group, or a key that makes the groups. */
+  /** Parses the columns of `stats`: functions of the rows of a group, and keys of the groups. */
   stats() {
     const columns = this.list(() => {
       const name = this.name();

@@ -1,5 +1,5 @@
-// A day of the function's, for those who watch it: people get in and are refused, upstreams fail, and all that was asked
-// is remembered beside what was logged of it.
+// Requests to several functions with accepted and rejected callers and failing upstreams. Requests and responses are
+// recorded together with the log lines.
 import { createHash, createHmac } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -21,23 +21,23 @@ allow = [
 ]`;
 const MUTE = '/v1/rooms/{room}/participants/{identity}/mute';
 
-/** The functions that ran, each an execution environment, in the order of their starts. */
+/** Started functions, each an execution environment, in the order of their starts. */
 export const functions = [];
-/** What was asked: what an outsider knows of it and of the caller, and what came of it. `file` is an event's name. */
+/** Requests with their known callers and their responses. `file` is the name of an event. */
 export const sent = [];
-/** What must never be in a line. */
+/** Strings that no line may contain. */
 export const confidential = new Set([SECRET, BACKEND.secret, LIVEBLOCKS]);
-/** The issuer and Secrets Manager, which remember what they were asked. */
+/** The issuer and Secrets Manager, which record their requests. */
 export const upstream = {};
 let slow;
 
-/** The keyed hash that the page describes. */
+/** Returns the keyed hash that the page describes. */
 export const subjectOf = (who) => createHmac('sha256', SECRET).update(`roomkey pseudonym\0${who}`).digest('hex').slice(0, 16);
 
-/** The function's lines so far; what the emulator says of its own is not the function's. */
+/** Returns the lines of the function so far, without the lines of the emulator. */
 export const linesOf = (lambda) => lambda.log().split('\n').filter((line) => line && !/^(START|END|REPORT|INIT_REPORT) /.test(line));
 
-/** The line of a request. */
+/** Returns the line of a request. */
 export const requestOf = ({ lambda, id }) => linesOf(lambda).map((line) => JSON.parse(line))
   .find((line) => line.message === 'request' && line.request_id === id);
 
@@ -48,8 +48,7 @@ async function environment(env) {
 }
 
 /**
- * Hands `question` to `lambda` with a request id of its own, and the trace that a gateway would begin. `known` is what the
- * asker knows of the caller.
+ * Invokes `lambda` with the event `question`, a unique request ID and a trace ID. `known` contains facts about the caller.
  */
 async function ask(lambda, question, known = {}) {
   const id = `${String(sent.length).padStart(5, '0')}PLvHcESHA=`;
@@ -77,7 +76,7 @@ function backendRequest(body) {
   });
 }
 
-/** All of it. */
+/** Starts the upstreams and functions, and sends all requests. */
 export async function start() {
   upstream.issuer = await startIssuer({ keys: [await newKey('RS256')] });
   upstream.moto = await startMoto();
@@ -101,7 +100,7 @@ export async function start() {
     LIVEBLOCKS_API_URL: `http://127.0.0.1:${await freePort()}`,
   });
   await everyDay(first, bearers);
-  // Its callers' profiles are asked for. The first request waits for the keys, so that they are there.
+  // This function requests profiles. The first request waits for the keys, so that they are cached afterwards.
   const second = await environment({ ...DEV_LIVEKIT, LIVEKIT_API_SECRET: SECRET, ...trusting, PROFILE_SOURCE: 'userinfo' });
   await ask(second, tokenEvent('opaque'), { door: '/token' });
   await everythingFails(first, second, trusting, bearers);
@@ -116,7 +115,7 @@ export async function stop() {
   await Promise.all([...functions.map((lambda) => lambda.stop()), upstream.moto?.stop(), upstream.issuer?.stop()]);
 }
 
-/** People, backends and strangers, while all is well but LiveKit and Liveblocks. */
+/** Sends requests of people, backends and unauthenticated clients. Only LiveKit and Liveblocks are unavailable. */
 async function everyDay(lambda, bearers) {
   const join = (person, room, body = {}) => ask(lambda, tokenEvent(bearers[person], { room_name: room, ...body }), { person, room, door: '/token' });
   await join('alice', 'standup');
@@ -145,7 +144,7 @@ async function everyDay(lambda, bearers) {
   for (const word of ['a thing that alice says', '192.0.2.77', 'hunter2', 'wp-login', 'carol@', 'Carol', 'bob@', 'spy']) confidential.add(word);
 }
 
-/** The issuer and Secrets Manager go away, and do not come back. */
+/** Stops the issuer and Secrets Manager for good, and sends requests. */
 async function everythingFails(first, second, trusting, bearers) {
   await Promise.all([upstream.issuer.stop(), upstream.moto.stop()]);
   await ask(second, tokenEvent(bearers.nora), { person: 'nora', door: '/token' });
@@ -155,10 +154,10 @@ async function everythingFails(first, second, trusting, bearers) {
     return requestOf(request).StaleServes;
   }, 30);
 
-  // Nobody is known where there are no keys.
+  // Without keys, no caller can be authenticated.
   const unknown = (lambda) => ask(lambda, tokenEvent(bearers.nora), { door: '/token' });
   await unknown(await environment({ ...DEV_LIVEKIT, ...trusting }));
-  // An issuer whose UserInfo never comes, and less time than one waits for it.
+  // An issuer whose UserInfo never responds, and a timeout of the function below that of the request.
   const key = await newKey('RS256');
   slow = createServer((request, response) => {
     const url = `http://127.0.0.1:${slow.address().port}`;
@@ -176,7 +175,7 @@ async function everythingFails(first, second, trusting, bearers) {
   await ask(hasty, tokenEvent(token), { person: 'dora', door: '/token' });
 }
 
-/** Every event of the repository: each gateway's format, and each refusal. */
+/** Sends every event of the repository, which covers the format of each gateway and each rejection. */
 async function everyEvent() {
   const read = (name) => JSON.parse(readFileSync(`${repository}events/${name}`, 'utf8'));
   const lambda = await environment(read('env.json').TokenFunction);

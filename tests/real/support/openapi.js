@@ -1,4 +1,4 @@
-// The OpenAPI document, answers that are held against it, and Schemathesis, which asks a service what it says.
+// The OpenAPI document, comparison of responses with it, and Schemathesis, which tests a service against it.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -16,29 +16,29 @@ const ajv = new Ajv({ strict: false, allErrors: true });
 addFormats(ajv);
 ajv.addSchema(document, 'document');
 
-/** What `reference` points at, or the thing itself. */
+/** Returns the target of a reference, or the thing itself. */
 export function resolve(thing, from = document) {
   if (!thing?.$ref) return thing;
   return thing.$ref.slice(2).split('/').reduce((part, name) => part[name.replaceAll('~1', '/').replaceAll('~0', '~')], from);
 }
 
-/** Every `code` that a schema lets an answer have. */
+/** Returns every `code` that a schema permits. */
 export function codesIn(schema) {
   const { code } = schema?.properties ?? {};
   return code?.enum ?? (code?.const === undefined ? [] : [code.const]);
 }
 
-/** The document's path for a request's, which may have a stage in front; undefined where there is none. */
+/** Returns the document's path for a path of a request, which can start with a stage; undefined if there is none. */
 export function templateOf(path) {
   const fits = (template) => new RegExp(`${template.replace(/\{\w+\}/g, '[^/]+')}$`).test(path);
   // Longer ones first, as in the service.
   return Object.keys(document.paths).sort((one, other) => other.length - one.length).find(fits);
 }
 
-/** What is wrong with an answer to such a request, by the document: a list of sentences. */
+/** Returns the deviations of a response from the document as a list of messages. */
 export function faultsOf({ method, path, status, headers, bytes }) {
   const item = document.paths[templateOf(path)];
-  // Of a method that a path does not have, each of its operations says what is answered.
+  // The response to an unsupported method is described by every operation of the path.
   const operation = item?.[method.toLowerCase()] ?? item?.[['post', 'delete', 'get'].find((name) => item[name])];
   if (!operation) return [`no path ${path}`];
   const response = resolve(operation.responses[status]);
@@ -56,13 +56,13 @@ export function faultsOf({ method, path, status, headers, bytes }) {
   const content = response.content[type];
   if (!content) return [...faults, `no content of type ${type}`];
   const body = type.includes('json') ? JSON.parse(bytes) : bytes.toString('utf8');
-  // References in it are to the document.
+  // References in the schema refer to the document.
   const schema = JSON.parse(JSON.stringify(content.schema).replaceAll('"#/', '"document#/'));
   if (!ajv.validate(schema, body)) faults.push(...ajv.errors.map(({ instancePath, message }) => `${instancePath} ${message}`));
   return faults;
 }
 
-/** `lambda` behind a gateway that hands on paths as they came. `answers` remembers what was asked and answered. */
+/** Starts a gateway before `lambda` that passes on paths unchanged. `answers` records requests and responses. */
 export async function startRecorded(lambda) {
   const answers = [];
   const invoke = async (event) => {
@@ -74,8 +74,8 @@ export async function startRecorded(lambda) {
 }
 
 /**
- * One document of several: some paths of each, behind a prefix, which the service takes for a gateway's stage. `several`
- * has them by prefix.
+ * Merges some paths of several documents into one. Each path gets a prefix, which the service treats as the stage of a
+ * gateway. `several` maps prefixes to documents.
  */
 export function merged(several) {
   const one = { ...readDocument(), paths: {} };
@@ -92,7 +92,7 @@ export function merged(several) {
   return one;
 }
 
-/** The names of the failures that a report of Schemathesis' has, by path. */
+/** Returns the IDs of the failures in a report of Schemathesis by path. */
 export function failuresIn(report) {
   const failures = {};
   for (const [, path, text] of report.matchAll(/^_+ [A-Z]+ (\S+) _+$(.*?)(?=^_{3,}|^={3,})/gms)) {
@@ -105,8 +105,8 @@ const CONFIG = fileURLToPath(new URL('openapi.toml', import.meta.url));
 const SUPPORT = fileURLToPath(new URL('.', import.meta.url));
 
 /**
- * Lets Schemathesis ask the service at `url` what the document says, or a `changed` one. Gives its report, and whether it
- * found nothing. `env` is for its hooks.
+ * Runs Schemathesis with the document, or with a `changed` one, against the service at `url`. Returns its report, and
+ * whether it found nothing. `env` is passed to its hooks.
  */
 export async function schemathesis(url, { args = [], env = {}, changed, seconds = 120 } = {}) {
   const folder = mkdtempSync(`${tmpdir()}/schemathesis-`);
@@ -116,7 +116,7 @@ export async function schemathesis(url, { args = [], env = {}, changed, seconds 
       `${work}/checks/bin/schemathesis`,
       ['--config-file', CONFIG, 'run', changed ? `${folder}/openapi.yaml` : DOCUMENT, '--url', url, ...args],
       {
-        // It keeps things in its folder.
+        // Schemathesis writes files to its working directory.
         cwd: folder,
         env: {
           PATH: process.env.PATH, HOME: folder, PYTHONPATH: SUPPORT, PYTHONDONTWRITEBYTECODE: '1',

@@ -1,4 +1,4 @@
-"""What the document cannot say to Schemathesis: how to sign, and which valid requests a deployment takes."""
+"""Hooks for Schemathesis: signatures, and the values that depend on the deployment."""
 
 import hashlib
 import hmac
@@ -18,7 +18,7 @@ API_SECRET = os.environ.get("ROOMKEY_API_SECRET", "")
 
 
 class Signature(AuthBase):
-    """Signs what goes over the wire, each time with another second: a request is good once."""
+    """Signs each request with a different timestamp, because a request is accepted only once."""
 
     seconds = itertools.cycle(range(290))
 
@@ -43,7 +43,7 @@ def size(value):
 
 
 def fits(value, name=""):
-    """Whether all texts are within their limits in bytes, of which a schema can count characters only."""
+    """Returns whether all strings are within their limits in bytes. A schema can only count characters."""
     if isinstance(value, str):
         return size(value) <= (4096 if "metadata" in name.lower() else 256)
     if isinstance(value, list):
@@ -62,7 +62,7 @@ def is_positive(case):
 @schemathesis.hook
 def filter_case(context, case):
     if not is_positive(case):
-        # A signature's header that is left out or wrong would be set right again.
+        # The signature class would replace a missing or invalid header with a valid one.
         return not ("/v1/token" in case.path and case.meta.is_negative_at(ParameterLocation.HEADER))
     body = case.body
     if isinstance(body, dict) and isinstance(body.get("metadata"), dict) and len(json.dumps(body["metadata"]).encode()) > 4096:
@@ -72,7 +72,7 @@ def filter_case(context, case):
 
 @schemathesis.hook
 def map_case(context, case):
-    """Who somebody is and which roles there are depends on the deployment."""
+    """Sets identity and role to values that the deployment accepts."""
     if is_positive(case) and isinstance(case.body, dict):
         body = case.body
         for field in ("participant_identity", "participantIdentity"):

@@ -1,10 +1,10 @@
-// The template as CloudFormation reads it: SAM's transform, then parameters, rules, conditions and functions.
+// Evaluation of the template as in CloudFormation: SAM's transform, then parameters, rules, conditions and functions.
 import { readFileSync } from 'node:fs';
 import { repository, run, work } from './processes.js';
 
 export const text = readFileSync(`${repository}template.yaml`, 'utf8');
 
-/** What SAM and the tools need to know of a place where they are not. */
+/** Environment for SAM and the other tools outside AWS. */
 export const toolEnv = { ...process.env, SAM_CLI_TELEMETRY: '0', AWS_EC2_METADATA_DISABLED: 'true', AWS_DEFAULT_REGION: 'eu-central-1' };
 
 const PSEUDO = {
@@ -15,7 +15,7 @@ const PSEUDO = {
   'AWS::URLSuffix': 'amazonaws.com',
 };
 
-/** Has SAM transform `{ template, parameters }`, each, as at a deployment with these parameters. */
+/** Applies SAM's transform to each `{ template, parameters }`, as in a deployment with these parameters. */
 export function transform(asked) {
   const { stdout } = run(`${work}/venv/bin/python`, [`${repository}tests/real/support/template_transform.py`], {
     input: JSON.stringify(asked), env: toolEnv,
@@ -23,13 +23,13 @@ export function transform(asked) {
   return JSON.parse(stdout);
 }
 
-/** Every parameter's value: the given one or the default. */
+/** Returns the value of every parameter: the given one or the default. */
 export function withDefaults(template, given) {
   for (const name of Object.keys(given)) if (!(name in template.Parameters)) throw new Error(`there is no parameter ${name}`);
   return Object.fromEntries(Object.entries(template.Parameters).map(([name, { Default }]) => [name, given[name] ?? Default]));
 }
 
-/** The parameters whose own constraints refuse them, by name. */
+/** Returns the names of the parameters whose values violate their constraints. */
 export function unfit(template, parameters) {
   const fits = ({ AllowedPattern, AllowedValues, MaxLength, MinValue, MaxValue }, value) => value !== undefined
     && (!AllowedPattern || new RegExp(`^(?:${AllowedPattern})$`).test(value))
@@ -40,15 +40,15 @@ export function unfit(template, parameters) {
   return Object.keys(template.Parameters).filter((name) => !fits(template.Parameters[name], parameters[name]));
 }
 
-/** The sentences of the assertions that fail: a deployment with these parameters is refused with them. */
+/** Returns the messages of the failed assertions, with which a deployment with these parameters is rejected. */
 export function refusals(template, parameters) {
-  const judge = reader(template, parameters, ['Fn::Contains']);
+  const evaluate = reader(template, parameters, ['Fn::Contains']);
   return Object.values(template.Rules).flatMap(({ RuleCondition, Assertions }) => (
-    RuleCondition === undefined || judge(RuleCondition) ? Assertions.filter(({ Assert }) => !judge(Assert)) : []
+    RuleCondition === undefined || evaluate(RuleCondition) ? Assertions.filter(({ Assert }) => !evaluate(Assert)) : []
   )).map(({ AssertDescription }) => AssertDescription);
 }
 
-/** Reads what rules and conditions may say, and `own`, what only one of the two may. Else it is a mistake, there as here. */
+/** Evaluates the functions of both rules and conditions, and those in `own`. Any other function is an error, as in CloudFormation. */
 function reader(template, parameters, own) {
   const value = (of) => {
     if (typeof of === 'string') return of;
@@ -56,34 +56,34 @@ function reader(template, parameters, own) {
     if (!(of.Ref in template.Parameters)) throw new Error(`no parameter: ${JSON.stringify(of)}`);
     return String(parameters[of.Ref]);
   };
-  const judge = (expression) => {
+  const evaluate = (expression) => {
     const [[name, operands], ...more] = Object.entries(expression);
     if (more.length > 0) throw new Error(`two functions at once: ${JSON.stringify(expression)}`);
     switch (['Fn::Not', 'Fn::And', 'Fn::Or', 'Fn::Equals', ...own].includes(name) && name) {
-      case 'Condition': return judge(template.Conditions[operands]);
-      case 'Fn::Not': return !judge(operands[0]);
-      case 'Fn::And': return operands.every(judge);
-      case 'Fn::Or': return operands.some(judge);
+      case 'Condition': return evaluate(template.Conditions[operands]);
+      case 'Fn::Not': return !evaluate(operands[0]);
+      case 'Fn::And': return operands.every(evaluate);
+      case 'Fn::Or': return operands.some(evaluate);
       case 'Fn::Equals': return value(operands[0]) === value(operands[1]);
       case 'Fn::Contains': return value(operands[0]).includes(value(operands[1]));
       default: throw new Error(`no function here: ${name}`);
     }
   };
-  return judge;
+  return evaluate;
 }
 
 const NOTHING = Symbol('AWS::NoValue');
 
 /**
- * The stack that these parameters make: its resources and outputs. What a resource is known by once it is there stands
- * as `<Name>` or `<Name.Attribute>`; one that is not made, or that does not exist, cannot be spoken of.
+ * Returns the resources and outputs of the stack with these parameters. Physical IDs appear as `<Name>` or
+ * `<Name.Attribute>`. A reference to a resource that is not created is an error.
  */
 export function stack(template, parameters) {
-  const judge = reader(template, parameters, ['Condition']);
-  const isMade = ({ Condition }) => Condition === undefined || judge(template.Conditions[Condition]);
+  const evaluate = reader(template, parameters, ['Condition']);
+  const isMade = ({ Condition }) => Condition === undefined || evaluate(template.Conditions[Condition]);
   const resources = Object.fromEntries(Object.entries(template.Resources).filter(([, resource]) => isMade(resource)));
   const made = (name, as) => {
-    if (!(name in resources)) throw new Error(`${as} speaks of ${name}, which is not made`);
+    if (!(name in resources)) throw new Error(`${as} refers to ${name}, which is not created`);
     return `<${as}>`;
   };
   const reference = (name) => {
@@ -104,10 +104,10 @@ export function stack(template, parameters) {
     if (more.length === 0) {
       if (name === 'Ref') return reference(operands);
       if (name === 'Fn::GetAtt') return made(operands[0], operands.join('.'));
-      if (name === 'Fn::If') return read(operands[judge(template.Conditions[operands[0]]) ? 1 : 2]);
+      if (name === 'Fn::If') return read(operands[evaluate(template.Conditions[operands[0]]) ? 1 : 2]);
       if (name === 'Fn::Split') return read(operands[1]).split(operands[0]);
       if (name === 'Fn::Sub') return typeof operands === 'string' ? substitute(operands, {}) : substitute(operands[0], read(operands[1]));
-      if (name?.startsWith('Fn::')) throw new Error(`a function that is not known here: ${name}`);
+      if (name?.startsWith('Fn::')) throw new Error(`unknown function: ${name}`);
     }
     return Object.fromEntries(Object.entries(node).map(([key, item]) => [key, read(item)]).filter(([, item]) => item !== NOTHING));
   };

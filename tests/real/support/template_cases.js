@@ -1,4 +1,4 @@
-// Parameters that a deployment may have.
+// Example parameters of deployments.
 export const ARN = {
   secret: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:livekit-AbCdEf',
   key: 'arn:aws:kms:eu-central-1:123456789012:key/0d990263-018e-4e65-a703-eff731de951e',
@@ -10,7 +10,7 @@ export const NEW_SECRET = { LiveKitUrl: 'wss://livekit.example', LiveKitApiKey: 
 export const OLD_SECRET = { LiveKitSecretArn: ARN.secret };
 export const DOMAIN = { DomainName: 'api.example.com', CertificateArn: ARN.certificate };
 
-/** What a deployment chooses between. */
+/** Alternatives of a deployment. */
 const CHOICES = [
   [NEW_SECRET, OLD_SECRET],
   [{}, { KmsKeyArn: ARN.key }],
@@ -22,5 +22,5 @@ const CHOICES = [
   [{}, { ReservedConcurrency: '20' }],
 ];
 
-/** Every combination of the choices. */
+/** Every combination of the alternatives. */
 export const combinations = CHOICES.reduce((all, choice) => all.flatMap((one) => choice.map((more) => ({ ...one, ...more }))), [ISSUER]);

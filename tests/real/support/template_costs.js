@@ -1,33 +1,33 @@
-// What docs/deploy.md says of time and cost, worked out of docs/performance.md and the price lists.
+// Times and costs of docs/deploy.md, computed from docs/performance.md and the price lists.
 import { readFileSync } from 'node:fs';
 import { repository } from './processes.js';
 
-/** us-east-1, November 2026, in dollars, without free tiers and discounts for volume. */
+/** Prices in dollars in us-east-1 in November 2026, without free tiers and volume discounts. */
 const PRICES = {
   'Lambda, arm64, GB-second': 0.0000133334,
   'Lambda, million requests': 0.2,
   'API Gateway, HTTP API, million requests': 1,
-  'CloudWatch Logs, GB taken in': 0.5,
-  'CloudWatch, metric and month': 0.3,
-  'CloudWatch, alarm and month, for each metric in it': 0.1,
-  'CloudWatch, dashboard and month': 3,
+  'CloudWatch Logs, GB ingested': 0.5,
+  'CloudWatch, metric per month': 0.3,
+  'CloudWatch, alarm metric per month': 0.1,
+  'CloudWatch, dashboard per month': 3,
   'X-Ray, million traces': 5,
-  'Secrets Manager, secret and month': 0.4,
+  'Secrets Manager, secret per month': 0.4,
   'Secrets Manager, 10,000 calls': 0.05,
-  'KMS, key and month': 1,
-  'Data out, GB': 0.09,
+  'KMS, key per month': 1,
+  'Data transfer out, GB': 0.09,
 };
-/** Megabytes that come with a whole processor. */
+/** Megabytes that provide a whole processor. */
 const WHOLE = 1769;
 const MEMORY = [128, 256, 512, 1024, 1769];
 const DEFAULT = 256;
-/** One request in so many starts an environment. */
+/** Number of requests per cold start. */
 const COLD = 100;
-/** Bytes: the function's line with its metrics, the gateway's line, an answer with its headers. */
+/** Bytes of a function log line with its metrics, of an access log line, and of a response with its headers. */
 const BYTES = { line: 700, access: 200, answer: 1500 };
 export const logBytes = BYTES;
 
-/** The bench's figures, as docs/performance.md has them. */
+/** Benchmark figures of docs/performance.md. */
 export function figures() {
   const page = readFileSync(`${repository}docs/performance.md`, 'utf8');
   const row = (heading) => {
@@ -45,7 +45,7 @@ export function figures() {
   };
 }
 
-/** Lambda's bill for a million tokens, with its steps. Milliseconds. */
+/** Lambda's charge for a million tokens with its intermediate values. Times are in milliseconds. */
 export function lambda(memory, { initCpu, upstream, rs256, es256 } = figures()) {
   const share = memory / WHOLE;
   const [cold, rs, es] = [initCpu, rs256, es256].map((cpu) => cpu / Math.min(share, 1));
@@ -60,15 +60,15 @@ const table = (head, ...rows) => [head, head.map(() => '---'), ...rows].map((cel
 
 const perGigabyte = (bytes, price) => (1e6 * bytes / 1e9) * PRICES[price];
 
-/** What a million tokens cost. */
+/** Costs of a million tokens by item. */
 function million(memory = DEFAULT) {
   return {
     'API Gateway': PRICES['API Gateway, HTTP API, million requests'],
     'Lambda': lambda(memory).total,
-    [`The function's log, ${BYTES.line.toLocaleString('en')} bytes a line`]: perGigabyte(BYTES.line, 'CloudWatch Logs, GB taken in'),
-    [`The access log, ${BYTES.access} bytes a line`]: perGigabyte(BYTES.access, 'CloudWatch Logs, GB taken in'),
-    [`Data out, ${BYTES.answer.toLocaleString('en')} bytes an answer`]: perGigabyte(BYTES.answer, 'Data out, GB'),
-    'Reading the secret, once per cold start': (1e6 / COLD / 10_000) * PRICES['Secrets Manager, 10,000 calls'],
+    [`Function log, ${BYTES.line.toLocaleString('en')} bytes per line`]: perGigabyte(BYTES.line, 'CloudWatch Logs, GB ingested'),
+    [`Access log, ${BYTES.access} bytes per line`]: perGigabyte(BYTES.access, 'CloudWatch Logs, GB ingested'),
+    [`Data transfer out, ${BYTES.answer.toLocaleString('en')} bytes per response`]: perGigabyte(BYTES.answer, 'Data transfer out, GB'),
+    'Secret, one read per cold start': (1e6 / COLD / 10_000) * PRICES['Secrets Manager, 10,000 calls'],
   };
 }
 const sum = (items) => Object.values(items).reduce((total, amount) => total + amount, 0);
@@ -76,7 +76,7 @@ const sum = (items) => Object.values(items).reduce((total, amount) => total + am
 function sizes() {
   const head = [
     'Memory, MB', 'Share of a processor', 'Cold start, ms', 'Warm request, ms', 'Billed, ms', 'ES256: warm, billed',
-    'Computing', 'Lambda with its requests', 'All in all',
+    'Compute', 'Lambda with its requests', 'Total',
   ];
   return table(head, ...MEMORY.map((size) => {
     const { share, cold, rs, es, billed, compute, total } = lambda(size);
@@ -89,22 +89,22 @@ function sizes() {
 
 function amounts(head, items, digits) {
   const rows = Object.entries(items).map(([name, amount]) => [name, dollars(amount, digits)]);
-  return table(head, ...rows, ['**Together**', `**${dollars(sum(items), digits)}**`]);
+  return table(head, ...rows, ['**Total**', `**${dollars(sum(items), digits)}**`]);
 }
 
-/** What a month costs whatever comes. */
+/** Monthly costs that do not depend on the number of requests. */
 const fixed = ({ alarms, metrics }) => ({
-  'The secret': PRICES['Secrets Manager, secret and month'],
-  'A KMS key of your own': PRICES['KMS, key and month'],
-  [`The alarms, ${alarms} metrics in all`]: alarms * PRICES['CloudWatch, alarm and month, for each metric in it'],
-  [`The function's metrics, ${metrics} of them`]: metrics * PRICES['CloudWatch, metric and month'],
-  'The dashboard': PRICES['CloudWatch, dashboard and month'],
+  'Secret': PRICES['Secrets Manager, secret per month'],
+  'Customer-managed KMS key': PRICES['KMS, key per month'],
+  [`Alarms, ${alarms} metrics in total`]: alarms * PRICES['CloudWatch, alarm metric per month'],
+  [`Metrics of the function, ${metrics} in total`]: metrics * PRICES['CloudWatch, metric per month'],
+  'Dashboard': PRICES['CloudWatch, dashboard per month'],
 });
 
-/** The tables, by the name that stands before each in docs/deploy.md; `stack` counts what there is to pay for. */
+/** The tables by the name that precedes each in docs/deploy.md. `stack` counts the billed resources. */
 export const tables = (stack) => ({
   memory: sizes(),
   million: amounts([`Item, at ${DEFAULT} MB`, 'Per million tokens'], million(), 3),
   month: amounts(['Item', 'Per month'], fixed(stack), 2),
-  prices: table(['What', '$'], ...Object.entries(PRICES).map(([name, amount]) => [name, String(amount)])),
+  prices: table(['Item', 'Price, $'], ...Object.entries(PRICES).map(([name, amount]) => [name, String(amount)])),
 });

@@ -1,6 +1,6 @@
-// The metrics that alarms and a dashboard speak of.
+// The metrics in alarms and dashboards.
 
-/** All of them, as `{ namespace, name, dimensions: [names] }`. */
+/** Returns all metrics as `{ namespace, name, dimensions: [names] }`. */
 export function metricsOf(resources) {
   return Object.values(resources).flatMap((resource) => {
     if (resource.type === 'AWS::CloudWatch::Alarm') return ofAlarm(resource);
@@ -22,7 +22,7 @@ function ofWidget({ type, properties }) {
     const given = row.filter((cell) => typeof cell === 'string');
     const { expression } = row.find((cell) => typeof cell === 'object') ?? {};
     if (expression) return ofSearch(expression);
-    // `.` is the cell above, and `...` all the cells above that are not given.
+    // `.` repeats the cell above, and `...` repeats all cells above that are not given.
     const cells = given[0] === '...' ? [...before.slice(0, before.length - given.length + 1), ...given.slice(1)]
       : given.map((cell, place) => (cell === '.' ? before[place] : cell));
     before = cells;

@@ -1,4 +1,4 @@
-"""Has moto, a stand-in for AWS, make stacks of the transformed template, and says what came of the parts that it knows.
+"""Creates stacks of the transformed template in moto, a stand-in for AWS, and prints the supported parts.
 
 Standard input: JSON, {"template": …, "parameters": [{name: value}, …]}. The last line of standard output: JSON, a list
 of {"statements": of the role's policy, "groups": days by log group, "variables": of the function}.
@@ -15,13 +15,13 @@ from ast import literal_eval
 import boto3
 from moto import mock_aws
 
-warnings.simplefilter("ignore")  # of the resources that moto does not make
+warnings.simplefilter("ignore")  # about resources that moto does not support
 os.environ.update(AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing")
 
 
 @mock_aws
 def make(template, parameters):
-    """One stack in an account of its own."""
+    """Creates one stack in a separate account and returns its supported parts."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("bootstrap", "")
@@ -39,11 +39,11 @@ def make(template, parameters):
     assert not iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"]
     names = iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]
     documents = [iam.get_role_policy(RoleName=role["RoleName"], PolicyName=name)["PolicyDocument"] for name in names]
-    # moto keeps what CloudFormation gave it as Python's text of it.
+    # moto stores the document from CloudFormation as the text of a Python literal.
     documents = [literal_eval(document) if isinstance(document, str) else document for document in documents]
     (function,) = boto3.client("lambda").list_functions()["Functions"]
     return {
-        # Where CloudFormation drops an item of a list, moto leaves nothing in its place.
+        # CloudFormation drops items without a value from a list, while moto keeps empty ones.
         "statements": [statement for document in documents for statement in document["Statement"] if statement],
         "groups": {group["logGroupName"]: group["retentionInDays"] for group in boto3.client("logs").describe_log_groups()["logGroups"]},
         "variables": function["Environment"]["Variables"],
