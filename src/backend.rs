@@ -78,7 +78,7 @@ pub fn verify(
         return Err(SignatureError::Timestamp);
     }
     let tag = signature.strip_prefix("sha256=").and_then(tag).ok_or(SignatureError::Signature)?;
-    let body = hex(digest(&SHA256, request.body).as_ref());
+    let body = hex::encode(digest(&SHA256, request.body));
     let is_signed = |path: &String| {
         let canonical = format!("{}\n{path}\n{timestamp}\n{body}", request.method);
         key.verifies(canonical.as_bytes(), &tag)
@@ -105,21 +105,9 @@ fn is_near(timestamp: &str, now: SystemTime) -> bool {
     seconds.is_some_and(|seconds| seconds.abs_diff(now) <= WINDOW.as_secs())
 }
 
-/// The 32 bytes of 64 hex digits.
-fn tag(hex: &str) -> Option<[u8; 32]> {
-    let is_hex = hex.len() == 64 && hex.bytes().all(|digit| digit.is_ascii_hexdigit());
+/// The 32 bytes of 64 hex digits, in either case.
+fn tag(digits: &str) -> Option<[u8; 32]> {
     let mut tag = [0; 32];
-    for (byte, digits) in tag.iter_mut().zip(hex.as_bytes().chunks(2)) {
-        let digits = std::str::from_utf8(digits).ok().filter(|_| is_hex)?;
-        *byte = u8::from_str_radix(digits, 16).ok()?;
-    }
-    is_hex.then_some(tag)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}"); // writing to a String does not fail
-        hex
-    })
+    hex::decode_to_slice(digits, &mut tag).ok()?;
+    Some(tag)
 }

@@ -315,7 +315,7 @@ impl Caller<'_> {
 fn unguessable() -> Result<String, ExchangeError> {
     let mut bytes = [0; 16];
     rand::fill(&mut bytes).map_err(|_| ExchangeError::Bug("no randomness"))?;
-    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+    Ok(hex::encode(bytes))
 }
 
 impl From<AuthenticateError> for ExchangeError {

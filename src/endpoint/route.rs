@@ -1,5 +1,7 @@
 //! What the endpoint answers at.
 
+use percent_encoding::percent_decode_str;
+
 use crate::exchange::ParticipantRef;
 use crate::text;
 
@@ -99,21 +101,16 @@ fn participant(path: &str) -> Option<(&str, &str, Route)> {
     }
 }
 
+/// Percent-decodes one segment into a name. `percent_encoding` would pass on a `%` without two digits.
 fn name(segment: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        if *first == b'%' {
-            let hex = std::str::from_utf8(after.get(..2)?).ok()?;
-            let is_hex = hex.bytes().all(|digit| digit.is_ascii_hexdigit());
-            bytes.push(u8::from_str_radix(hex, 16).ok().filter(|_| is_hex)?);
-            rest = &after[2..];
-        } else {
-            bytes.push(*first);
-            rest = after;
-        }
+    let starts_with_digits = |after: &str| {
+        after.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !segment.split('%').skip(1).all(starts_with_digits) {
+        return None;
     }
-    String::from_utf8(bytes).ok().filter(|name| text::is_name(name))
+    let name = percent_decode_str(segment).decode_utf8().ok()?;
+    text::is_name(&name).then(|| name.into_owned())
 }
 
 #[cfg(test)]
@@ -175,6 +172,8 @@ mod tests {
             ("%4", None),
             ("%+4", None),
             ("%zz", None),
+            ("%2%34", None),
+            ("%C3", None),
             ("50%", None),
             ("%ff", None),
             ("a%00", None),

@@ -34,12 +34,7 @@ impl ApiKey {
     /// person should be the same and nobody should be known. 16 hex digits.
     #[must_use]
     pub fn pseudonym(&self, text: &str) -> String {
-        use fmt::Write;
-        let tag = self.tag(b"roomkey pseudonym\0", text);
-        tag.as_ref()[..8].iter().fold(String::with_capacity(16), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}"); // writing to a String does not fail
-            hex
-        })
+        hex::encode(&self.tag(b"roomkey pseudonym\0", text).as_ref()[..8])
     }
 
     /// HMAC-SHA256 of `text` behind `purpose`. No token starts like a purpose, so that no tag is ever

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
@@ -148,19 +149,10 @@ fn full_name(user: &Map<String, Value>) -> String {
 /// ([RFC 3986 §2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3)): a subject with slashes
 /// reaches no other resource. `None` for dots alone, which servers take for a way up, encoded or not.
 fn segment(text: &str) -> Option<String> {
-    use std::fmt::Write;
-    if text.bytes().all(|byte| byte == b'.') {
-        return None;
-    }
-    let segment = text.bytes().fold(String::with_capacity(text.len()), |mut segment, byte| {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            segment.push(char::from(byte));
-        } else {
-            let _ = write!(segment, "%{byte:02X}"); // writing to a String does not fail
-        }
-        segment
-    });
-    Some(segment)
+    const RESERVED: &AsciiSet =
+        &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+    let is_dots = text.bytes().all(|byte| byte == b'.');
+    (!is_dots).then(|| utf8_percent_encode(text, RESERVED).to_string())
 }
 
 #[cfg(test)]

@@ -20,14 +20,6 @@ pub(crate) fn env() -> Env {
     Env::offline().with("BACKEND_API_KEYS", &keys())
 }
 
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").unwrap();
-        hex
-    })
-}
-
 pub(crate) fn body() -> Value {
     json!({ "roomId": "room-abc", "userId": "user-123", "name": "Alice", "role": "participant" })
 }
@@ -60,10 +52,10 @@ impl Signed {
 
     pub(crate) fn signature(&self) -> String {
         let path = self.other_path.as_ref().unwrap_or(&self.path);
-        let hash = hex(digest::digest(&digest::SHA256, self.body.as_bytes()).as_ref());
+        let hash = hex::encode(digest::digest(&digest::SHA256, self.body.as_bytes()));
         let text = format!("{}\n{path}\n{}\n{hash}", self.method, self.timestamp);
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret.as_bytes());
-        format!("sha256={}", hex(hmac::sign(&key, text.as_bytes()).as_ref()))
+        format!("sha256={}", hex::encode(hmac::sign(&key, text.as_bytes())))
     }
 
     /// The request with its headers, the signature last.
