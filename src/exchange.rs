@@ -64,7 +64,7 @@ pub struct Exchange {
     pub issuers: Vec<IssuerContext>,
     /// Who may do what.
     pub policy: Policy,
-    /// Their colours.
+    /// Their colors.
     pub presence: Presence,
     /// What we sign with.
     pub secrets: SecretStore,

@@ -46,7 +46,7 @@ pub struct LiveblocksUserInfo<'a> {
     /// Where their picture is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_url: Option<&'a str>,
-    /// Their presence colour.
+    /// Their presence color.
     pub color: &'a str,
 }
 

@@ -1,40 +1,40 @@
-//! Presence colours: which colour a person has beside their cursor and on their tile.
+//! Presence colors: which color a person has beside their cursor and on their tile.
 
 use aws_lc_rs::{digest, rand};
 
-/// Most colours of a palette.
+/// Most colors of a palette.
 const PALETTE_COLORS: usize = 64;
 
-/// A colour as `#RRGGBB`.
+/// A color as `#RRGGBB`.
 pub type Color = String;
 
-/// The colours to choose from, and how.
+/// The colors to choose from, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presence {
     palette: Vec<Color>,
     choice: Choice,
 }
 
-/// How a colour is chosen.
+/// How a color is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// The same person has the same colour in every room, tab and product.
+    /// The same person has the same color in every room, tab and product.
     Stable,
     /// A fresh draw for each request.
     Random,
 }
 
 impl Presence {
-    /// Colours of `palette`, which must not be empty.
+    /// Colors of `palette`, which must not be empty.
     #[must_use]
     pub fn new(palette: Vec<Color>, choice: Choice) -> Self {
         Self { palette, choice }
     }
 
-    /// The colour of the person with `identity` (without a device's suffix).
+    /// The color of the person with `identity` (without a device's suffix).
     ///
-    /// Stable colours come from SHA-256 of the identity: its first eight bytes as a big-endian
-    /// number, modulo the number of colours.
+    /// Stable colors come from SHA-256 of the identity: its first eight bytes as a big-endian
+    /// number, modulo the number of colors.
     #[must_use]
     pub fn color(&self, identity: &str) -> &str {
         let mut bytes = [0; 8];
@@ -43,7 +43,7 @@ impl Presence {
                 let hash = digest::digest(&digest::SHA256, identity.as_bytes());
                 bytes.copy_from_slice(&hash.as_ref()[..8]);
             }
-            // Without randomness everyone has the first colour: no reason to refuse anyone.
+            // Without randomness everyone has the first color: no reason to refuse anyone.
             Choice::Random => drop(rand::fill(&mut bytes)),
         }
         let place = u64::from_be_bytes(bytes) % self.palette.len().max(1) as u64;
@@ -54,7 +54,7 @@ impl Presence {
     }
 }
 
-/// Reads a list of `#RRGGBB` colours, with commas or blanks between.
+/// Reads a list of `#RRGGBB` colors, with commas or blanks between.
 ///
 /// # Errors
 ///
@@ -71,7 +71,7 @@ pub fn parse_palette(list: &str) -> Result<Vec<Color>, &'static str> {
     if colors.len() <= PALETTE_COLORS && colors.iter().all(is_color) {
         Ok(colors)
     } else {
-        Err("must be a list of 1 to 64 colours as #RRGGBB")
+        Err("must be a list of 1 to 64 colors as #RRGGBB")
     }
 }
 
@@ -104,7 +104,7 @@ mod tests {
         let random = presence(Choice::Random);
         let drawn: std::collections::BTreeSet<&str> =
             (0..200).map(|_| random.color("ada")).collect();
-        assert_eq!(drawn.len(), 5, "200 draws of 5 colours miss one with odds of 1 in 10^18");
+        assert_eq!(drawn.len(), 5, "200 draws of 5 colors miss one with odds of 1 in 10^18");
     }
 
     #[test]

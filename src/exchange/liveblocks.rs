@@ -1,4 +1,4 @@
-//! One sign-in for Liveblocks too: the same person, name and colour.
+//! One sign-in for Liveblocks too: the same person, name and color.
 
 use std::time::SystemTime;
 

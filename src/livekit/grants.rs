@@ -18,7 +18,7 @@ pub struct Grants {
     pub can_publish_data: bool,
     /// Subscribe to others' tracks.
     pub can_subscribe: bool,
-    /// Change one's own name, metadata and attributes. It would let a client rewrite its colour and
+    /// Change one's own name, metadata and attributes. It would let a client rewrite its color and
     /// role, also while joining.
     pub can_update_own_metadata: bool,
     /// Receive metrics of others.

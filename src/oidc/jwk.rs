@@ -196,7 +196,7 @@ mod tests {
 
     use super::*;
 
-    /// The points that libsodium refuses (`has_small_order` in `ed25519_ref10.c`), and neighbours.
+    /// The points that libsodium refuses (`has_small_order` in `ed25519_ref10.c`), and neighbors.
     #[test]
     fn ed25519_keys_of_small_order_are_not_keys() {
         let near_p = |first: &str| format!("{first}{}7f", "ff".repeat(30));

@@ -13,7 +13,7 @@ use crate::json;
 pub struct Provider {
     /// What `OIDC_PROVIDER` calls it.
     pub name: &'static str,
-    /// Issuers that are recognised as this provider's.
+    /// Issuers that are recognized as this provider's.
     pub issuers: &'static [IssuerPattern],
     /// Issuers that cannot be used, and why: the end of a sentence that starts with `OIDC_ISSUER`.
     pub unsupported: &'static [(IssuerPattern, &'static str)],

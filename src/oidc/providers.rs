@@ -262,7 +262,7 @@ const ORY: Provider = Provider {
     ..GENERIC
 };
 
-/// All of them; the first that recognises an issuer has it.
+/// All of them; the first that recognizes an issuer has it.
 pub static PROVIDERS: &[&Provider] = &[
     &CLERK, &AUTH0, &COGNITO, &OKTA, &ENTRA, &GOOGLE, &FIREBASE, &SUPABASE, &KEYCLOAK, &WORKOS,
     &ZITADEL, &ORY, &GENERIC,
@@ -274,7 +274,7 @@ pub fn by_name(name: &str) -> Option<&'static Provider> {
     PROVIDERS.iter().find(|provider| provider.name == name).copied()
 }
 
-/// The provider whose issuer it is; generic where none is recognised.
+/// The provider whose issuer it is; generic where none is recognized.
 #[must_use]
 pub fn recognize(issuer: &str) -> &'static Provider {
     let known = PROVIDERS.iter().find(|provider| {
@@ -292,7 +292,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn recognises_issuers() {
+    fn recognizes_issuers() {
         let rows = [
             ("https://intent-boa-99.clerk.accounts.dev", "clerk"),
             ("https://clerk.app.example", "clerk"),
