@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use crate::runtime::Event;
-use crate::tokens::ORIGIN;
+
+/// The origin of the page that sends the requests.
+pub const ORIGIN: &str = "https://app.example";
 
 /// `POST /token` as a browser sends it and an HTTP API hands it on (payload format 2.0).
 pub fn event(token: &str, room: &str) -> Event {

@@ -99,7 +99,7 @@ fn ratios(
 /// Every target with the configuration that all of them understand.
 fn targets(args: &Args, upstream: &Upstream) -> Vec<Target> {
     let shared = [
-        ("ALLOWED_ORIGINS", tokens::ORIGIN.to_owned()),
+        ("ALLOWED_ORIGINS", events::ORIGIN.to_owned()),
         (
             "AWS_ENDPOINT_URL_SECRETS_MANAGER",
             format!("https://localhost:{}", upstream.secrets_port),

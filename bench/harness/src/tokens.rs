@@ -15,7 +15,7 @@ use nix::time::ClockId;
 use serde_json::{Value, json};
 
 use crate::Failure;
-use crate::events::event;
+use crate::events::{ORIGIN, event};
 use crate::runtime::Event;
 
 pub const SECRET_ID: &str = "bench/livekit";
@@ -23,7 +23,6 @@ pub const SERVER_URL: &str = "wss://sfu.example";
 pub const API_KEY: &str = "APIbenchbench";
 pub const API_SECRET: &str = "bench-secret-of-more-than-thirty-two-bytes";
 pub const AUDIENCE: &str = "bench";
-pub const ORIGIN: &str = "https://app.example";
 /// So many people that no function can do well by remembering the last one.
 pub const PEOPLE: usize = 256;
 pub const ROOM: &str = "standup";
