@@ -128,7 +128,7 @@ impl Case {
             return Err("a case that says refused says nothing of a token");
         }
         let (room, room_config) = (self.room.as_deref(), self.room_config.as_ref());
-        Question::new(self.claims.clone(), room, &self.agents, room_config)
+        Question::new(self.claims.clone(), room, &self.agents, room_config).map_err(|error| error.0)
     }
 
     fn differences(&self, answer: &PolicyAnswer) -> Vec<String> {

@@ -53,8 +53,9 @@ impl Question {
     ) -> Result<Self, InvalidField> {
         let mut room_config = room_config.cloned().unwrap_or_else(|| json!({}));
         if !agents.is_empty() {
-            const NO_LIST: InvalidField = "room_config.agents must be a list";
-            let fields = room_config.as_object_mut().ok_or("room_config must be an object")?;
+            const NO_OBJECT: InvalidField = InvalidField("room_config must be an object");
+            const NO_LIST: InvalidField = InvalidField("room_config.agents must be a list");
+            let fields = room_config.as_object_mut().ok_or(NO_OBJECT)?;
             let listed = fields.entry("agents").or_insert_with(|| json!([]));
             let named = agents.iter().map(|name| json!({ "agent_name": name }));
             listed.as_array_mut().ok_or(NO_LIST)?.extend(named);

@@ -46,33 +46,34 @@ impl BackendRequest {
     /// No JSON object, a member twice, one that is missing or of another type, and texts that are too
     /// long or hold forbidden characters.
     pub fn from_body(body: &[u8]) -> Result<Self, InvalidField> {
-        let members = json::parse_object(body)
-            .map_err(|_| "the body must be one JSON object without duplicate members")?;
+        let members = json::parse_object(body).map_err(|_| {
+            InvalidField("the body must be one JSON object without duplicate members")
+        })?;
         let metadata = match members.get("metadata") {
             None | Some(Value::Null) => None,
             Some(object @ Value::Object(_)) => Some(object.to_string()),
-            Some(_) => return Err("metadata must be an object"),
+            Some(_) => return Err(InvalidField("metadata must be an object")),
         };
         if metadata.as_ref().is_some_and(|metadata| metadata.len() > METADATA_BYTES) {
-            return Err("metadata must be an object of at most 4096 bytes");
+            return Err(InvalidField("metadata must be an object of at most 4096 bytes"));
         }
         Ok(Self {
             room: name(
                 &members,
                 "roomId",
-                "roomId must be 1 to 256 bytes of text without control characters",
+                InvalidField("roomId must be 1 to 256 bytes of text without control characters"),
             )?,
             identity: name(
                 &members,
                 "userId",
-                "userId must be 1 to 256 bytes of text without control characters",
+                InvalidField("userId must be 1 to 256 bytes of text without control characters"),
             )?,
             name: name(
                 &members,
                 "name",
-                "name must be 1 to 256 bytes of text without control characters",
+                InvalidField("name must be 1 to 256 bytes of text without control characters"),
             )?,
-            role: name(&members, "role", "role must be the name of a role")?,
+            role: name(&members, "role", InvalidField("role must be the name of a role"))?,
             metadata,
             room_config: RequestedRoomConfig::read(members.get("roomConfig"))?,
         })

@@ -4,7 +4,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use http::StatusCode;
 
-use super::context::{RequestContext, note};
+use super::context::RequestContext;
 use super::response::HandlerResponse;
 use super::route::{OriginalPath, Route};
 use crate::backend::SignedRequest;
@@ -31,7 +31,7 @@ impl RequestContext<'_> {
         record.room = Some(request.room.clone());
         record.subject = Some(secrets.api_key.pseudonym(&request.identity));
         let issued = self.exchange().issue_for_backend(&request, &secrets, self.now)?;
-        note(&issued, record);
+        record.set_issued(&issued);
         // In whole seconds, as the token has it.
         let expires_at = DateTime::from_secs(DateTime::from(issued.expires).secs());
         let expires_at = expires_at.fmt(Format::DateTime);

@@ -59,10 +59,13 @@ impl<'a> RequestContext<'a> {
     }
 }
 
-pub(super) fn note(issued: &Issued, record: &mut RequestLog) {
-    record.room = Some(issued.room.clone());
-    record.role = Some(issued.role.clone());
-    record.jti = Some(issued.token.jti.clone());
+impl RequestLog {
+    /// Sets the room, role and token ID of the participant token that was issued.
+    pub(super) fn set_issued(&mut self, issued: &Issued) {
+        self.room = Some(issued.room.clone());
+        self.role = Some(issued.role.clone());
+        self.jti = Some(issued.token.jti.clone());
+    }
 }
 
 /// Whether the body is JSON by its `Content-Type`, whatever its parameters.

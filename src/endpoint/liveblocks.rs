@@ -8,6 +8,7 @@ use super::problem::Problem;
 use super::response::HandlerResponse;
 use crate::exchange::ExchangeError;
 use crate::json;
+use crate::livekit::token_source::InvalidField;
 use crate::logging::RequestLog;
 use crate::participant::ParticipantError;
 use crate::text;
@@ -46,13 +47,14 @@ impl RequestContext<'_> {
 }
 
 /// The room that a Liveblocks client is about to enter, if it says so.
-fn room(body: &[u8]) -> Result<Option<String>, &'static str> {
-    const WRONG: &str = "room must be 1 to 256 bytes of text without control characters";
+fn room(body: &[u8]) -> Result<Option<String>, InvalidField> {
+    const WRONG: InvalidField =
+        InvalidField("room must be 1 to 256 bytes of text without control characters");
     if body.is_empty() {
         return Ok(None);
     }
     let members = json::parse_object(body)
-        .map_err(|_| "the body must be one JSON object without duplicate members")?;
+        .map_err(|_| InvalidField("the body must be one JSON object without duplicate members"))?;
     match members.get("room") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(room)) if text::is_name(room) => Ok(Some(room.clone())),

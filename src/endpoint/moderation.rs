@@ -4,6 +4,7 @@ use super::context::RequestContext;
 use super::response::HandlerResponse;
 use super::route;
 use crate::exchange::{ExchangeError, ModerationAction};
+use crate::livekit::token_source::InvalidField;
 use crate::logging::RequestLog;
 
 impl RequestContext<'_> {
@@ -16,7 +17,7 @@ impl RequestContext<'_> {
         let caller = self.caller(record).await?;
         let target =
             route::participant_ref(self.parts.uri.path()).ok_or(ExchangeError::Malformed(
-                "the room and the identity must be names, each percent-encoded once",
+                InvalidField("the room and the identity must be names, each percent-encoded once"),
             ))?;
         record.room = Some(target.room.clone());
         let role = self.exchange().moderate(&caller, action, &target, self.now).await?;

@@ -220,7 +220,7 @@ impl From<&ExchangeError> for Problem {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "The body must be application/json",
             ),
-            ExchangeError::Malformed(detail) => Self::invalid_request(detail),
+            ExchangeError::Malformed(error) => Self::invalid_request(error.0),
             ExchangeError::Participant(ParticipantError::FieldNotAllowed(detail))
             | ExchangeError::Refused(Refusal::RoomConfig(detail)) => {
                 Self::forbidden("field_not_allowed", "A field is not allowed").with_detail(detail)

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::context::{RequestContext, note};
+use super::context::RequestContext;
 use super::response::HandlerResponse;
 use crate::exchange::ExchangeError;
 use crate::livekit::token_source::{TokenSourceRequest, TokenSourceResponse};
@@ -19,7 +19,7 @@ impl RequestContext<'_> {
         let request = TokenSourceRequest::from_body(body).map_err(ExchangeError::Malformed)?;
         record.room.clone_from(&request.room_name);
         let issued = self.exchange().issue(&caller, &request, self.now).await?;
-        note(&issued, record);
+        record.set_issued(&issued);
         let answer = TokenSourceResponse {
             server_url: &issued.secrets.livekit_url,
             participant_token: &issued.token.token,

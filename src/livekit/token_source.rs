@@ -61,7 +61,9 @@ pub struct RequestedRoomConfig {
 }
 
 /// Why a body is not a request: the sentence that the client is told.
-pub type InvalidField = &'static str;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidField(pub &'static str);
 
 impl TokenSourceRequest {
     /// Reads a body: nothing, or a JSON object with fields in `snake_case` or, as proto3 JSON has it,
@@ -75,23 +77,28 @@ impl TokenSourceRequest {
         if body.is_empty() {
             return Ok(Self::default());
         }
-        let fields = json::parse_object(body)
-            .map_err(|_| "the body must be one JSON object without duplicate members")?;
+        let fields = json::parse_object(body).map_err(|_| {
+            InvalidField("the body must be one JSON object without duplicate members")
+        })?;
         Ok(Self {
             room_name: name(
                 &fields,
                 "room_name",
-                "room_name must be 1 to 256 bytes of text without control characters",
+                InvalidField("room_name must be 1 to 256 bytes of text without control characters"),
             )?,
             participant_identity: name(
                 &fields,
                 "participant_identity",
-                "participant_identity must be 1 to 256 bytes of text without control characters",
+                InvalidField(
+                    "participant_identity must be 1 to 256 bytes of text without control characters",
+                ),
             )?,
             participant_name: name(
                 &fields,
                 "participant_name",
-                "participant_name must be 1 to 256 bytes of text without control characters",
+                InvalidField(
+                    "participant_name must be 1 to 256 bytes of text without control characters",
+                ),
             )?,
             participant_metadata: metadata(&fields)?,
             participant_attributes: attributes(&fields)?,
@@ -120,7 +127,7 @@ fn field<'a>(
 ) -> Result<Option<&'a Value>, InvalidField> {
     let camel = camel_case(snake);
     match (object.get(snake), (camel != snake).then(|| object.get(&camel)).flatten()) {
-        (Some(_), Some(_)) => Err("a field stands twice, once in each spelling"),
+        (Some(_), Some(_)) => Err(InvalidField("a field stands twice, once in each spelling")),
         (one, other) => Ok(one.or(other).filter(|value| !value.is_null())),
     }
 }
@@ -162,7 +169,8 @@ fn name(
 }
 
 fn metadata(fields: &Map<String, Value>) -> Result<Option<String>, InvalidField> {
-    const WRONG: InvalidField = "participant_metadata must be text of at most 4096 bytes";
+    const WRONG: InvalidField =
+        InvalidField("participant_metadata must be text of at most 4096 bytes");
     let metadata = text_field(fields, "participant_metadata", WRONG)?;
     let fits = metadata.as_ref().is_none_or(|metadata| metadata.len() <= METADATA_BYTES);
     if fits { Ok(metadata) } else { Err(WRONG) }
@@ -172,25 +180,27 @@ fn attributes(fields: &Map<String, Value>) -> Result<BTreeMap<String, String>, I
     let attributes = match field(fields, "participant_attributes")? {
         None => return Ok(BTreeMap::new()),
         Some(Value::Object(attributes)) => attributes,
-        Some(_) => return Err("participant_attributes must be an object of texts"),
+        Some(_) => return Err(InvalidField("participant_attributes must be an object of texts")),
     };
     if attributes.len() > ATTRIBUTES {
-        return Err("participant_attributes must be at most 64");
+        return Err(InvalidField("participant_attributes must be at most 64"));
     }
     let mut bytes = 0;
     let mut read = BTreeMap::new();
     for (key, value) in attributes {
         let Value::String(value) = value else {
-            return Err("participant_attributes must be an object of texts");
+            return Err(InvalidField("participant_attributes must be an object of texts"));
         };
         if !is_attribute_key(key) {
-            return Err("keys of participant_attributes must be 1 to 64 of A-Z a-z 0-9 _ . -");
+            return Err(InvalidField(
+                "keys of participant_attributes must be 1 to 64 of A-Z a-z 0-9 _ . -",
+            ));
         }
         bytes += key.len() + value.len();
         read.insert(key.clone(), value.clone());
     }
     if bytes > ATTRIBUTES_BYTES {
-        return Err("participant_attributes must be at most 4096 bytes together");
+        return Err(InvalidField("participant_attributes must be at most 4096 bytes together"));
     }
     Ok(read)
 }
@@ -217,7 +227,7 @@ impl RequestedRoomConfig {
         let fields = match room_config {
             None | Some(Value::Null) => return Ok(Self::default()),
             Some(Value::Object(fields)) => fields,
-            Some(_) => return Err("room_config must be an object"),
+            Some(_) => return Err(InvalidField("room_config must be an object")),
         };
         let mut requested = Self {
             config: RoomConfiguration {
@@ -235,11 +245,13 @@ impl RequestedRoomConfig {
         let agents = match field(fields, "agents")? {
             None => return Ok(requested),
             Some(Value::Array(agents)) if agents.len() <= AGENTS => agents,
-            Some(_) => return Err("room_config.agents must be a list of at most 10 agents"),
+            Some(_) => {
+                return Err(InvalidField("room_config.agents must be a list of at most 10 agents"));
+            }
         };
         for agent in agents {
             let Value::Object(fields) = agent else {
-                return Err("room_config.agents must be a list of objects");
+                return Err(InvalidField("room_config.agents must be a list of objects"));
             };
             for known in AGENT_FIELDS {
                 requested.has_forbidden_field |= asks(fields, known)?;
@@ -265,7 +277,9 @@ fn number(fields: &Map<String, Value>, snake: &str) -> Result<u32, InvalidField>
         }
         Some(_) => None,
     };
-    read.ok_or("max_participants and timeouts of room_config must be whole numbers below 2^32")
+    read.ok_or(InvalidField(
+        "max_participants and timeouts of room_config must be whole numbers below 2^32",
+    ))
 }
 
 /// A number without a sign and, whatever its form, without a fraction.
@@ -280,15 +294,19 @@ fn whole(number: &Number) -> Option<u64> {
 }
 
 fn room_metadata(fields: &Map<String, Value>) -> Result<String, InvalidField> {
-    const WRONG: InvalidField = "room_config.metadata must be text of at most 4096 bytes";
+    const WRONG: InvalidField =
+        InvalidField("room_config.metadata must be text of at most 4096 bytes");
     let metadata = text_field(fields, "metadata", WRONG)?.unwrap_or_default();
     if metadata.len() <= METADATA_BYTES { Ok(metadata) } else { Err(WRONG) }
 }
 
 impl AgentDispatch {
     fn read(fields: &Map<String, Value>) -> Result<Self, InvalidField> {
-        const NAME: InvalidField = "agent_name and deployment must be at most 256 bytes of text without control characters";
-        const METADATA: InvalidField = "an agent's metadata must be text of at most 4096 bytes";
+        const NAME: InvalidField = InvalidField(
+            "agent_name and deployment must be at most 256 bytes of text without control characters",
+        );
+        const METADATA: InvalidField =
+            InvalidField("an agent's metadata must be text of at most 4096 bytes");
         let metadata = text_field(fields, "metadata", METADATA)?.unwrap_or_default();
         if metadata.len() > METADATA_BYTES {
             return Err(METADATA);
