@@ -104,7 +104,7 @@ impl Cases {
     /// Those that `policy` answers otherwise.
     pub(crate) fn failures(&self, policy: &Policy) -> Vec<Failure> {
         let failure = |(line, case, question): &(usize, Case, Question)| {
-            let answer = question.ask(policy);
+            let answer = question.evaluate(policy);
             let differences = case.differences(&answer);
             let (line, name) = (*line, case.name.clone());
             let decided = answer.to_string();

@@ -64,7 +64,7 @@ fn ask(policy: &Policy, source: &str, arguments: &Arguments) -> Result<bool, Str
     let (room, agents) = (arguments.room.as_deref(), &arguments.agents);
     let question = Question::new(claims, room, agents, room_config.as_ref())
         .map_err(|reason| format!("400 invalid_request: {reason}"))?;
-    let answer = question.ask(policy);
+    let answer = question.evaluate(policy);
     if arguments.as_json {
         println!("{}", report::to_json(&answer, source));
     } else {

@@ -66,7 +66,7 @@ impl Question {
     }
 
     /// Asks `policy`, and what the endpoint asks before and after it.
-    pub(crate) fn ask(&self, policy: &Policy) -> PolicyAnswer {
+    pub(crate) fn evaluate(&self, policy: &Policy) -> PolicyAnswer {
         self.decide(policy).unwrap_or_else(|error| PolicyAnswer::Refused {
             code: Problem::from(&error).code,
             reason: error.to_string(),

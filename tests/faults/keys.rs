@@ -10,7 +10,9 @@ use roomkey::App;
 use serde_json::json;
 
 use super::table::{Row, compare};
-use super::{CUT_OFF, NO_WAIT, Outage, cold_and_warm, endure, in_pairs, status, stopped_early};
+use super::{
+    CUT_OFF, NO_WAIT, Outage, cold_and_warm, run_outage, status, stopped_early, two_at_a_time,
+};
 use crate::support::{
     Call, Env, FakeIdp, Fault, Key, NOW, Reply, Route, at, claims, encode_part, key_set, merge,
     now, weak,
@@ -48,7 +50,7 @@ async fn keys() {
         assert_eq!(warm.seen, BTreeSet::from([503]), "{name}: a key that nobody knows yet");
         cold_and_warm(name, &cold, &warm, "known keys 201, a new one 503")
     });
-    let mut rows = in_pairs(faults).await;
+    let mut rows = two_at_a_time(faults).await;
     stopped_early("2 GB", &sent, 6);
     rows.push(liar().await);
     rows.extend(flapping().await);
@@ -57,28 +59,28 @@ async fn keys() {
     compare("Keys", &rows);
 }
 
-fn spoil(idp: &FakeIdp, breakage: &Breakage) {
+fn inject(idp: &FakeIdp, breakage: &Breakage) {
     match breakage {
         Breakage::Down => idp.down(),
-        Breakage::Keys(fault) => idp.spoil(Route::Jwks, fault.clone()),
+        Breakage::Keys(fault) => idp.inject(Route::Jwks, fault.clone()),
         Breakage::Liar => idp.describe(&json!({ "issuer": "https://evil.example" })),
     }
 }
 
-fn mend(idp: &FakeIdp) {
+fn restore(idp: &FakeIdp) {
     idp.up();
-    idp.mend(Route::Jwks);
+    idp.restore(Route::Jwks);
     idp.describe(&json!({ "issuer": idp.issuer() }));
 }
 
 /// A token that is good for a week, by `key` under the name `kid`.
-fn lasting(idp: &FakeIdp, key: &Key, kid: &str) -> String {
+fn long_lived_token(idp: &FakeIdp, key: &Key, kid: &str) -> String {
     let change = json!({ "iss": idp.issuer(), "exp": NOW + 7 * DAY });
     key.sign(&merge(key.header(), &json!({ "kid": kid })), &merge(claims(), &change))
 }
 
 /// A token that names a key which does not exist; nobody looks at the rest before there is one.
-pub(super) fn made_up(idp: &FakeIdp, kid: &str) -> String {
+pub(super) fn token_with_unknown_kid(idp: &FakeIdp, kid: &str) -> String {
     unknown_kid(&idp.issuer(), kid)
 }
 
@@ -91,7 +93,7 @@ pub(super) fn unknown_kid(issuer: &str, kid: &str) -> String {
 }
 
 /// What the holder of `token` gets `after` seconds from the start.
-async fn ask(app: &Arc<App>, token: &str, after: u64) -> Reply {
+async fn post_token(app: &Arc<App>, token: &str, after: u64) -> Reply {
     Call::bare().bearer(token).send_at(app, at(NOW + after)).await
 }
 
@@ -103,21 +105,21 @@ async fn started(idp: &FakeIdp) -> Arc<App> {
 
 async fn cold(name: &str, breakage: &Breakage) -> Outage {
     let idp = FakeIdp::start();
-    spoil(&idp, breakage);
+    inject(&idp, breakage);
     let app = Env::online(&idp).app();
-    let token = lasting(&idp, &Key::rsa(), "rsa");
-    let ask = async |second| {
+    let token = long_lived_token(&idp, &Key::rsa(), "rsa");
+    let post_token = async |second| {
         if second == 0 {
             app.warm_up(now()).await;
         }
-        ask(&app, &token, second).await
+        post_token(&app, &token, second).await
     };
     let asked = || match breakage {
         Breakage::Liar => idp.counts().0,
         _ => idp.counts().1,
     };
     let is_well = |reply: &Reply| reply.status == 201;
-    let outage = endure(name, 0, ask, is_well, asked, || mend(&idp)).await;
+    let outage = run_outage(name, 0, post_token, is_well, asked, || restore(&idp)).await;
     let (discovery, _, userinfo) = idp.counts();
     assert!(discovery <= 4 && userinfo == 0, "{name}: {:?}", idp.counts());
     assert_eq!(idp.strays(), Vec::<String>::new(), "{name}");
@@ -129,17 +131,17 @@ async fn warm(name: &str, breakage: &Breakage) -> Outage {
     let idp = FakeIdp::start();
     let app = started(&idp).await;
     idp.publish(&[&Key::rsa(), &Key::rsa_next()]);
-    spoil(&idp, breakage);
-    let known = lasting(&idp, &Key::rsa(), "rsa");
-    let next = lasting(&idp, &Key::rsa_next(), "rsa-next");
-    let ask = async |second| {
+    inject(&idp, breakage);
+    let known = long_lived_token(&idp, &Key::rsa(), "rsa");
+    let next = long_lived_token(&idp, &Key::rsa_next(), "rsa-next");
+    let post_token = async |second| {
         let started = Instant::now();
-        ask(&app, &known, second).await.expect_issued(name);
+        post_token(&app, &known, second).await.expect_issued(name);
         assert!(started.elapsed() < NO_WAIT, "{name}: {:?}", started.elapsed());
-        ask(&app, &next, second).await
+        post_token(&app, &next, second).await
     };
     let is_well = |reply: &Reply| reply.status == 201;
-    endure(name, 11, ask, is_well, || idp.counts().1, || mend(&idp)).await
+    run_outage(name, 11, post_token, is_well, || idp.counts().1, || restore(&idp)).await
 }
 
 async fn liar() -> Row {
@@ -156,12 +158,12 @@ async fn flapping() -> [Row; 2] {
     let idp = FakeIdp::start();
     idp.down();
     let app = started(&idp).await;
-    let known = lasting(&idp, &Key::rsa(), "rsa");
+    let known = long_lived_token(&idp, &Key::rsa(), "rsa");
     let mut first = None;
     let flap = |second: u64| if (second / 7).is_multiple_of(2) { idp.down() } else { idp.up() };
     for second in 1..=30 {
         flap(second);
-        let status = status(name, &ask(&app, &known, second).await);
+        let status = status(name, &post_token(&app, &known, second).await);
         assert!(first.is_none() || status == 201, "{name}: {status} after {second} s");
         if status == 201 {
             first.get_or_insert(second);
@@ -178,8 +180,9 @@ async fn flapping() -> [Row; 2] {
     let before = idp.counts().1;
     for second in 31..=150 {
         flap(second);
-        ask(&app, &known, second).await.expect_issued(name);
-        let reply = ask(&app, &made_up(&idp, &format!("kid-{second}")), second).await;
+        post_token(&app, &known, second).await.expect_issued(name);
+        let reply =
+            post_token(&app, &token_with_unknown_kid(&idp, &format!("kid-{second}")), second).await;
         assert!(matches!(reply.status, 401 | 503), "{name}: {}", reply.text());
     }
     let asked = idp.counts().1 - before;
@@ -192,13 +195,13 @@ async fn rotated() -> [Row; 2] {
     let name = "keys rotated, both shown for a while";
     let idp = FakeIdp::start();
     let app = started(&idp).await;
-    let old = lasting(&idp, &Key::rsa(), "rsa");
-    let next = lasting(&idp, &Key::rsa_next(), "rsa-next");
+    let old = long_lived_token(&idp, &Key::rsa(), "rsa");
+    let next = long_lived_token(&idp, &Key::rsa_next(), "rsa-next");
     idp.publish(&[&Key::rsa(), &Key::rsa_next()]);
     let mut healed = None;
     for second in 0..=30 {
-        ask(&app, &old, second).await.expect_issued(name);
-        match ask(&app, &next, second).await {
+        post_token(&app, &old, second).await.expect_issued(name);
+        match post_token(&app, &next, second).await {
             reply if reply.status == 201 => _ = healed.get_or_insert(second),
             reply => _ = reply.expect_problem(name, 401, "invalid_token"),
         }
@@ -211,13 +214,13 @@ async fn rotated() -> [Row; 2] {
     let name = "a key withdrawn";
     idp.publish(&[&Key::rsa_next()]);
     for second in [11, 60, 300, 600, 610] {
-        ask(&app, &old, second).await.expect_issued(name);
+        post_token(&app, &old, second).await.expect_issued(name);
     }
-    ask(&app, &next, 611).await.expect_issued(name);
+    post_token(&app, &next, 611).await.expect_issued(name);
     // Waits for the fetch that the last caller started behind its own back.
-    let reply = ask(&app, &made_up(&idp, "unknown"), 611).await;
+    let reply = post_token(&app, &token_with_unknown_kid(&idp, "unknown"), 611).await;
     reply.expect_problem(name, 401, "invalid_token");
-    ask(&app, &old, 611).await.expect_problem(name, 401, "invalid_token");
+    post_token(&app, &old, 611).await.expect_problem(name, 401, "invalid_token");
     assert_eq!(idp.counts().1, 3, "{name}");
     let callers = "its tokens 201 until the set is read again, then 401";
     [both, Row::new(name, callers, "600 s (`JWKS_TTL_SECONDS`)", "once")]
@@ -228,22 +231,22 @@ async fn withdrawn() -> Row {
     let name = "a key withdrawn while nobody answers";
     let idp = FakeIdp::start();
     let app = started(&idp).await;
-    let old = lasting(&idp, &Key::rsa(), "rsa");
+    let old = long_lived_token(&idp, &Key::rsa(), "rsa");
     idp.publish(&[&Key::rsa_next()]);
     idp.down();
     let mut last = 0;
     for second in (0..=DAY + 3_600).step_by(600) {
-        let reply = ask(&app, &old, second).await;
+        let reply = post_token(&app, &old, second).await;
         if status(name, &reply) == 201 {
             last = second;
         }
     }
     assert_eq!(last, DAY, "{name}");
     idp.up();
-    let reply = ask(&app, &old, DAY + 3_700).await;
+    let reply = post_token(&app, &old, DAY + 3_700).await;
     reply.expect_problem(name, 401, "invalid_token");
-    let next = lasting(&idp, &Key::rsa_next(), "rsa-next");
-    ask(&app, &next, DAY + 3_700).await.expect_issued(name);
+    let next = long_lived_token(&idp, &Key::rsa_next(), "rsa-next");
+    post_token(&app, &next, DAY + 3_700).await.expect_issued(name);
     let callers = "its tokens 201 for 24 h, then 503; once somebody answers, 401";
     Row::new(name, callers, "0 s", "nobody got through")
 }
@@ -268,9 +271,9 @@ async fn unreadable() -> Row {
     idp.publish_set(document);
     let app = started(&idp).await;
     for key in [Key::rsa(), Key::p256()] {
-        ask(&app, &lasting(&idp, &key, key.kid), 1).await.expect_issued(name);
+        post_token(&app, &long_lived_token(&idp, &key, key.kid), 1).await.expect_issued(name);
     }
-    let reply = ask(&app, &lasting(&idp, &Key::rsa_next(), "bad"), 1).await;
+    let reply = post_token(&app, &long_lived_token(&idp, &Key::rsa_next(), "bad"), 1).await;
     reply.expect_problem(name, 401, "invalid_token");
     assert_eq!(idp.counts().1, 1, "{name}");
     Row::new(name, "good keys 201, the unreadable one's tokens 401", "0 s", "once")
@@ -281,17 +284,17 @@ async fn flood() -> Row {
     let name = "a flood of unknown kids during a rotation";
     let idp = FakeIdp::start();
     let app = started(&idp).await;
-    let known = lasting(&idp, &Key::rsa(), "rsa");
-    let next = lasting(&idp, &Key::rsa_next(), "rsa-next");
+    let known = long_lived_token(&idp, &Key::rsa(), "rsa");
+    let next = long_lived_token(&idp, &Key::rsa_next(), "rsa-next");
     let mut healed = None;
     for second in 11..=40 {
-        let names = (0..100).map(|n| made_up(&idp, &format!("kid-{second}-{n}")));
+        let names = (0..100).map(|n| token_with_unknown_kid(&idp, &format!("kid-{second}-{n}")));
         let names: Vec<_> = names.collect();
-        for reply in join_all(names.iter().map(|token| ask(&app, token, second))).await {
+        for reply in join_all(names.iter().map(|token| post_token(&app, token, second))).await {
             reply.expect_problem(name, 401, "invalid_token");
         }
-        ask(&app, &known, second).await.expect_issued(name);
-        match ask(&app, &next, second).await {
+        post_token(&app, &known, second).await.expect_issued(name);
+        match post_token(&app, &next, second).await {
             reply if reply.status == 201 => _ = healed.get_or_insert(second - 11),
             reply => _ = reply.expect_problem(name, 401, "invalid_token"),
         }

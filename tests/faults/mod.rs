@@ -44,27 +44,27 @@ struct Outage {
     healed: u64,
 }
 
-/// Asks once a second from `from` through an outage that ends with `mend`, right after a vain try of
+/// Asks once a second from `from` through an outage that ends with `restore`, right after a vain try of
 /// ours, and on until `is_well`.
-async fn endure(
+async fn run_outage(
     row: &str,
     from: u64,
-    ask: impl AsyncFn(u64) -> Reply,
+    post_token: impl AsyncFn(u64) -> Reply,
     is_well: impl Fn(&Reply) -> bool,
     asked: impl Fn() -> usize,
-    mend: impl FnOnce(),
+    restore: impl FnOnce(),
 ) -> Outage {
     let before = asked();
     let mut seen = BTreeSet::new();
     for second in from..=from + OUTAGE {
-        let reply = promptly(row, ask(second)).await;
+        let reply = within_deadline(row, post_token(second)).await;
         assert!(!is_well(&reply), "{row}: not in the way after {second} s");
         seen.insert(status(row, &reply));
     }
     let asked = asked() - before;
-    mend();
+    restore();
     for healed in 1..=RECOVERY {
-        let reply = promptly(row, ask(from + OUTAGE + healed)).await;
+        let reply = within_deadline(row, post_token(from + OUTAGE + healed)).await;
         if is_well(&reply) {
             return Outage { seen, asked, healed };
         }
@@ -74,12 +74,12 @@ async fn endure(
 }
 
 /// All rows, two at a time: more would hold up each other's time-outs where a machine is busy.
-async fn in_pairs<F: Future<Output = Row>>(rows: impl IntoIterator<Item = F>) -> Vec<Row> {
+async fn two_at_a_time<F: Future<Output = Row>>(rows: impl IntoIterator<Item = F>) -> Vec<Row> {
     stream::iter(rows.into_iter().map(Box::pin)).buffered(2).collect().await
 }
 
 /// What `reply` brings, which nobody waits for longer than five seconds.
-async fn promptly(row: &str, reply: impl Future<Output = Reply>) -> Reply {
+async fn within_deadline(row: &str, reply: impl Future<Output = Reply>) -> Reply {
     let started = Instant::now();
     let reply = reply.await;
     assert!(started.elapsed() < Duration::from_millis(5_300), "{row}: {:?}", started.elapsed());

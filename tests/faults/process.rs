@@ -109,7 +109,10 @@ async fn stepped() -> Row {
         }
         // Waits for what the callers started behind their own backs.
         secrets_manager::settle(&app, at(time)).await;
-        Call::bare().bearer(&keys::made_up(&idp, "unknown")).send_at(&app, at(time)).await;
+        Call::bare()
+            .bearer(&keys::token_with_unknown_kid(&idp, "unknown"))
+            .send_at(&app, at(time))
+            .await;
     }
     let (keys, pairs) = (idp.counts().1 - before.0, secrets.asked().len() - before.1);
     assert!(keys <= steps.len() && pairs <= steps.len(), "{name}: {keys} {pairs}");
@@ -127,7 +130,7 @@ async fn out_of_time() -> [Row; 2] {
     let function = Bootstrap::start(&Env::online(&idp));
     function.init_time().await;
     let nameless = |sub: &str| extend(today(), &json!({ "sub": sub, "name": null }));
-    idp.spoil(Route::UserInfo, Fault::Hang);
+    idp.inject(Route::UserInfo, Fault::Hang);
     let name = "0.25 s left, and an upstream that hangs";
     let hanging = event(&idp.token(&nameless("a"))).to_string();
     for left in [Duration::from_millis(250), Duration::ZERO] {
@@ -138,13 +141,13 @@ async fn out_of_time() -> [Row; 2] {
     }
     assert!(idp.counts().2 <= 2, "{name}: {:?}", idp.counts());
     let out = Row::new(name, "503 at once", "0 s", "at most once");
-    idp.mend(Route::UserInfo);
+    idp.restore(Route::UserInfo);
     let reply = function.answer(name, &event(&idp.token(&nameless("a")))).await;
     assert_eq!(reply.status, 201, "the next request: {}", function.output());
 
     let name = "6 s per invocation, and every upstream hangs";
     for route in [Route::Discovery, Route::Jwks, Route::UserInfo] {
-        idp.spoil(route, Fault::Hang);
+        idp.inject(route, Fault::Hang);
     }
     let env = Env::online(&idp).with("JWKS_COOLDOWN_SECONDS", "1");
     let function = Bootstrap::start(&env.with("AWS_LAMBDA_MAX_CONCURRENCY", "4"));
@@ -238,8 +241,8 @@ async fn limit_memory(function: &Bootstrap, megabytes: u64) {
 async fn burst_in_one_environment() -> Row {
     let name = "500 events at the cold start of one environment";
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
-    idp.spoil(Route::Jwks, Fault::Slow(Duration::from_millis(300)));
-    secrets.spoil(SecretFault::Slow(300));
+    idp.inject(Route::Jwks, Fault::Slow(Duration::from_millis(300)));
+    secrets.inject(SecretFault::Slow(300));
     let env = Env::online(&idp).secret_in(&secrets);
     let mut function = Bootstrap::start(&env.with("AWS_LAMBDA_MAX_CONCURRENCY", "100"));
     let event = event(&idp.token(&today()));
@@ -257,8 +260,8 @@ async fn burst_in_one_environment() -> Row {
 async fn burst_of_tasks() -> Row {
     let name = "500 requests at once, nothing fetched yet";
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
-    idp.spoil(Route::Jwks, Fault::Slow(Duration::from_millis(300)));
-    secrets.spoil(SecretFault::Slow(300));
+    idp.inject(Route::Jwks, Fault::Slow(Duration::from_millis(300)));
+    secrets.inject(SecretFault::Slow(300));
     let app = Env::online(&idp).secret_in(&secrets).app();
     let token = idp.token(&json!({}));
     let tasks = (0..BURST).map(|_| {

@@ -9,7 +9,7 @@ use roomkey::App;
 use serde_json::{Value, json};
 
 use super::table::{Row, compare};
-use super::{OUTAGE, RECOVERY, in_pairs, promptly, stopped_early};
+use super::{OUTAGE, RECOVERY, stopped_early, two_at_a_time, within_deadline};
 use crate::directories::{KINDS, env};
 use crate::support::{
     Call, Env, FakeDirectory, FakeIdp, Fault, NOW, Reply, Route, Tenant, at, now,
@@ -44,7 +44,7 @@ async fn userinfo() {
     let sent = Arc::new(AtomicU64::new(0));
     let rows = faults(&sent).into_iter();
     let rows = rows.map(async |fault| row(fault, &Source::UserInfo(FakeIdp::start())).await);
-    let rows = in_pairs(rows).await;
+    let rows = two_at_a_time(rows).await;
     stopped_early("2 GB", &sent, 3 + 21);
     compare("UserInfo", &rows);
 }
@@ -55,7 +55,7 @@ async fn clerk() {
     let refused_key = ("our key refused", Fault::Status(401), 503, true);
     let faults = faults(&sent).into_iter().chain([refused_key]);
     let rows = faults.map(async |fault| row(fault, &Source::Clerk(FakeDirectory::start())).await);
-    let rows = in_pairs(rows).await;
+    let rows = two_at_a_time(rows).await;
     stopped_early("2 GB", &sent, 3 + 21);
     compare("Clerk", &rows);
 }
@@ -77,17 +77,17 @@ impl Source {
         }
     }
 
-    fn spoil(&self, fault: Fault) {
+    fn inject(&self, fault: Fault) {
         match self {
-            Self::UserInfo(idp) => idp.spoil(Route::UserInfo, fault),
-            Self::Clerk(directory) => directory.spoil(fault),
+            Self::UserInfo(idp) => idp.inject(Route::UserInfo, fault),
+            Self::Clerk(directory) => directory.inject(fault),
         }
     }
 
-    fn mend(&self) {
+    fn restore(&self) {
         match self {
-            Self::UserInfo(idp) => idp.mend(Route::UserInfo),
-            Self::Clerk(directory) => directory.mend(),
+            Self::UserInfo(idp) => idp.restore(Route::UserInfo),
+            Self::Clerk(directory) => directory.restore(),
         }
     }
 
@@ -106,34 +106,34 @@ async fn row(
 ) -> Row {
     let app = source.app();
     app.warm_up(now()).await;
-    ask(&app, &source.token("seen"), 0).await.expect_issued("somebody seen before");
-    source.spoil(fault.clone());
+    post_token(&app, &source.token("seen"), 0).await.expect_issued("somebody seen before");
+    source.inject(fault.clone());
     let lone = source.token("lone");
     let mut told = BTreeSet::new();
     let before = source.asked();
     for second in 1..=1 + OUTAGE {
-        let reply = promptly(name, ask(&app, &lone, second)).await;
+        let reply = within_deadline(name, post_token(&app, &lone, second)).await;
         told.insert(refused(name, refusal, &reply));
-        ask(&app, &source.token("seen"), second).await.expect_issued(name);
+        post_token(&app, &source.token("seen"), second).await.expect_issued(name);
         if let Source::UserInfo(idp) = source {
             let complete = idp.token(&json!({ "sub": "complete", "exp": NOW + 1_000 }));
-            ask(&app, &complete, second).await.expect_issued(name);
+            post_token(&app, &complete, second).await.expect_issued(name);
         }
     }
     let asked = source.asked() - before;
     assert_eq!(asked, 3, "{name}: in {OUTAGE} s");
     // The last try was right before the end.
-    source.mend();
+    source.restore();
     let healed = healed(name, &app, &lone, 1 + OUTAGE, refusal).await;
 
-    source.spoil(fault);
+    source.inject(fault);
     let before = source.asked();
     for second in 100..=100 + OUTAGE {
         let token = source.token(&format!("new-{second}"));
-        refused(name, refusal, &promptly(name, ask(&app, &token, second)).await);
+        refused(name, refusal, &within_deadline(name, post_token(&app, &token, second)).await);
     }
     let crowd = source.asked() - before;
-    source.mend();
+    source.restore();
     let asked = if is_everybodys {
         assert_eq!(crowd, 3, "{name}: by a crowd in {OUTAGE} s");
         format!("3 times in {OUTAGE} s, whoever calls")
@@ -149,14 +149,14 @@ async fn row(
     Row::new(name, &format!("{}; {others}", told.join(" or ")), &format!("{healed} s"), &asked)
 }
 
-async fn ask(app: &Arc<App>, token: &str, second: u64) -> Reply {
+async fn post_token(app: &Arc<App>, token: &str, second: u64) -> Reply {
     Call::bare().bearer(token).send_at(app, at(NOW + second)).await
 }
 
 /// Seconds from `mended` until the holder of `token` is served.
 async fn healed(name: &str, app: &Arc<App>, token: &str, mended: u64, refusal: u16) -> u64 {
     for healed in 1..=RECOVERY {
-        let reply = promptly(name, ask(app, token, mended + healed)).await;
+        let reply = within_deadline(name, post_token(app, token, mended + healed)).await;
         if reply.status == 201 {
             let expected = reply.participant()["name"] != "Eve";
             assert!(expected, "{name}: nothing of it was kept");

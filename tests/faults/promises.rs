@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use roomkey::App;
 use serde_json::json;
 
-use super::keys::made_up;
+use super::keys::token_with_unknown_kid;
 use super::secrets_manager::settle;
 use super::{RECOVERY, status};
 use crate::support::gateway::Wire;
@@ -31,7 +31,7 @@ impl Schedule {
     }
 }
 
-async fn ask(app: &Arc<App>, token: &str, time: u64) -> Reply {
+async fn post_token(app: &Arc<App>, token: &str, time: u64) -> Reply {
     Call::bare().bearer(token).send_at(app, at(time)).await
 }
 
@@ -59,7 +59,10 @@ async fn no_request_is_lost() {
             (of(&nameless).http_api().to_string(), true),
             (of(&nameless).rest("prod").to_string(), true),
             (of(&idp.token(&json!({ "exp": NOW }))).http_api().to_string(), false),
-            (of(&made_up(&idp, &format!("kid-{wave}"))).http_api().to_string(), false),
+            (
+                of(&token_with_unknown_kid(&idp, &format!("kid-{wave}"))).http_api().to_string(),
+                false,
+            ),
             (of(&idp.token_by(&Key::stranger(), &today())).http_api().to_string(), false),
             (of(&good).base64("!").http_api().to_string(), false),
             (of("").at("GET", "/health").http_api().to_string(), false),
@@ -75,10 +78,10 @@ async fn no_request_is_lost() {
         }
         match schedule.below(3) {
             0 => secrets.down(),
-            1 => secrets.spoil(SecretFault::Internal),
+            1 => secrets.inject(SecretFault::Internal),
             _ => {
                 secrets.up();
-                secrets.mend();
+                secrets.restore();
             }
         }
         let events = events(wave);
@@ -136,18 +139,18 @@ async fn none_is_answered_201_unchecked() {
     let breakages: [(&str, Breakage<'_>); 9] = [
         ("nothing", &|_, _| ()),
         ("the issuer down", &|idp, _| idp.down()),
-        ("keys: 500", &|idp, _| idp.spoil(Route::Jwks, Fault::Status(500))),
-        ("keys: a page", &|idp, _| idp.spoil(Route::Jwks, Fault::Html)),
+        ("keys: 500", &|idp, _| idp.inject(Route::Jwks, Fault::Status(500))),
+        ("keys: a page", &|idp, _| idp.inject(Route::Jwks, Fault::Html)),
         ("keys: elsewhere", &|idp, _| {
-            idp.spoil(Route::Jwks, Fault::Redirect(evils_set.clone()));
+            idp.inject(Route::Jwks, Fault::Redirect(evils_set.clone()));
         }),
         ("discovery lies", &|idp, _| {
             idp.describe(&json!({ "issuer": evil.issuer(), "jwks_uri": evils_set }));
         }),
         ("UserInfo: somebody else", &|idp, _| {
-            idp.spoil(Route::UserInfo, Fault::Json(eve.clone()));
+            idp.inject(Route::UserInfo, Fault::Json(eve.clone()));
         }),
-        ("no secret", &|_, secrets| secrets.spoil(SecretFault::Text("{}"))),
+        ("no secret", &|_, secrets| secrets.inject(SecretFault::Text("{}"))),
         ("Secrets Manager down", &|_, secrets| secrets.down()),
     ];
     for (name, breakage) in breakages {
@@ -160,15 +163,15 @@ async fn none_is_answered_201_unchecked() {
             breakage(&idp, &secrets);
             for time in [NOW, NOW + 11] {
                 for (forgery, token) in forged(&idp) {
-                    let reply = ask(&app, &token, time).await;
+                    let reply = post_token(&app, &token, time).await;
                     let row = format!("{name}, warm: {is_warm}, {forgery}");
                     assert!(matches!(reply.status, 401 | 503), "{row}: {}", reply.text());
                 }
-                let bare = ask(&app, &idp.bare_token(), time).await;
+                let bare = post_token(&app, &idp.bare_token(), time).await;
                 if bare.status == 201 {
                     assert_eq!(bare.participant()["sub"], "ada@example.com", "{name}");
                 }
-                let good = ask(&app, &idp.token(&json!({})), time).await;
+                let good = post_token(&app, &idp.token(&json!({})), time).await;
                 let is_served = is_warm || name == "nothing" || name.starts_with("UserInfo");
                 assert_eq!(good.status == 201, is_served, "{name}, warm: {is_warm}");
             }
@@ -189,13 +192,13 @@ async fn recovery_within_ten_seconds() {
         let app = Env::online(&idp).secret_in(&secrets).app();
         let broken = 1 + schedule.below(7);
         if broken & 1 > 0 {
-            idp.spoil(Route::Jwks, Fault::Status(503));
+            idp.inject(Route::Jwks, Fault::Status(503));
         }
         if broken & 2 > 0 {
-            idp.spoil(Route::Discovery, Fault::Html);
+            idp.inject(Route::Discovery, Fault::Html);
         }
         if broken & 4 > 0 {
-            secrets.spoil(SecretFault::Error("ThrottlingException"));
+            secrets.inject(SecretFault::Error("ThrottlingException"));
         }
         let ends = [1, 2, 4].map(|part| if broken & part > 0 { schedule.below(45) } else { 0 });
         let end = ends.into_iter().max().unwrap();
@@ -203,18 +206,18 @@ async fn recovery_within_ten_seconds() {
         let row = format!("outage {outage} of {broken:03b}, {ends:?}");
         let healed = 'served: {
             for second in 0..=end + RECOVERY {
-                if status(&row, &ask(&app, &token, NOW + second).await) == 201 {
+                if status(&row, &post_token(&app, &token, NOW + second).await) == 201 {
                     assert!(second >= end, "{row}: served at {second} s");
                     break 'served second - end;
                 }
                 if second == ends[0] {
-                    idp.mend(Route::Jwks);
+                    idp.restore(Route::Jwks);
                 }
                 if second == ends[1] {
-                    idp.mend(Route::Discovery);
+                    idp.restore(Route::Discovery);
                 }
                 if second == ends[2] {
-                    secrets.mend();
+                    secrets.restore();
                 }
             }
             panic!("{row}: not served {RECOVERY} s after its end");
@@ -246,16 +249,16 @@ async fn at_most_one_fetch_in_ten_seconds() {
         };
         for route in [Route::Discovery, Route::Jwks] {
             match schedule.below(12) {
-                0 => idp.spoil(route, Fault::Status(500)),
-                1 => idp.spoil(route, Fault::Json(json!({ "keys": [] }))),
-                2..=4 => idp.mend(route),
+                0 => idp.inject(route, Fault::Status(500)),
+                1 => idp.inject(route, Fault::Json(json!({ "keys": [] }))),
+                2..=4 => idp.restore(route),
                 _ => (),
             }
         }
         match schedule.below(12) {
-            0 => secrets.spoil(SecretFault::Internal),
-            1 => secrets.spoil(SecretFault::Text("{}")),
-            2..=4 => secrets.mend(),
+            0 => secrets.inject(SecretFault::Internal),
+            1 => secrets.inject(SecretFault::Text("{}")),
+            2..=4 => secrets.restore(),
             _ => (),
         }
         match schedule.below(20) {
@@ -263,12 +266,13 @@ async fn at_most_one_fetch_in_ten_seconds() {
             1 => idp.publish(&[&Key::rsa(), &Key::rsa_next()]),
             _ => (),
         }
-        let strangers: Vec<_> = (0..3).map(|n| made_up(&idp, &format!("{step}-{n}"))).collect();
+        let strangers: Vec<_> =
+            (0..3).map(|n| token_with_unknown_kid(&idp, &format!("{step}-{n}"))).collect();
         let callers = [&known, &next].into_iter().chain(&strangers);
-        join_all(callers.map(|token| ask(&app, token, time))).await;
+        join_all(callers.map(|token| post_token(&app, token, time))).await;
         // What they started behind their own backs has ended before the clock goes on.
         settle(&app, at(time)).await;
-        ask(&app, &strangers[0], time).await;
+        post_token(&app, &strangers[0], time).await;
         let (discovery, keys, _) = idp.counts();
         let counts = [discovery, keys, secrets.asked().len()];
         for (times, count) in fetches.iter_mut().zip(counts) {

@@ -10,7 +10,7 @@ use roomkey::secrets::SecretStore;
 use serde_json::json;
 
 use super::table::{Row, compare};
-use super::{NO_WAIT, Outage, cold_and_warm, endure, in_pairs, status};
+use super::{NO_WAIT, Outage, cold_and_warm, run_outage, status, two_at_a_time};
 use crate::support::{
     API_KEY, API_SECRET, Call, Env, FakeSecretsManager, NOW, Reply, SecretFault, at, decode_part,
     now, token,
@@ -38,25 +38,25 @@ async fn secrets_manager() {
         assert_eq!(warm.seen, BTreeSet::from([201]), "{name}: warm");
         cold_and_warm(name, &cold, &warm, "201, with the last good pair")
     });
-    let mut rows = in_pairs(faults).await;
+    let mut rows = two_at_a_time(faults).await;
     rows.extend([back_after_five_seconds().await, burst().await, both_pairs().await]);
     compare("Secrets Manager", &rows);
 }
 
-fn spoil(secrets: &FakeSecretsManager, fault: Option<SecretFault>) {
+fn inject(secrets: &FakeSecretsManager, fault: Option<SecretFault>) {
     match fault {
         None => secrets.down(),
-        Some(fault) => secrets.spoil(fault),
+        Some(fault) => secrets.inject(fault),
     }
 }
 
-fn mend(secrets: &FakeSecretsManager) {
+fn restore(secrets: &FakeSecretsManager) {
     secrets.up();
-    secrets.mend();
+    secrets.restore();
 }
 
 /// What a caller gets `after` seconds from the start.
-async fn ask(app: &Arc<App>, after: u64) -> Reply {
+async fn post_token(app: &Arc<App>, after: u64) -> Reply {
     static TOKEN: LazyLock<String> = LazyLock::new(|| token(&json!({ "exp": NOW + 100_000 })));
     Call::bare().bearer(&TOKEN).send_at(app, at(NOW + after)).await
 }
@@ -77,16 +77,16 @@ pub(super) async fn settle(app: &App, time: SystemTime) {
 
 async fn cold(name: &str, fault: Option<SecretFault>) -> Outage {
     let secrets = FakeSecretsManager::start();
-    spoil(&secrets, fault);
+    inject(&secrets, fault);
     let app = Env::offline().secret_in(&secrets).app();
-    let ask = async |second| {
+    let post_token = async |second| {
         if second == 0 {
             app.warm_up(now()).await;
         }
-        ask(&app, second).await
+        post_token(&app, second).await
     };
     let is_well = |reply: &Reply| reply.status == 201;
-    endure(name, 0, ask, is_well, || secrets.asked().len(), || mend(&secrets)).await
+    run_outage(name, 0, post_token, is_well, || secrets.asked().len(), || restore(&secrets)).await
 }
 
 /// The fault comes right before the secret is due to be read again, and hides a new pair.
@@ -94,20 +94,20 @@ async fn warm(name: &str, fault: Option<SecretFault>) -> Outage {
     let secrets = FakeSecretsManager::start();
     let app = started(&secrets).await;
     secrets.keep(FakeSecretsManager::secret(NEXT.0, NEXT.1));
-    spoil(&secrets, fault);
-    let ask = async |second: u64| {
+    inject(&secrets, fault);
+    let post_token = async |second: u64| {
         let started = Instant::now();
-        let first = ask(&app, second).await;
+        let first = post_token(&app, second).await;
         assert!(started.elapsed() < NO_WAIT, "{name}: {:?}", started.elapsed());
         // Tried when it is due, and every ten seconds from then on.
         if second % 10 != 1 {
             return first;
         }
         settle(&app, at(NOW + second)).await;
-        ask(&app, second).await
+        post_token(&app, second).await
     };
     let is_well = |reply: &Reply| signer(reply) == NEXT.0;
-    endure(name, 301, ask, is_well, || secrets.asked().len(), || mend(&secrets)).await
+    run_outage(name, 301, post_token, is_well, || secrets.asked().len(), || restore(&secrets)).await
 }
 
 /// The key that a token says it is signed with, after a look at the signature.
@@ -130,7 +130,7 @@ async fn back_after_five_seconds() -> Row {
         if second == 5 {
             secrets.up();
         }
-        let status = status(name, &ask(&app, second).await);
+        let status = status(name, &post_token(&app, second).await);
         assert_eq!(status == 201, healed.is_some() || second >= 10, "{name}: {second} s");
         if status == 201 {
             healed.get_or_insert(second - 5);
@@ -154,14 +154,14 @@ async fn burst() -> Row {
         let second = 301 * rotation;
         let mut is_rotated = false;
         for _ in 0..10 {
-            let replies = join_all((0..50).map(|_| ask(&app, second))).await;
+            let replies = join_all((0..50).map(|_| post_token(&app, second))).await;
             let signers: Vec<_> = replies.iter().map(signer).collect();
             answers += signers.len();
             assert!(!is_rotated || signers.iter().all(|s| s == key), "{name}: an old pair is back");
             is_rotated |= signers.iter().any(|signer| signer == key);
         }
         settle(&app, at(NOW + second)).await;
-        assert_eq!(signer(&ask(&app, second).await), key, "{name}");
+        assert_eq!(signer(&post_token(&app, second).await), key, "{name}");
     }
     assert_eq!((answers, secrets.asked().len()), (2_000, 5), "{name}");
     Row::new(
@@ -180,7 +180,7 @@ async fn both_pairs() -> Row {
     secrets.keep(FakeSecretsManager::secret(NEXT.0, NEXT.1));
     let mut changed = None;
     for second in 1..=310 {
-        let signer = signer(&ask(&app, second).await);
+        let signer = signer(&post_token(&app, second).await);
         assert!(changed.is_none() || signer == NEXT.0, "{name}: back to the old pair");
         if signer == NEXT.0 {
             changed.get_or_insert(second);

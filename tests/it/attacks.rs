@@ -17,7 +17,7 @@ fn app() -> Arc<App> {
     Env::offline().with("OIDC_JWKS", &keys.to_string()).app()
 }
 
-async fn ask(app: &Arc<App>, token: &str) -> Reply {
+async fn post_token(app: &Arc<App>, token: &str) -> Reply {
     Call::bare().bearer(token).send(app).await
 }
 
@@ -56,12 +56,12 @@ async fn psychic_signatures() {
     let (p256, p384, edwards) = (Key::p256(), Key::p384(), Key::ed25519());
     let one = |length: usize| [vec![0; length - 1], vec![1]].concat();
     let good = p256.sign(&p256.header(), &claims());
-    ask(&app, &good).await.expect_issued("ES256");
+    post_token(&app, &good).await.expect_issued("ES256");
     let raw = signature_of(&good);
     let der = as_der(&raw);
     let (r, s) = raw.split_at(32);
     let edwards_good = edwards.sign(&edwards.header(), &claims());
-    ask(&app, &edwards_good).await.expect_issued("EdDSA");
+    post_token(&app, &edwards_good).await.expect_issued("EdDSA");
     let edwards_raw = signature_of(&edwards_good);
     let neutral = [vec![1], vec![0; 63]].concat();
     #[rustfmt::skip]
@@ -91,7 +91,7 @@ async fn psychic_signatures() {
         ("nothing",                 resigned(&p256, &[])),
     ];
     for (name, token) in rows {
-        ask(&app, &token).await.expect_problem(name, 401, "invalid_token");
+        post_token(&app, &token).await.expect_problem(name, 401, "invalid_token");
     }
 }
 
@@ -131,14 +131,14 @@ async fn headers() {
     let key = Key::rsa();
     for (name, change) in rows {
         let token = key.sign(&merge(key.header(), &change), &claims());
-        ask(&app, &token).await.expect_problem(name, 401, "invalid_token");
+        post_token(&app, &token).await.expect_problem(name, 401, "invalid_token");
     }
     let inner = token(&json!({}));
     let nested = key.sign_text(&key.header().to_string(), &json!(inner).to_string());
-    ask(&app, &nested).await.expect_problem("a token in a token", 401, "invalid_token");
+    post_token(&app, &nested).await.expect_problem("a token in a token", 401, "invalid_token");
     let twice = key.header().to_string().replacen('{', r#"{"\u006bid":"p256","#, 1);
     let twice = key.sign_text(&twice, &claims().to_string());
-    ask(&app, &twice).await.expect_problem("kid twice, once escaped", 401, "invalid_token");
+    post_token(&app, &twice).await.expect_problem("kid twice, once escaped", 401, "invalid_token");
 }
 
 /// Where a header says its key is, nobody goes.
@@ -153,13 +153,13 @@ async fn addresses_in_headers_are_not_asked() {
     for member in ["jku", "x5u", "kid", "iss", "jwks_uri"] {
         let header = merge(stranger.header(), &json!({ member: evil.url("/keys") }));
         let claims = merge(claims(), &json!({ "iss": idp.issuer() }));
-        let reply = ask(&app, &stranger.sign(&header, &claims)).await;
+        let reply = post_token(&app, &stranger.sign(&header, &claims)).await;
         reply.expect_problem(member, 401, "invalid_token");
     }
     for claim in ["iss", "jwks_uri", "jku"] {
         let claims = merge(claims(), &json!({ "iss": idp.issuer() }));
         let claims = merge(claims, &json!({ claim: evil.issuer() }));
-        let reply = ask(&app, &stranger.sign(&stranger.header(), &claims)).await;
+        let reply = post_token(&app, &stranger.sign(&stranger.header(), &claims)).await;
         reply.expect_problem(claim, 401, "invalid_token");
     }
     assert_eq!((evil.counts(), evil.strays()), ((0, 0, 0), Vec::new()));
@@ -204,7 +204,7 @@ async fn issuers_and_audiences_that_look_alike() {
         ("with a line",           audience(json!("roomkey\n"))),
     ];
     for (name, change) in rows {
-        ask(&app, &token(&change)).await.expect_problem(name, 401, "invalid_token");
+        post_token(&app, &token(&change)).await.expect_problem(name, 401, "invalid_token");
     }
 }
 
@@ -248,7 +248,7 @@ async fn dates() {
         ("+1767225900", false),
         ("1_767_225_900", false),
     ] {
-        let reply = ask(&app, &by("exp", number)).await;
+        let reply = post_token(&app, &by("exp", number)).await;
         if is_date {
             reply.expect_issued(number);
         } else {
@@ -256,7 +256,7 @@ async fn dates() {
         }
         if !is_date && !number.starts_with("-1e-") {
             for claim in ["nbf", "iat"] {
-                let reply = ask(&app, &by(claim, number)).await;
+                let reply = post_token(&app, &by(claim, number)).await;
                 reply.expect_problem(&format!("{claim} {number}"), 401, "invalid_token");
             }
         }
@@ -290,10 +290,10 @@ async fn keys_of_a_set() {
         keys.push(Key::p384().jwk());
         let set = json!({ "keys": keys }).to_string();
         let app = Env::offline().with("OIDC_JWKS", &set).app();
-        let reply = ask(&app, &key.sign(&key.header(), &claims())).await;
+        let reply = post_token(&app, &key.sign(&key.header(), &claims())).await;
         reply.expect_problem(name, 401, "invalid_token");
         let beside = Key::p384();
-        let reply = ask(&app, &beside.sign(&beside.header(), &claims())).await;
+        let reply = post_token(&app, &beside.sign(&beside.header(), &claims())).await;
         reply.expect_issued(&format!("beside one {name}"));
     }
 }

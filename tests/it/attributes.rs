@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::{Call, Env, Reply, text};
 
 /// Asks where the token may be long enough for any of them.
-async fn ask(attributes: &BTreeMap<String, String>) -> Reply {
+async fn post_token(attributes: &BTreeMap<String, String>) -> Reply {
     let app = Env::offline().with("MAX_TOKEN_BYTES", "65536").app();
     Call::asking(&json!({ "participant_attributes": attributes })).send(&app).await
 }
@@ -22,7 +22,7 @@ fn many(count: usize) -> BTreeMap<String, String> {
 
 #[tokio::test]
 async fn are_carried_beside_ours() {
-    let reply = ask(&one("seat", "12")).await;
+    let reply = post_token(&one("seat", "12")).await;
     let attributes = &reply.participant()["attributes"];
     assert_eq!(attributes["seat"], "12");
     for ours in ["color", "imageUrl", "role"] {
@@ -51,7 +51,7 @@ async fn are_taken_up_to_their_limits() {
         ("nearly reserved: image_url",  one("image_url", "v")),
     ];
     for (name, attributes) in rows {
-        let reply = ask(&attributes).await;
+        let reply = post_token(&attributes).await;
         let got = reply.participant()["attributes"].clone();
         for (key, value) in &attributes {
             assert_eq!(got[key], *value, "{name}");
@@ -76,7 +76,7 @@ async fn are_refused_beyond_their_limits() {
         ("65 of them",                many(65)),
     ];
     for (name, attributes) in rows {
-        ask(&attributes).await.expect_problem(name, 400, "invalid_request");
+        post_token(&attributes).await.expect_problem(name, 400, "invalid_request");
     }
 }
 
@@ -109,10 +109,10 @@ async fn that_are_ours_are_refused_in_any_case() {
         "ingress.x",
         "INGRESS.state",
     ] {
-        ask(&one(key, "v")).await.expect_problem(key, 403, "field_not_allowed");
+        post_token(&one(key, "v")).await.expect_problem(key, 403, "field_not_allowed");
         let mut among = many(3);
         among.insert(key.to_owned(), String::new());
-        ask(&among).await.expect_problem(key, 403, "field_not_allowed");
+        post_token(&among).await.expect_problem(key, 403, "field_not_allowed");
     }
 }
 

@@ -73,7 +73,7 @@ async fn roles_and_rooms_come_from_the_policy() {
                   room_config = { empty_timeout = 60 }\n\
                   [roles.speaker]\ncan_publish_sources = [\"microphone\"]\nttl_seconds = 900\nmax_participants = 7";
     let env = env().with("POLICY", policy).with("BACKEND_TOKEN_TTL_SECONDS", "3600");
-    let ask = async |role: &str, config: Value| {
+    let post_token = async |role: &str, config: Value| {
         let body = json!({
             "roomId": "any room/at all", "userId": "u", "name": "U", "role": role, "roomConfig": config,
             "metadata": { "seat": 4, "a": [1] },
@@ -92,7 +92,7 @@ async fn roles_and_rooms_come_from_the_policy() {
             json!({ "maxParticipants": 7 }),
         ),
     ] {
-        let reply = ask(role, json!(null)).await;
+        let reply = post_token(role, json!(null)).await;
         assert_eq!(reply.status, 200, "{role}: {}", reply.text());
         let claims = claims_of(&reply);
         for (name, value) in grant.as_object().unwrap() {
@@ -106,7 +106,7 @@ async fn roles_and_rooms_come_from_the_policy() {
         assert_eq!(metadata, json!({ "seat": 4, "a": [1] }));
     }
     let asked = json!({ "maxParticipants": 20, "agents": [{ "agentName": "notes" }] });
-    let config = claims_of(&ask("host", asked).await)["roomConfig"].clone();
+    let config = claims_of(&post_token("host", asked).await)["roomConfig"].clone();
     assert_eq!(
         config,
         json!({ "emptyTimeout": 60, "maxParticipants": 20, "agents": [{ "agentName": "notes" }] })
@@ -119,10 +119,14 @@ async fn roles_and_rooms_come_from_the_policy() {
         ("viewer", json!({ "agents": [{ "agentName": "notes" }] }), "agent_not_allowed"),
         ("speaker", json!({ "maxParticipants": 8 }), "field_not_allowed"),
     ] {
-        ask(role, config.clone()).await.expect_problem(&format!("{role} {config}"), 403, code);
+        post_token(role, config.clone()).await.expect_problem(
+            &format!("{role} {config}"),
+            403,
+            code,
+        );
     }
     assert_eq!(
-        ask("speaker", json!({ "maxParticipants": 7 })).await.status,
+        post_token("speaker", json!({ "maxParticipants": 7 })).await.status,
         200,
         "what it has anyway"
     );

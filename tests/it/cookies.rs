@@ -14,7 +14,7 @@ fn env() -> Env {
         .with("ALLOWED_ORIGINS", "https://app.example,https://admin.example")
 }
 
-async fn ask(call: Call) -> Reply {
+async fn post_token(call: Call) -> Reply {
     call.send(&env().app()).await
 }
 
@@ -37,16 +37,16 @@ fn with_credentials(mut reply: Reply, row: &str) -> Reply {
 #[tokio::test]
 async fn from_a_listed_page() {
     for origin in [APP, "https://admin.example"] {
-        let reply = with_credentials(ask(cookie().origin(origin)).await, origin);
+        let reply = with_credentials(post_token(cookie().origin(origin)).await, origin);
         reply.expect_issued(origin);
         assert_eq!(reply.participant()["sub"], "ada@example.com");
     }
     let among = format!("theme=dark; __session={}; __client=x", token(&json!({})));
-    let reply = ask(Call::bare().header("cookie", &among).origin(APP)).await;
+    let reply = post_token(Call::bare().header("cookie", &among).origin(APP)).await;
     with_credentials(reply, "among others").expect_issued("among others");
     let apart = Call::bare().header("cookie", "theme=dark");
     let apart = apart.header("cookie", &format!("__session={}", token(&json!({}))));
-    let reply = ask(apart.origin(APP)).await;
+    let reply = post_token(apart.origin(APP)).await;
     with_credentials(reply, "in two headers").expect_issued("in two headers");
 }
 
@@ -74,14 +74,14 @@ async fn from_any_other_page() {
     ];
     for (name, origins) in rows {
         let call = origins.iter().fold(cookie(), |call, origin| call.origin(origin));
-        let reply = ask(call).await;
+        let reply = post_token(call).await;
         reply.expect_problem(name, 403, "origin_not_allowed");
         assert_eq!(reply.header("access-control-allow-origin"), None, "{name}");
         assert_eq!(reply.header("access-control-allow-credentials"), None, "{name}");
     }
     // Where a page comes from is not read from elsewhere.
     let call = cookie().header("referer", "https://app.example/").header("host", "app.example");
-    ask(call).await.expect_problem("a referer", 403, "origin_not_allowed");
+    post_token(call).await.expect_problem("a referer", 403, "origin_not_allowed");
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn a_refused_page_learns_nothing_of_the_cookie() {
     let mut answers = Vec::new();
     for token in [token(&json!({})), token(&json!({ "exp": NOW - 60 })), "a.b.c".to_owned()] {
         let call = Call::bare().header("cookie", &format!("__session={token}"));
-        let reply = ask(call.origin("https://evil.example")).await;
+        let reply = post_token(call.origin("https://evil.example")).await;
         answers.push((reply.status, reply.text(), format!("{:?}", reply.headers)));
     }
     answers.dedup();
@@ -108,18 +108,18 @@ async fn a_refused_page_learns_nothing_of_the_cookie() {
 async fn the_header_comes_first() {
     let good = token(&json!({ "sub": "header" }));
     let bad_cookie = Call::bare().header("cookie", "__session=a.b.c");
-    ask(bad_cookie.clone().bearer(&good)).await.expect_issued("from no page at all");
-    let reply = ask(bad_cookie.clone().bearer(&good).origin("https://evil.example")).await;
+    post_token(bad_cookie.clone().bearer(&good)).await.expect_issued("from no page at all");
+    let reply = post_token(bad_cookie.clone().bearer(&good).origin("https://evil.example")).await;
     reply.expect_issued("a header does not travel by itself");
     let twice = bad_cookie.header("cookie", "__session=d.e.f");
-    ask(twice.bearer(&good)).await.expect_issued("cookies are not even read");
+    post_token(twice.bearer(&good)).await.expect_issued("cookies are not even read");
     for (name, header, code) in [
         ("a bad token", "Bearer a.b.c", "invalid_token"),
         ("no token", "Bearer", "missing_token"),
         ("another scheme", "Basic YTpi", "missing_token"),
         ("an empty header", "", "missing_token"),
     ] {
-        let reply = ask(cookie().header("authorization", header).origin(APP)).await;
+        let reply = post_token(cookie().header("authorization", header).origin(APP)).await;
         with_credentials(reply, name).expect_problem(name, 401, code);
     }
 }
@@ -150,11 +150,15 @@ async fn cookies_that_are_not_the_session() {
     ];
     for (name, cookies, code) in rows {
         let call = Call::bare().header("cookie", &cookies).origin(APP);
-        with_credentials(ask(call).await, name).expect_problem(name, 401, code);
+        with_credentials(post_token(call).await, name).expect_problem(name, 401, code);
     }
     let call = Call::bare().header("cookie", &format!("__session={good}"));
     let call = call.header("cookie", &format!("__session={good}")).origin(APP);
-    with_credentials(ask(call).await, "two headers").expect_problem("two", 401, "invalid_token");
+    with_credentials(post_token(call).await, "two headers").expect_problem(
+        "two",
+        401,
+        "invalid_token",
+    );
 }
 
 #[tokio::test]
@@ -197,10 +201,10 @@ fn starts_are_refused() {
 #[tokio::test]
 async fn preflights_say_so() {
     let preflight = Call::bare().at("OPTIONS", "/token");
-    let reply = ask(preflight.clone().origin(APP)).await;
+    let reply = post_token(preflight.clone().origin(APP)).await;
     assert_eq!(with_credentials(reply, "listed").status, 204);
     for origin in ["https://evil.example", "null"] {
-        let reply = ask(preflight.clone().origin(origin)).await;
+        let reply = post_token(preflight.clone().origin(origin)).await;
         assert_eq!(reply.status, 204, "{origin}");
         assert_eq!(reply.header("access-control-allow-credentials"), None, "{origin}");
     }
@@ -222,20 +226,20 @@ async fn behind_every_gateway() {
         ("HTTP API 2.0", Wire::http_api as fn(&Wire) -> serde_json::Value),
         ("function URL", Wire::function_url),
     ] {
-        let ask = async |wire: &Wire, cookies: &[&str]| {
+        let post_token = async |wire: &Wire, cookies: &[&str]| {
             let mut reply = function.answer(name, &listed(wire, shape, cookies)).await;
             reply.origin = Some(APP.to_owned());
             reply
         };
-        let reply = ask(&bare, &["theme=dark", &good]).await;
+        let reply = post_token(&bare, &["theme=dark", &good]).await;
         with_credentials(reply, name).expect_issued(name);
-        let reply = ask(&bare, &[&good, &good]).await;
+        let reply = post_token(&bare, &[&good, &good]).await;
         with_credentials(reply, name).expect_problem(name, 401, "invalid_token");
-        let reply = ask(&bare, &["theme=dark"]).await;
+        let reply = post_token(&bare, &["theme=dark"]).await;
         with_credentials(reply, name).expect_problem(name, 401, "missing_token");
-        let reply = ask(&evil, &[&good]).await;
+        let reply = post_token(&evil, &[&good]).await;
         reply.expect_problem(name, 403, "origin_not_allowed");
-        let reply = ask(&bare.clone().without("origin"), &[&good]).await;
+        let reply = post_token(&bare.clone().without("origin"), &[&good]).await;
         reply.expect_problem(name, 403, "origin_not_allowed");
     }
     for (name, shape) in [

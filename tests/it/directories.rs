@@ -28,7 +28,7 @@ pub(crate) fn env(directory: &FakeDirectory, (provider, url, key): (&str, &str, 
 }
 
 /// Asks with a token of that provider.
-pub(crate) async fn ask(app: &Arc<App>, provider: &str, change: &Value) -> Reply {
+pub(crate) async fn post_token(app: &Arc<App>, provider: &str, change: &Value) -> Reply {
     Call::bare().bearer(&Tenant::of(provider).token(change)).send(app).await
 }
 
@@ -38,7 +38,7 @@ pub(crate) async fn once(
     kind: (&str, &str, &str),
     change: &Value,
 ) -> Reply {
-    ask(&env(directory, kind).app(), kind.0, change).await
+    post_token(&env(directory, kind).app(), kind.0, change).await
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn what_they_say_is_read_with_care() {
         assert_eq!(reply.participant()["name"], "Ada", "{kind:?}");
         directory.introduce(&json!({ "primary_email_address_id": null, "email": null }));
         let app = env(&directory, kind).with("PARTICIPANT_IDENTITY", "sub").app();
-        let reply = ask(&app, kind.0, &json!({})).await;
+        let reply = post_token(&app, kind.0, &json!({})).await;
         assert_eq!(reply.participant()["name"], "Ada Lovelace", "{kind:?}: needs no address");
     }
 }
@@ -116,12 +116,12 @@ async fn what_they_say_is_read_with_care() {
 async fn a_user_who_is_not_there() {
     for kind in KINDS {
         let directory = FakeDirectory::start();
-        directory.spoil(Fault::Status(404));
+        directory.inject(Fault::Status(404));
         let app = env(&directory, kind).app();
-        let reply = ask(&app, kind.0, &json!({})).await;
+        let reply = post_token(&app, kind.0, &json!({})).await;
         reply.expect_problem(kind.0, 404, "user_not_found");
         assert_eq!(reply.json()["title"], "User not found");
-        directory.mend();
+        directory.restore();
         let token = Tenant::of(kind.0).token(&json!({ "exp": NOW + 1_000 }));
         let reply = Call::bare().bearer(&token).send_at(&app, at(NOW + 10)).await;
         reply.expect_issued("there ten seconds later");
@@ -155,7 +155,7 @@ async fn are_not_asked_without_need() {
     for kind in KINDS {
         let directory = FakeDirectory::start();
         let app = env(&directory, kind).app();
-        let reply = ask(&app, kind.0, &complete).await;
+        let reply = post_token(&app, kind.0, &complete).await;
         assert_eq!(reply.participant()["name"], "Ada of the token");
         for change in [
             json!({ "exp": NOW - 60 }),
@@ -163,11 +163,11 @@ async fn are_not_asked_without_need() {
             json!({ "iss": "https://evil.example" }),
             json!({ "sub": "x".repeat(256) }),
         ] {
-            assert_eq!(ask(&app, kind.0, &change).await.status, 401, "{change}");
+            assert_eq!(post_token(&app, kind.0, &change).await.status, 401, "{change}");
         }
         assert_eq!(directory.count(), 0, "{kind:?}");
         let no_name = extend(complete.clone(), &json!({ "name": null }));
-        let participant = ask(&app, kind.0, &no_name).await.participant();
+        let participant = post_token(&app, kind.0, &no_name).await.participant();
         assert_eq!(participant["sub"], "ada@acme.example", "the token comes first");
         assert_eq!(participant["name"], "Ada Lovelace");
     }
@@ -189,13 +189,13 @@ async fn a_subject_is_one_segment() {
             ("usér@x", "us%C3%A9r%40x"),
             ("a.b", "a.b"),
         ] {
-            ask(&app, kind.0, &json!({ "sub": subject })).await.expect_issued(subject);
+            post_token(&app, kind.0, &json!({ "sub": subject })).await.expect_issued(subject);
             let target = directory.asked().pop().unwrap().target;
             assert_eq!(target.rsplit('/').next(), Some(segment), "{kind:?}: {target}");
         }
         let so_far = directory.count();
         for subject in [".", "..", "..."] {
-            let reply = ask(&app, kind.0, &json!({ "sub": subject })).await;
+            let reply = post_token(&app, kind.0, &json!({ "sub": subject })).await;
             reply.expect_problem(subject, 404, "user_not_found");
         }
         assert_eq!(directory.count(), so_far, "dots are never asked for");
@@ -234,13 +234,13 @@ async fn the_key_is_the_secrets() {
     for kind @ (provider, _, key) in KINDS {
         let directory = FakeDirectory::start();
         let app = env(&directory, kind).without(key).app();
-        let reply = ask(&app, provider, &json!({})).await;
+        let reply = post_token(&app, provider, &json!({})).await;
         reply.expect_problem("no key", 503, "unavailable");
         assert_eq!(directory.count(), 0, "{kind:?}: not asked without a key");
 
         let secrets = FakeSecretsManager::start();
         let app = env(&directory, kind).without(key).secret_in(&secrets).app();
-        let reply = ask(&app, provider, &json!({})).await;
+        let reply = post_token(&app, provider, &json!({})).await;
         reply.expect_problem("none in the secret", 503, "unavailable");
         let mut secret = FakeSecretsManager::secret("devkey", crate::support::API_SECRET);
         secret[key] = json!("sk_test_next");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::directories::{KINDS, ask, env, once};
+use crate::directories::{KINDS, env, once, post_token};
 use crate::support::{Call, FakeDirectory, Fault, NOW, Tenant, at};
 
 /// 503, never 401 and never half a profile; and ten seconds later the next request asks again.
@@ -38,13 +38,13 @@ async fn faults_are_not_the_callers() {
     let rows = faults.into_iter().map(async |(name, fault)| {
         for kind in KINDS {
             let directory = FakeDirectory::start();
-            directory.spoil(fault.clone());
+            directory.inject(fault.clone());
             let app = env(&directory, kind).app();
             let started = Instant::now();
-            let reply = ask(&app, kind.0, &json!({})).await;
+            let reply = post_token(&app, kind.0, &json!({})).await;
             reply.expect_problem(&format!("{}: {name}", kind.0), 503, "unavailable");
             assert!(started.elapsed() < Duration::from_secs(5), "{name}: {:?}", started.elapsed());
-            directory.mend();
+            directory.restore();
             let token = Tenant::of(kind.0).token(&json!({ "exp": NOW + 1_000 }));
             let soon = Call::bare().bearer(&token).send_at(&app, at(NOW + 9)).await;
             soon.expect_problem(&format!("{}: {name}, a little later", kind.0), 503, "unavailable");
@@ -61,7 +61,7 @@ async fn too_many_requests_are_told_for_how_long() {
     for kind in KINDS {
         for (asked, told) in [("7", "7"), ("0", "1"), ("3600", "30")] {
             let directory = FakeDirectory::start();
-            directory.spoil(Fault::RetryAfter(429, asked));
+            directory.inject(Fault::RetryAfter(429, asked));
             let reply = once(&directory, kind, &json!({})).await;
             reply.expect_problem(kind.0, 503, "unavailable");
             assert_eq!(reply.header("retry-after"), Some(told), "{kind:?} {asked}");

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Call, Env, FakeIdp, Fault, Key, Reply, Route, now, token};
 
-async fn ask(env: &Env, idp: &FakeIdp) -> Reply {
+async fn post_token(env: &Env, idp: &FakeIdp) -> Reply {
     let app = env.app();
     app.warm_up(now()).await;
     Call::bare().bearer(&idp.token(&json!({}))).send(&app).await
@@ -14,7 +14,7 @@ async fn ask(env: &Env, idp: &FakeIdp) -> Reply {
 async fn finds_the_keys_of_any_issuer() {
     for path in ["", "/", "/tenant", "/tenant/", "/a/b/c"] {
         let idp = FakeIdp::start_at(path);
-        ask(&Env::online(&idp), &idp).await.expect_issued(path);
+        post_token(&Env::online(&idp), &idp).await.expect_issued(path);
         assert_eq!(idp.counts(), (1, 1, 0), "{path}");
         let expected = format!("{}/.well-known/openid-configuration", path.trim_end_matches('/'));
         assert_eq!(idp.asked(Route::Discovery)[0].target, expected);
@@ -26,7 +26,7 @@ async fn finds_the_keys_of_any_issuer() {
 async fn is_not_asked_where_the_address_is_known() {
     let idp = FakeIdp::start();
     let env = Env::online(&idp).with("OIDC_JWKS_URI", &idp.url("/keys"));
-    ask(&env, &idp).await.expect_issued("OIDC_JWKS_URI");
+    post_token(&env, &idp).await.expect_issued("OIDC_JWKS_URI");
     assert_eq!(idp.counts(), (0, 1, 0));
 }
 
@@ -35,7 +35,7 @@ async fn is_not_asked_where_the_keys_are_known() {
     let idp = FakeIdp::start();
     let keys = json!({ "keys": [Key::rsa().jwk()] }).to_string();
     let env = Env::online(&idp).with("OIDC_JWKS", &keys);
-    ask(&env, &idp).await.expect_issued("OIDC_JWKS");
+    post_token(&env, &idp).await.expect_issued("OIDC_JWKS");
     assert_eq!(idp.counts(), (0, 0, 0));
 }
 
@@ -58,7 +58,7 @@ async fn is_not_believed_about_another_issuer() {
         let slash = change["issuer"] == "SLASH";
         let change = if slash { json!({ "issuer": idp.issuer() + "/" }) } else { change };
         idp.describe(&change);
-        ask(&Env::online(&idp), &idp).await.expect_problem(name, 503, "unavailable");
+        post_token(&Env::online(&idp), &idp).await.expect_problem(name, 503, "unavailable");
         assert_eq!(idp.counts().1, 0, "{name}: no keys fetched");
     }
 }
@@ -83,13 +83,13 @@ async fn that_fails_is_no_reason_to_refuse_the_caller() {
     ];
     for (name, fault) in rows {
         let idp = FakeIdp::start();
-        idp.spoil(Route::Discovery, fault);
-        ask(&Env::online(&idp), &idp).await.expect_problem(name, 503, "unavailable");
+        idp.inject(Route::Discovery, fault);
+        post_token(&Env::online(&idp), &idp).await.expect_problem(name, 503, "unavailable");
     }
     assert_eq!(other.counts(), (0, 0, 0), "nobody follows a redirect");
     let idp = FakeIdp::start();
-    idp.spoil(Route::Discovery, Fault::Padded(150_000));
-    ask(&Env::online(&idp), &idp).await.expect_issued("150,000 bytes");
+    idp.inject(Route::Discovery, Fault::Padded(150_000));
+    post_token(&Env::online(&idp), &idp).await.expect_issued("150,000 bytes");
 }
 
 #[tokio::test]

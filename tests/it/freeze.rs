@@ -46,7 +46,7 @@ async fn in_the_middle_of_a_fetch_is_survived() {
     let function = Bootstrap::start(&env);
     function.init_time().await;
     tokio::time::sleep(Duration::from_millis(1_100)).await;
-    idp.spoil(Route::Jwks, Fault::Hang);
+    idp.inject(Route::Jwks, Fault::Hang);
     idp.publish(&[&Key::rsa_next()]);
     let bearer = idp.token_by(&Key::rsa_next(), &today());
     let event = Wire::token(&bearer, &json!({})).http_api();
@@ -54,7 +54,7 @@ async fn in_the_middle_of_a_fetch_is_survived() {
     outcome.reply("hanging").expect_problem("hanging", 503, "unavailable");
     function.freeze().await;
     idp.down();
-    idp.mend(Route::Jwks);
+    idp.restore(Route::Jwks);
     idp.up();
     tokio::time::sleep(Duration::from_millis(3_500)).await;
     function.thaw().await;

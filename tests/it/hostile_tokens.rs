@@ -8,7 +8,7 @@ use crate::support::{
     with_hmac,
 };
 
-async fn ask(token: &str) -> Reply {
+async fn post_token(token: &str) -> Reply {
     Call::bare().bearer(token).send(&Env::offline().app()).await
 }
 
@@ -44,7 +44,7 @@ async fn headers_that_are_fine() {
         ("where else keys are said to be", json!({ "jku": "https://evil.example/jwks" })),
         ("a key of its own, ignored", json!({ "jwk": Key::stranger().jwk() })),
     ] {
-        ask(&with_header(&change)).await.expect_issued(name);
+        post_token(&with_header(&change)).await.expect_issued(name);
     }
 }
 
@@ -87,7 +87,7 @@ async fn headers_that_are_refused() {
         ("HMAC, it says",            json!({ "alg": "HS256" })),
     ];
     for (name, change) in rows {
-        ask(&with_header(&change)).await.expect_problem(name, 401, "invalid_token");
+        post_token(&with_header(&change)).await.expect_problem(name, 401, "invalid_token");
     }
 }
 
@@ -134,7 +134,7 @@ async fn texts_that_are_no_token() {
         ("nested too deep",             key.sign_text(&good_header, &good_payload.replacen('{', &format!("{{\"x\":{}{},", "[".repeat(3_000), "]".repeat(3_000)), 1))),
     ];
     for (name, token) in rows {
-        ask(&token).await.expect_problem(name, 401, "invalid_token");
+        post_token(&token).await.expect_problem(name, 401, "invalid_token");
     }
 }
 
@@ -167,7 +167,7 @@ async fn signatures_that_do_not_hold() {
         ("nothing but zeros",          format!("{header}.{payload}.{}", "A".repeat(342))),
     ];
     for (name, token) in rows {
-        ask(&token).await.expect_problem(name, 401, "invalid_token");
+        post_token(&token).await.expect_problem(name, 401, "invalid_token");
     }
 }
 
@@ -191,7 +191,7 @@ async fn public_keys_used_as_secrets() {
                 encode_part(&header.to_string()),
                 encode_part(&claims().to_string())
             );
-            let reply = ask(&with_hmac(&message, &secret, algorithm)).await;
+            let reply = post_token(&with_hmac(&message, &secret, algorithm)).await;
             reply.expect_problem(name, 401, "invalid_token");
         }
     }
@@ -202,7 +202,7 @@ async fn public_keys_used_as_secrets() {
 async fn our_own_tokens() {
     let issued = Call::token().send(&Env::offline().app()).await.participant_token();
     assert_eq!(decode_part(&issued, 0)["alg"], "HS256");
-    ask(&issued).await.expect_problem("a participant token", 401, "invalid_token");
+    post_token(&issued).await.expect_problem("a participant token", 401, "invalid_token");
 }
 
 #[tokio::test]
@@ -222,7 +222,7 @@ async fn are_all_told_the_same() {
         token(&json!({ "exp": "soon" })),
         stranger.sign(&stranger.header(), &merge(claims(), &json!({ "exp": NOW - 60 }))),
     ] {
-        let reply = ask(&token).await;
+        let reply = post_token(&token).await;
         answers.push((reply.status, reply.text(), format!("{:?}", reply.headers)));
     }
     answers.dedup();

@@ -43,16 +43,16 @@ fn staff_claims() -> Value {
     merge(claims(), &json!({ "iss": STAFF, "aud": null, "azp": "meet", "typ": "Bearer" }))
 }
 
-async fn ask(env: &Env, key: &Key, claims: &Value) -> Reply {
+async fn post_token(env: &Env, key: &Key, claims: &Value) -> Reply {
     Call::bare().bearer(&key.sign(&key.header(), claims)).send(&env.app()).await
 }
 
 #[tokio::test]
 async fn each_by_its_own_rules() {
     let env = offline();
-    let participant = ask(&env, &Key::rsa(), &app_claims()).await.participant();
+    let participant = post_token(&env, &Key::rsa(), &app_claims()).await.participant();
     assert_eq!(participant["sub"], "app|user-1");
-    let participant = ask(&env, &Key::rsa_next(), &staff_claims()).await.participant();
+    let participant = post_token(&env, &Key::rsa_next(), &staff_claims()).await.participant();
     assert_eq!(participant["sub"], "staff|user-1", "another person of the same name");
     let (app, staff) = (Key::rsa(), Key::rsa_next());
     let mut app_as_staff = Key::rsa();
@@ -80,9 +80,9 @@ async fn each_by_its_own_rules() {
         ("a blank before it",             &staff,        with(staff_claims(), json!({ "iss": format!(" {STAFF}") }))),
     ];
     for (name, key, claims) in rows {
-        ask(&env, key, &claims).await.expect_problem(name, 401, "invalid_token");
+        post_token(&env, key, &claims).await.expect_problem(name, 401, "invalid_token");
     }
-    let reply = ask(&env, &app, &merge(app_claims(), &json!({ "exp": NOW - 60 }))).await;
+    let reply = post_token(&env, &app, &merge(app_claims(), &json!({ "exp": NOW - 60 }))).await;
     reply.expect_problem("expired", 401, "token_expired");
 }
 
@@ -140,8 +140,8 @@ async fn one_that_is_down_does_not_hurt_the_other() {
         match &fault {
             None => app.down(),
             Some(fault) => {
-                app.spoil(Route::Jwks, fault.clone());
-                app.spoil(Route::Discovery, fault.clone());
+                app.inject(Route::Jwks, fault.clone());
+                app.inject(Route::Discovery, fault.clone());
             }
         }
         let of_staff = staff.token_by(&Key::rsa_next(), &json!({}));
@@ -196,19 +196,19 @@ async fn a_shared_secret_is_one_issuers() {
     assert_eq!(reply.participant()["sub"], "staff|user-1");
     let reply = Call::bare().bearer(&sign(&app_claims())).send(&roomkey).await;
     reply.expect_problem("app shares nothing", 401, "invalid_token");
-    let reply = ask(&env, &Key::rsa_next(), &staff_claims()).await;
+    let reply = post_token(&env, &Key::rsa_next(), &staff_claims()).await;
     reply.expect_problem("staff shares a secret and nothing else", 401, "invalid_token");
-    ask(&env, &Key::rsa(), &app_claims()).await.expect_issued("app's keys");
+    post_token(&env, &Key::rsa(), &app_claims()).await.expect_issued("app's keys");
 }
 
 #[tokio::test]
 async fn an_address_is_one_person_whoever_vouches() {
     let env = offline().with("PARTICIPANT_IDENTITY", "email");
-    let by_app = ask(&env, &Key::rsa(), &app_claims()).await.participant();
-    let by_staff = ask(&env, &Key::rsa_next(), &staff_claims()).await.participant();
+    let by_app = post_token(&env, &Key::rsa(), &app_claims()).await.participant();
+    let by_staff = post_token(&env, &Key::rsa_next(), &staff_claims()).await.participant();
     assert_eq!(by_app["sub"], by_staff["sub"]);
     let one = env.with("OIDC_ISSUER", &format!("app={APP}")).with("PARTICIPANT_IDENTITY", "sub");
-    let alone = ask(&one, &Key::rsa(), &app_claims()).await.participant();
+    let alone = post_token(&one, &Key::rsa(), &app_claims()).await.participant();
     assert_eq!(alone["sub"], "app|user-1", "a name counts, alone or not");
 }
 

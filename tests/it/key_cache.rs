@@ -12,13 +12,13 @@ use crate::support::{Call, Env, FakeIdp, Fault, Key, NOW, Reply, Route, at, clai
 const DAY: u64 = 86_400;
 
 /// A token that is good for a week, by `key` under the name `kid`.
-fn lasting(idp: &FakeIdp, key: &Key, kid: &str) -> String {
+fn long_lived_token(idp: &FakeIdp, key: &Key, kid: &str) -> String {
     let change = json!({ "iss": idp.issuer(), "exp": NOW + 7 * DAY });
     key.sign(&merge(key.header(), &json!({ "kid": kid })), &merge(claims(), &change))
 }
 
 /// What a holder of that token gets, `after` seconds from the start.
-async fn ask(app: &Arc<App>, token: &str, after: u64) -> Reply {
+async fn post_token(app: &Arc<App>, token: &str, after: u64) -> Reply {
     Call::bare().bearer(token).send_at(app, at(NOW + after)).await
 }
 
@@ -43,10 +43,10 @@ async fn fetches(idp: &FakeIdp, expected: usize) -> usize {
 #[tokio::test]
 async fn once_for_fifty_cold_callers() {
     let idp = FakeIdp::start();
-    idp.spoil(Route::Jwks, Fault::Slow(Duration::from_millis(200)));
+    idp.inject(Route::Jwks, Fault::Slow(Duration::from_millis(200)));
     let app = Env::online(&idp).app();
-    let token = lasting(&idp, &Key::rsa(), "rsa");
-    let replies = join_all((0..50).map(|_| ask(&app, &token, 0))).await;
+    let token = long_lived_token(&idp, &Key::rsa(), "rsa");
+    let replies = join_all((0..50).map(|_| post_token(&app, &token, 0))).await;
     for reply in replies {
         reply.expect_issued("one of fifty");
     }
@@ -56,10 +56,10 @@ async fn once_for_fifty_cold_callers() {
 #[tokio::test]
 async fn once_for_fifty_cold_callers_when_it_fails() {
     let idp = FakeIdp::start();
-    idp.spoil(Route::Jwks, Fault::Status(500));
+    idp.inject(Route::Jwks, Fault::Status(500));
     let app = Env::online(&idp).app();
-    let token = lasting(&idp, &Key::rsa(), "rsa");
-    for reply in join_all((0..50).map(|_| ask(&app, &token, 0))).await {
+    let token = long_lived_token(&idp, &Key::rsa(), "rsa");
+    for reply in join_all((0..50).map(|_| post_token(&app, &token, 0))).await {
         reply.expect_problem("one of fifty", 503, "unavailable");
     }
     assert_eq!(idp.counts(), (1, 1, 0));
@@ -68,26 +68,26 @@ async fn once_for_fifty_cold_callers_when_it_fails() {
 #[tokio::test]
 async fn a_caller_that_goes_away_takes_nobody_with_it() {
     let idp = FakeIdp::start();
-    idp.spoil(Route::Jwks, Fault::Slow(Duration::from_millis(200)));
+    idp.inject(Route::Jwks, Fault::Slow(Duration::from_millis(200)));
     let app = Env::online(&idp).app();
-    let token = lasting(&idp, &Key::rsa(), "rsa");
-    let first = tokio::time::timeout(Duration::from_millis(50), ask(&app, &token, 0));
+    let token = long_lived_token(&idp, &Key::rsa(), "rsa");
+    let first = tokio::time::timeout(Duration::from_millis(50), post_token(&app, &token, 0));
     assert!(first.await.is_err(), "it went away while the keys were fetched");
-    ask(&app, &token, 11).await.expect_issued("the next caller");
+    post_token(&app, &token, 11).await.expect_issued("the next caller");
 }
 
 #[tokio::test]
 async fn not_while_it_is_young() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp)).await;
-    let token = lasting(&idp, &Key::rsa(), "rsa");
+    let token = long_lived_token(&idp, &Key::rsa(), "rsa");
     for after in [0, 1, 11, 300, 599] {
-        ask(&app, &token, after).await.expect_issued("a known key");
+        post_token(&app, &token, after).await.expect_issued("a known key");
     }
     assert_eq!(fetches(&idp, 2).await, 1);
-    ask(&app, &token, 601).await.expect_issued("over ten minutes old");
+    post_token(&app, &token, 601).await.expect_issued("over ten minutes old");
     assert_eq!(fetches(&idp, 2).await, 2);
-    ask(&app, &token, 900).await.expect_issued("young again");
+    post_token(&app, &token, 900).await.expect_issued("young again");
     assert_eq!(fetches(&idp, 3).await, 2);
 }
 
@@ -95,11 +95,11 @@ async fn not_while_it_is_young() {
 async fn without_making_holders_of_known_keys_wait() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp)).await;
-    let token = lasting(&idp, &Key::rsa(), "rsa");
-    idp.spoil(Route::Jwks, Fault::Hang);
+    let token = long_lived_token(&idp, &Key::rsa(), "rsa");
+    idp.inject(Route::Jwks, Fault::Hang);
     let started = Instant::now();
     for _ in 0..5 {
-        ask(&app, &token, 700).await.expect_issued("a known key");
+        post_token(&app, &token, 700).await.expect_issued("a known key");
     }
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
 }
@@ -108,20 +108,20 @@ async fn without_making_holders_of_known_keys_wait() {
 async fn at_most_once_per_cool_down_for_an_unknown_name() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp)).await;
-    let unknown = |name: &str| lasting(&idp, &Key::rsa(), name);
+    let unknown = |name: &str| long_lived_token(&idp, &Key::rsa(), name);
     for after in [0, 1, 9] {
-        let reply = ask(&app, &unknown("a"), after).await;
+        let reply = post_token(&app, &unknown("a"), after).await;
         reply.expect_problem("the set was fetched just now", 401, "invalid_token");
     }
     assert_eq!(idp.counts().1, 1, "init counts too");
-    ask(&app, &unknown("a"), 11).await.expect_problem("asked again", 401, "invalid_token");
+    post_token(&app, &unknown("a"), 11).await.expect_problem("asked again", 401, "invalid_token");
     assert_eq!(idp.counts().1, 2);
     for after in [11, 12, 20] {
-        let reply = ask(&app, &unknown("b"), after).await;
+        let reply = post_token(&app, &unknown("b"), after).await;
         reply.expect_problem("another unknown name", 401, "invalid_token");
     }
     assert_eq!(idp.counts().1, 2);
-    ask(&app, &unknown("b"), 22).await.expect_problem("asked again", 401, "invalid_token");
+    post_token(&app, &unknown("b"), 22).await.expect_problem("asked again", 401, "invalid_token");
     assert_eq!(idp.counts().1, 3);
     assert_eq!(idp.strays(), Vec::<String>::new(), "a name is never an address");
 }
@@ -130,26 +130,29 @@ async fn at_most_once_per_cool_down_for_an_unknown_name() {
 async fn at_most_once_for_three_hundred_unknown_names() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp)).await;
-    let good = lasting(&idp, &Key::rsa(), "rsa");
+    let good = long_lived_token(&idp, &Key::rsa(), "rsa");
     for round in 0..300 {
-        let reply = ask(&app, &lasting(&idp, &Key::rsa(), &format!("kid-{round}")), 11).await;
+        let reply =
+            post_token(&app, &long_lived_token(&idp, &Key::rsa(), &format!("kid-{round}")), 11)
+                .await;
         reply.expect_problem("a made-up name", 401, "invalid_token");
         if round % 50 == 0 {
-            ask(&app, &good, 11).await.expect_issued("a known key meanwhile");
+            post_token(&app, &good, 11).await.expect_issued("a known key meanwhile");
         }
     }
     assert!(idp.counts().1 <= 2, "{:?}", idp.counts());
     idp.publish(&[&Key::rsa(), &Key::rsa_next()]);
-    let next = lasting(&idp, &Key::rsa_next(), "rsa-next");
-    ask(&app, &next, 22).await.expect_issued("a real rotation, right after the cool-down");
+    let next = long_lived_token(&idp, &Key::rsa_next(), "rsa-next");
+    post_token(&app, &next, 22).await.expect_issued("a real rotation, right after the cool-down");
 }
 
 #[tokio::test]
 async fn together_for_many_unknown_names_at_once() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp)).await;
-    let tokens: Vec<_> = (0..40).map(|n| lasting(&idp, &Key::rsa(), &format!("kid-{n}"))).collect();
-    for reply in join_all(tokens.iter().map(|token| ask(&app, token, 11))).await {
+    let tokens: Vec<_> =
+        (0..40).map(|n| long_lived_token(&idp, &Key::rsa(), &format!("kid-{n}"))).collect();
+    for reply in join_all(tokens.iter().map(|token| post_token(&app, token, 11))).await {
         reply.expect_problem("a made-up name", 401, "invalid_token");
     }
     assert_eq!(idp.counts().1, 2);
@@ -159,20 +162,20 @@ async fn together_for_many_unknown_names_at_once() {
 async fn the_cool_down_is_configured() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp).with("JWKS_COOLDOWN_SECONDS", "30")).await;
-    let next = lasting(&idp, &Key::rsa_next(), "rsa-next");
+    let next = long_lived_token(&idp, &Key::rsa_next(), "rsa-next");
     idp.publish(&[&Key::rsa_next()]);
-    ask(&app, &next, 29).await.expect_problem("resting", 401, "invalid_token");
-    ask(&app, &next, 31).await.expect_issued("rested");
+    post_token(&app, &next, 29).await.expect_problem("resting", 401, "invalid_token");
+    post_token(&app, &next, 31).await.expect_issued("rested");
 }
 
 #[tokio::test]
 async fn the_age_is_configured() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp).with("JWKS_TTL_SECONDS", "60")).await;
-    let token = lasting(&idp, &Key::rsa(), "rsa");
-    ask(&app, &token, 59).await.expect_issued("young");
+    let token = long_lived_token(&idp, &Key::rsa(), "rsa");
+    post_token(&app, &token, 59).await.expect_issued("young");
     assert_eq!(fetches(&idp, 2).await, 1);
-    ask(&app, &token, 61).await.expect_issued("old");
+    post_token(&app, &token, 61).await.expect_issued("old");
     assert_eq!(fetches(&idp, 2).await, 2);
 }
 
@@ -180,34 +183,34 @@ async fn the_age_is_configured() {
 async fn a_new_key_is_found_and_a_withdrawn_one_dies() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp)).await;
-    let old = lasting(&idp, &Key::rsa(), "rsa");
-    let new = lasting(&idp, &Key::rsa_next(), "rsa-next");
+    let old = long_lived_token(&idp, &Key::rsa(), "rsa");
+    let new = long_lived_token(&idp, &Key::rsa_next(), "rsa-next");
     idp.publish(&[&Key::rsa_next(), &Key::rsa()]);
-    ask(&app, &new, 11).await.expect_issued("the new key");
-    ask(&app, &old, 11).await.expect_issued("the old one, while both are shown");
+    post_token(&app, &new, 11).await.expect_issued("the new key");
+    post_token(&app, &old, 11).await.expect_issued("the old one, while both are shown");
     idp.publish(&[&Key::rsa_next()]);
-    ask(&app, &new, 700).await.expect_issued("the new key");
+    post_token(&app, &new, 700).await.expect_issued("the new key");
     assert_eq!(fetches(&idp, 3).await, 3, "over ten minutes old");
-    ask(&app, &old, 701).await.expect_problem("withdrawn", 401, "invalid_token");
+    post_token(&app, &old, 701).await.expect_problem("withdrawn", 401, "invalid_token");
 }
 
 #[tokio::test]
 async fn an_unknown_name_while_nobody_answers_is_not_the_callers_fault() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp)).await;
-    let good = lasting(&idp, &Key::rsa(), "rsa");
-    let next = lasting(&idp, &Key::rsa_next(), "rsa-next");
-    idp.spoil(Route::Jwks, Fault::Status(500));
-    ask(&app, &next, 11).await.expect_problem("asked in vain", 503, "unavailable");
+    let good = long_lived_token(&idp, &Key::rsa(), "rsa");
+    let next = long_lived_token(&idp, &Key::rsa_next(), "rsa-next");
+    idp.inject(Route::Jwks, Fault::Status(500));
+    post_token(&app, &next, 11).await.expect_problem("asked in vain", 503, "unavailable");
     assert_eq!(idp.counts().1, 2);
     for after in [12, 20] {
-        ask(&app, &next, after).await.expect_problem("resting", 503, "unavailable");
-        ask(&app, &good, after).await.expect_issued("a known key");
+        post_token(&app, &next, after).await.expect_problem("resting", 503, "unavailable");
+        post_token(&app, &good, after).await.expect_issued("a known key");
     }
     assert_eq!(idp.counts().1, 2);
-    idp.mend(Route::Jwks);
+    idp.restore(Route::Jwks);
     idp.publish(&[&Key::rsa(), &Key::rsa_next()]);
-    ask(&app, &next, 22).await.expect_issued("mended");
+    post_token(&app, &next, 22).await.expect_issued("mended");
 }
 
 #[tokio::test]
@@ -215,12 +218,12 @@ async fn a_cold_start_without_an_issuer_recovers() {
     let idp = FakeIdp::start();
     idp.down();
     let app = start(&Env::online(&idp)).await;
-    let token = lasting(&idp, &Key::rsa(), "rsa");
-    ask(&app, &token, 1).await.expect_problem("down", 503, "unavailable");
+    let token = long_lived_token(&idp, &Key::rsa(), "rsa");
+    post_token(&app, &token, 1).await.expect_problem("down", 503, "unavailable");
     idp.up();
-    ask(&app, &token, 5).await.expect_problem("resting", 503, "unavailable");
+    post_token(&app, &token, 5).await.expect_problem("resting", 503, "unavailable");
     assert_eq!(idp.counts(), (0, 0, 0));
-    ask(&app, &token, 11).await.expect_issued("rested");
+    post_token(&app, &token, 11).await.expect_issued("rested");
     assert_eq!(idp.counts(), (1, 1, 0));
 }
 
@@ -228,33 +231,33 @@ async fn a_cold_start_without_an_issuer_recovers() {
 async fn the_last_good_set_serves_for_a_day_and_no_longer() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp)).await;
-    let token = lasting(&idp, &Key::rsa(), "rsa");
+    let token = long_lived_token(&idp, &Key::rsa(), "rsa");
     idp.down();
     for after in [601, 3_600, DAY / 2, DAY - 10] {
-        ask(&app, &token, after).await.expect_issued("the issuer is down");
+        post_token(&app, &token, after).await.expect_issued("the issuer is down");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    ask(&app, &token, DAY + 20).await.expect_problem("a day old", 503, "unavailable");
+    post_token(&app, &token, DAY + 20).await.expect_problem("a day old", 503, "unavailable");
     idp.up();
-    ask(&app, &token, DAY + 40).await.expect_issued("up again");
+    post_token(&app, &token, DAY + 40).await.expect_issued("up again");
 }
 
 #[tokio::test]
 async fn a_connection_that_died_is_tried_again() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp)).await;
-    let token = lasting(&idp, &Key::rsa_next(), "rsa-next");
+    let token = long_lived_token(&idp, &Key::rsa_next(), "rsa-next");
     idp.down();
     idp.up();
     idp.publish(&[&Key::rsa_next()]);
-    ask(&app, &token, 11).await.expect_issued("over a new connection");
+    post_token(&app, &token, 11).await.expect_issued("over a new connection");
 }
 
 #[tokio::test]
 async fn no_private_word_leaves_with_a_fetch() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp)).await;
-    ask(&app, &lasting(&idp, &Key::rsa(), "https://evil.example/x?y"), 11).await;
+    post_token(&app, &long_lived_token(&idp, &Key::rsa(), "https://evil.example/x?y"), 11).await;
     for route in [Route::Discovery, Route::Jwks] {
         for asked in idp.asked(route) {
             for header in ["authorization", "cookie", "referer", "accept-encoding"] {

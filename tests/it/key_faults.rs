@@ -48,14 +48,14 @@ async fn cold_is_unavailable_within_five_seconds() {
     let elsewhere = FakeIdp::start();
     let rows = faults(&elsewhere).into_iter().map(async |(name, fault)| {
         let idp = FakeIdp::start();
-        idp.spoil(Route::Jwks, fault);
+        idp.inject(Route::Jwks, fault);
         let app = Env::online(&idp).app();
         let started = Instant::now();
         let reply = Call::bare().bearer(&idp.token(&json!({}))).send(&app).await;
         reply.expect_problem(name, 503, "unavailable");
         assert!(started.elapsed() < Duration::from_secs(5), "{name}: {:?}", started.elapsed());
         assert_eq!(idp.counts().2, 0, "{name}: UserInfo was not asked");
-        idp.mend(Route::Jwks);
+        idp.restore(Route::Jwks);
         let call = Call::bare().bearer(&idp.token(&json!({})));
         call.send_at(&app, at(NOW + 11)).await.expect_issued(&format!("after {name}"));
     });
@@ -70,7 +70,7 @@ async fn warm_is_invisible() {
         let idp = FakeIdp::start();
         let app = Env::online(&idp).app();
         app.warm_up(now()).await;
-        idp.spoil(Route::Jwks, fault);
+        idp.inject(Route::Jwks, fault);
         let token = idp.token(&json!({ "exp": NOW + 100_000 }));
         for after in [700, 701, 720, 5_000, 5_100] {
             let reply = Call::bare().bearer(&token).send_at(&app, at(NOW + after)).await;
@@ -89,7 +89,7 @@ async fn slow_and_large_within_bounds_is_no_fault() {
         ("150,000 bytes", Fault::Padded(150_000)),
     ] {
         let idp = FakeIdp::start();
-        idp.spoil(Route::Jwks, fault);
+        idp.inject(Route::Jwks, fault);
         let app = Env::online(&idp).app();
         let reply = Call::bare().bearer(&idp.token(&json!({}))).send(&app).await;
         reply.expect_issued(name);
@@ -102,7 +102,7 @@ async fn one_caller_does_not_hold_up_another() {
     let idp = FakeIdp::start();
     let app = Env::online(&idp).app();
     app.warm_up(now()).await;
-    idp.spoil(Route::Jwks, Fault::Hang);
+    idp.inject(Route::Jwks, Fault::Hang);
     let mut stranger = crate::support::Key::rsa_next();
     stranger.kid = "unknown";
     let unknown = idp.token_by(&stranger, &json!({}));

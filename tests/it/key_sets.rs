@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::{Call, Env, Key, Reply, claims, encode_part, key_set, merge, weak};
 
 /// Asks with a token by `key` where the issuer's set is `set`.
-async fn ask(set: &Value, key: &Key, header: &Value) -> Reply {
+async fn post_token(set: &Value, key: &Key, header: &Value) -> Reply {
     let env = Env::offline().with("OIDC_JWKS", &set.to_string());
     let token = key.sign(&merge(key.header(), header), &claims());
     Call::bare().bearer(&token).send(&env.app()).await
@@ -32,9 +32,9 @@ async fn every_algorithm_of_the_default() {
         Key::ed25519(),
     ] {
         let name = format!("{:?}", key.algorithm);
-        ask(&key_set(&[&key]), &key, &json!({})).await.expect_issued(&name);
+        post_token(&key_set(&[&key]), &key, &json!({})).await.expect_issued(&name);
         let untold = merge(key.jwk(), &json!({ "alg": null, "use": null }));
-        ask(&json!({ "keys": [untold] }), &key, &json!({})).await.expect_issued(&name);
+        post_token(&json!({ "keys": [untold] }), &key, &json!({})).await.expect_issued(&name);
     }
 }
 
@@ -69,7 +69,7 @@ async fn keys_that_may_verify() {
         ("for verifying among others", json!({ "use": null, "key_ops": ["sign", "verify"] })),
         ("with members nobody knows", json!({ "x": 1, "x5t": "abc", "nbf": 5 })),
     ] {
-        ask(&with_jwk(&change), &key, &json!({})).await.expect_issued(name);
+        post_token(&with_jwk(&change), &key, &json!({})).await.expect_issued(name);
     }
 }
 
@@ -102,9 +102,11 @@ async fn keys_that_may_not_verify() {
     ];
     for (name, change) in rows {
         let set = with_jwk(&change);
-        ask(&set, &key, &json!({})).await.expect_problem(name, 401, "invalid_token");
+        post_token(&set, &key, &json!({})).await.expect_problem(name, 401, "invalid_token");
         let neighbor = Key::p384();
-        ask(&set, &neighbor, &json!({})).await.expect_issued(&format!("the key beside one {name}"));
+        post_token(&set, &neighbor, &json!({}))
+            .await
+            .expect_issued(&format!("the key beside one {name}"));
     }
 }
 
@@ -115,7 +117,7 @@ async fn keys_of_1024_bits_are_refused() {
     let app = Env::offline().with("OIDC_JWKS", &set.to_string()).app();
     let reply = Call::bare().bearer(token).send(&app).await;
     reply.expect_problem("1,024 bits", 401, "invalid_token");
-    ask(&set, &Key::rsa(), &json!({})).await.expect_issued("2,048 bits beside it");
+    post_token(&set, &Key::rsa(), &json!({})).await.expect_issued("2,048 bits beside it");
 }
 
 #[tokio::test]
@@ -139,13 +141,15 @@ async fn curves_that_do_not_fit() {
     ];
     for (name, key, change) in rows {
         let set = json!({ "keys": [merge(key.jwk(), &change), Key::rsa().jwk()] });
-        ask(&set, key, &json!({})).await.expect_problem(name, 401, "invalid_token");
-        ask(&set, &Key::rsa(), &json!({})).await.expect_issued(&format!("the key beside: {name}"));
+        post_token(&set, key, &json!({})).await.expect_problem(name, 401, "invalid_token");
+        post_token(&set, &Key::rsa(), &json!({}))
+            .await
+            .expect_issued(&format!("the key beside: {name}"));
     }
     let set = key_set(&[&p256, &p384]);
-    let reply = ask(&set, &p256, &json!({ "kid": "p384" })).await;
+    let reply = post_token(&set, &p256, &json!({ "kid": "p384" })).await;
     reply.expect_problem("ES256 under the name of a P-384 key", 401, "invalid_token");
-    let reply = ask(&set, &p384, &json!({ "alg": "ES256", "kid": "p256" })).await;
+    let reply = post_token(&set, &p384, &json!({ "alg": "ES256", "kid": "p256" })).await;
     reply.expect_problem("a P-384 signature as ES256", 401, "invalid_token");
 }
 
@@ -165,7 +169,7 @@ async fn one_bad_key_does_not_spoil_the_set() {
         json!({ "x5c": ["MIIB"] }),
     ] {
         let set = json!({ "keys": [stranger, Key::rsa().jwk(), stranger], "more": true });
-        let reply = ask(&set, &Key::rsa(), &json!({})).await;
+        let reply = post_token(&set, &Key::rsa(), &json!({})).await;
         reply.expect_issued(&format!("beside {stranger}"));
     }
 }
@@ -175,27 +179,27 @@ async fn a_name_is_needed_where_two_keys_fit() {
     let no_name = json!({ "kid": null });
     let two = key_set(&[&Key::rsa(), &Key::rsa_next()]);
     for key in [Key::rsa(), Key::rsa_next()] {
-        let reply = ask(&two, &key, &no_name).await;
+        let reply = post_token(&two, &key, &no_name).await;
         reply.expect_problem("two RSA keys", 401, "invalid_token");
-        ask(&two, &key, &json!({})).await.expect_issued("by name");
+        post_token(&two, &key, &json!({})).await.expect_issued("by name");
     }
     let kinds = key_set(&[&Key::rsa(), &Key::p256()]);
     for key in [Key::rsa(), Key::p256()] {
-        ask(&kinds, &key, &no_name).await.expect_issued("only one of them fits");
+        post_token(&kinds, &key, &no_name).await.expect_issued("only one of them fits");
     }
     let untold = |key: Key| merge(key.jwk(), &json!({ "alg": null }));
     let kinds = json!({ "keys": [untold(Key::rsa()), untold(Key::p256())] });
     for key in [Key::rsa(), Key::p256()] {
-        ask(&kinds, &key, &no_name).await.expect_issued("only one is of the kind");
+        post_token(&kinds, &key, &no_name).await.expect_issued("only one is of the kind");
     }
 }
 
 #[tokio::test]
 async fn a_name_without_a_key_of_that_name() {
     let nameless = json!({ "keys": [merge(Key::rsa().jwk(), &json!({ "kid": null }))] });
-    let reply = ask(&nameless, &Key::rsa(), &json!({ "kid": null })).await;
+    let reply = post_token(&nameless, &Key::rsa(), &json!({ "kid": null })).await;
     reply.expect_issued("neither has a name");
-    let reply = ask(&nameless, &Key::rsa(), &json!({})).await;
+    let reply = post_token(&nameless, &Key::rsa(), &json!({})).await;
     reply.expect_problem("only the token names one", 401, "invalid_token");
 }
 
@@ -204,8 +208,8 @@ async fn two_keys_of_one_name_go_by_their_kind() {
     let mut second = Key::p256();
     second.kid = "rsa";
     let set = key_set(&[&Key::rsa(), &second]);
-    ask(&set, &Key::rsa(), &json!({})).await.expect_issued("RSA");
-    ask(&set, &second, &json!({})).await.expect_issued("P-256");
+    post_token(&set, &Key::rsa(), &json!({})).await.expect_issued("RSA");
+    post_token(&set, &second, &json!({})).await.expect_issued("P-256");
 }
 
 /// A symmetric key in a key set is public, so it proves nothing.

@@ -193,7 +193,7 @@ async fn refusals() {
         .with("PROFILE_SOURCE", "clerk")
         .with("CLERK_API_URL", &directory.url())
         .with("CLERK_SECRET_KEY", FakeDirectory::KEY);
-    directory.spoil(Fault::Status(404));
+    directory.inject(Fault::Status(404));
     let reply = call(&json!({})).send(&clerk.app()).await;
     assert_eq!((reply.status, reply.text().as_str()), (404, "User not found"));
 
@@ -252,11 +252,11 @@ async fn a_liveblocks_that_fails_is_unavailable() {
         Fault::Redirect("http://127.0.0.1:1/".into()),
         Fault::Hang,
     ] {
-        api.spoil(fault.clone());
+        api.inject(fault.clone());
         let reply = call(&json!({})).send(&app).await;
         reply.expect_problem(&format!("{fault:?}"), 503, "unavailable");
     }
-    api.mend();
+    api.restore();
     assert_eq!(call(&json!({})).send(&app).await.status, 200);
     api.down();
     call(&json!({})).send(&app).await.expect_problem("down", 503, "unavailable");

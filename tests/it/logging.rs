@@ -95,7 +95,7 @@ async fn fetches_have_lines_of_their_own() {
         assert!(line["duration_ms"].is_number() && line["request_id"].is_null(), "{line}");
     }
     tokio::time::sleep(Duration::from_millis(1_100)).await;
-    idp.spoil(Route::Jwks, Fault::Status(500));
+    idp.inject(Route::Jwks, Fault::Status(500));
     let unknown = idp.token_by(&Key::rsa_next(), &today());
     let reply = function.answer("unknown", &Wire::token(&unknown, &json!({})).http_api()).await;
     reply.expect_problem("unknown", 503, "unavailable");
@@ -156,7 +156,7 @@ async fn each_request_is_counted_once() {
     let function = Bootstrap::start(&Env::online(&idp).with("LIVEBLOCKS_SECRET_KEY", "sk_test_1"));
     let good = idp.token(&today());
     let nameless = idp.token(&extend(today(), &json!({ "name": null })));
-    idp.spoil(Route::UserInfo, Fault::Status(500));
+    idp.inject(Route::UserInfo, Fault::Status(500));
     let of = |token: &str| Wire::token(token, &json!({}));
     let refused = count("Refused", BY_CODE);
     #[rustfmt::skip]
@@ -196,8 +196,8 @@ async fn each_fetch_is_counted_once() {
         };
         assert_eq!(metrics(&line), expected, "{line}");
     }
-    idp.spoil(Route::Jwks, Fault::Html);
-    secrets.spoil(SecretFault::Internal);
+    idp.inject(Route::Jwks, Fault::Html);
+    secrets.inject(SecretFault::Internal);
     let event = Wire::token(&idp.token(&today()), &json!({})).http_api();
     // The first who finds the set old has it fetched; those after the failure are served by it.
     for name in ["young", "old", "stale"] {

@@ -258,14 +258,14 @@ async fn a_livekit_that_fails_is_unavailable() {
         Fault::Redirect("http://127.0.0.1:1/".into()),
         Fault::Slow(Duration::from_mins(1)),
     ] {
-        livekit.spoil(fault.clone());
+        livekit.inject(fault.clone());
         let reply = call("host", "DELETE", path).send(&app).await;
         reply.expect_problem(&format!("{fault:?}"), 503, "unavailable");
     }
-    livekit.spoil(Fault::RetryAfter(429, "7"));
+    livekit.inject(Fault::RetryAfter(429, "7"));
     let reply = call("host", "DELETE", path).send(&app).await;
     assert_eq!(reply.header("retry-after"), Some("7"));
-    livekit.mend();
+    livekit.restore();
     assert_eq!(call("host", "DELETE", path).send(&app).await.status, 204);
     livekit.down();
     let reply = call("host", "DELETE", path).send(&app).await;

@@ -94,21 +94,21 @@ fn parse(text: &str) -> Policy {
 
 /// What becomes of the question: the name of a role, or the code of a refusal.
 fn outcome(policy: &Policy, claims: &Value, room: Option<&str>) -> String {
-    match ask(policy, claims, room, &[]) {
+    match evaluate(policy, claims, room, &[]) {
         PolicyAnswer::Allowed(allowed) => allowed.role,
         PolicyAnswer::Refused { code, .. } => code.to_owned(),
     }
 }
 
-fn ask(policy: &Policy, claims: &Value, room: Option<&str>, agents: &[&str]) -> PolicyAnswer {
+fn evaluate(policy: &Policy, claims: &Value, room: Option<&str>, agents: &[&str]) -> PolicyAnswer {
     let claims = claims.as_object().unwrap().clone();
     let agents: Vec<_> = agents.iter().map(ToString::to_string).collect();
-    Question::new(claims, room, &agents, None).unwrap().ask(policy)
+    Question::new(claims, room, &agents, None).unwrap().evaluate(policy)
 }
 
 #[track_caller]
 fn allowed(policy: &Policy, claims: &Value, room: Option<&str>) -> Allowed {
-    match ask(policy, claims, room, &[]) {
+    match evaluate(policy, claims, room, &[]) {
         PolicyAnswer::Allowed(allowed) => allowed,
         refused @ PolicyAnswer::Refused { .. } => panic!("{claims} {room:?}: {refused}"),
     }
@@ -224,7 +224,7 @@ fn recipes_give_what_the_prose_says() {
         assert_eq!(allowed.room_config, Some(room_config), "{room:?}");
         assert_eq!(allowed.fresh_room.is_some(), room.is_none());
     }
-    let other = ask(&tutor, &nobody, Some("tutoring:ada:1"), &["another"]);
+    let other = evaluate(&tutor, &nobody, Some("tutoring:ada:1"), &["another"]);
     assert!(matches!(other, PolicyAnswer::Refused { code: "agent_not_allowed", .. }), "{other}");
 
     let guest =

@@ -208,13 +208,13 @@ fn cases() {
         refused = "room_not_allowed"
     "#;
     let policy = file("cases-policy.toml", POLICY);
-    let ask = |cases: &str, arguments: &[&str]| {
+    let run_cases = |cases: &str, arguments: &[&str]| {
         let path = file("cases.toml", cases);
         run("", &[&["--cases", &path, "--policy", &policy], arguments].concat(), "")
     };
-    let told = ask(good, &[]);
+    let told = run_cases(good, &[]);
     assert_eq!((told.status, told.output.as_str()), (0, "3 of 3 cases hold\n"), "{}", told.errors);
-    assert_eq!(ask(good, &["--json"]).json(), json!({ "cases": 3, "failed": [] }));
+    assert_eq!(run_cases(good, &["--json"]).json(), json!({ "cases": 3, "failed": [] }));
 
     #[rustfmt::skip]
     let failures = [
@@ -240,12 +240,12 @@ fn cases() {
             }
         }
         assert_ne!(cases, good, "{from}");
-        let told = ask(&cases, &[]);
+        let told = run_cases(&cases, &[]);
         assert_eq!(told.status, 1, "{from} → {to}: {}{}", told.output, told.errors);
         for text in [name, difference, "2 of 3 cases hold"] {
             assert!(told.output.contains(text), "{from} → {to}: no {text} in {}", told.output);
         }
-        let told = ask(&cases, &["--json"]);
+        let told = run_cases(&cases, &["--json"]);
         assert_eq!(told.status, 1);
         assert_eq!(told.json()["failed"][0]["name"], name);
         assert_eq!(told.json()["failed"].as_array().unwrap().len(), 1);
@@ -263,12 +263,12 @@ fn cases() {
         ("claims = { org_id = \"globex\" }", "",                           22, "missing field `claims`"),
     ];
     for (from, to, line, reason) in faults {
-        let told = ask(&good.replacen(from, to, 1), &[]);
+        let told = run_cases(&good.replacen(from, to, 1), &[]);
         assert_eq!((told.status, told.output.as_str()), (64, ""), "{from} → {to}");
         let place = format!("cases.toml:{line}: ");
         assert!(told.errors.contains(&place), "{from} → {to}: no {place} in {}", told.errors);
         assert!(told.errors.contains(reason), "{from} → {to}: {}", told.errors);
     }
-    let told = ask("", &[]);
+    let told = run_cases("", &[]);
     assert_eq!(told.status, 64, "a file without a case checks nothing");
 }

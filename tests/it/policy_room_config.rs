@@ -30,7 +30,7 @@ role  = "seats"
 max_participants = 3
 "#;
 
-async fn ask(room: &str, config: &Value) -> crate::support::Reply {
+async fn post_token(room: &str, config: &Value) -> crate::support::Reply {
     let app = Env::offline().with("POLICY", POLICY).app();
     Call::asking(&json!({ "room_name": room, "room_config": config })).send(&app).await
 }
@@ -103,7 +103,7 @@ async fn what_is_allowed_is_in_the_token() {
         ("plain", json!({ "max_participants": 3 }), json!({ "maxParticipants": 3 })),
     ];
     for (room, asked, expected) in rows {
-        let reply = ask(room, &asked).await;
+        let reply = post_token(room, &asked).await;
         reply.expect_issued(&format!("{room} {asked}"));
         assert_eq!(reply.participant()["roomConfig"], expected, "{room} {asked}");
     }
@@ -147,7 +147,7 @@ async fn what_is_not_allowed_is_refused() {
         ("closed", field("max_participants", json!(4)), "room_not_allowed"),
     ];
     for (room, asked, code) in rows {
-        ask(room, &asked).await.expect_problem(&format!("{room} {asked}"), 403, code);
+        post_token(room, &asked).await.expect_problem(&format!("{room} {asked}"), 403, code);
     }
 }
 
@@ -170,7 +170,11 @@ async fn numbers_and_texts_have_their_types() {
         json!({ "metadata": 5 }),
         json!({ "metadata": "m".repeat(4097) }),
     ] {
-        ask("capped", &asked).await.expect_problem(&asked.to_string(), 400, "invalid_request");
+        post_token("capped", &asked).await.expect_problem(
+            &asked.to_string(),
+            400,
+            "invalid_request",
+        );
     }
 }
 

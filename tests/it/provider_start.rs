@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Call, Env, Reply, Tenant};
 
-async fn ask(env: &Env, tenant: &Tenant, change: &Value) -> Reply {
+async fn post_token(env: &Env, tenant: &Tenant, change: &Value) -> Reply {
     Call::bare().bearer(&tenant.token(change)).send(&env.app()).await
 }
 
@@ -86,15 +86,15 @@ async fn oidc_provider_overrides_what_is_recognized() {
     let tenant = Tenant::of("clerk");
     let pending = json!({ "sts": "pending" });
     let generic = tenant.env().with("OIDC_PROVIDER", "generic");
-    ask(&generic, &tenant, &pending).await.expect_issued("a generic issuer has no sts");
+    post_token(&generic, &tenant, &pending).await.expect_issued("a generic issuer has no sts");
     let elsewhere = "https://login.acme.example";
     let env = tenant.env().with("OIDC_ISSUER", elsewhere);
     let moved = json!({ "iss": elsewhere });
     let pending = json!({ "iss": elsewhere, "sts": "pending" });
-    ask(&env, &tenant, &pending).await.expect_issued("nobody knows that domain");
+    post_token(&env, &tenant, &pending).await.expect_issued("nobody knows that domain");
     let env = env.with("OIDC_PROVIDER", "clerk");
-    ask(&env, &tenant, &moved).await.expect_issued("Clerk on a domain of its own");
-    let reply = ask(&env, &tenant, &pending).await;
+    post_token(&env, &tenant, &moved).await.expect_issued("Clerk on a domain of its own");
+    let reply = post_token(&env, &tenant, &pending).await;
     reply.expect_problem("Clerk's habits there", 401, "invalid_token");
     // It gives no audience away: the issuer is still compared, and somebody must say whom it is for.
     let env = Tenant::of("keycloak").bare_env().with("OIDC_PROVIDER", "generic");
@@ -107,7 +107,7 @@ async fn google_spells_itself_in_two_ways() {
     for configured in ["https://accounts.google.com", "accounts.google.com"] {
         let env = tenant.env().with("OIDC_ISSUER", configured);
         for issuer in ["https://accounts.google.com", "accounts.google.com"] {
-            ask(&env, &tenant, &json!({ "iss": issuer })).await.expect_issued(issuer);
+            post_token(&env, &tenant, &json!({ "iss": issuer })).await.expect_issued(issuer);
         }
         for issuer in [
             "https://accounts.google.com/",
@@ -122,14 +122,14 @@ async fn google_spells_itself_in_two_ways() {
             "https://google.com",
             "",
         ] {
-            let reply = ask(&env, &tenant, &json!({ "iss": issuer })).await;
+            let reply = post_token(&env, &tenant, &json!({ "iss": issuer })).await;
             reply.expect_problem(&format!("{configured}: {issuer}"), 401, "invalid_token");
         }
     }
     // No other provider's issuer has a second spelling.
     let tenant = Tenant::of("okta");
     let without_scheme = json!({ "iss": "acme.okta.com/oauth2/default" });
-    let reply = ask(&tenant.env(), &tenant, &without_scheme).await;
+    let reply = post_token(&tenant.env(), &tenant, &without_scheme).await;
     reply.expect_problem("Okta without a scheme", 401, "invalid_token");
 }
 
@@ -141,8 +141,8 @@ async fn entra_in_its_older_form() {
     let token = json!({
         "iss": issuer, "aud": "api://meet", "ver": "1.0", "azp": null, "appid": "a-1", "idtyp": "user",
     });
-    ask(&env, &tenant, &token).await.expect_issued("v1");
-    let reply = ask(&env, &tenant, &json!({ "aud": "api://meet" })).await;
+    post_token(&env, &tenant, &token).await.expect_issued("v1");
+    let reply = post_token(&env, &tenant, &json!({ "aud": "api://meet" })).await;
     reply.expect_problem("v2's issuer", 401, "invalid_token");
 }
 
@@ -186,7 +186,7 @@ async fn who_vouches_for_an_address() {
     ];
     for (provider, name, change, status) in rows {
         let (env, tenant) = email(&[], provider);
-        let reply = ask(&env, &tenant, &change).await;
+        let reply = post_token(&env, &tenant, &change).await;
         let row = format!("{provider}: {name}");
         match status {
             201 => drop(reply.expect_issued(&row)),
@@ -200,13 +200,13 @@ async fn who_vouches_for_an_address() {
         "https://meet.example/email": "ada@acme.example", "https://meet.example/email_verified": true,
         "nick": { "name": "Ada" },
     });
-    let participant = ask(&env, &tenant, &own).await.participant();
+    let participant = post_token(&env, &tenant, &own).await.participant();
     assert_eq!(
         (&participant["sub"], &participant["name"]),
         (&json!("ada@acme.example"), &json!("Ada"))
     );
     let borrowed =
         json!({ "https://meet.example/email": "ada@acme.example", "email_verified": true });
-    let reply = ask(&env, &tenant, &borrowed).await;
+    let reply = post_token(&env, &tenant, &borrowed).await;
     reply.expect_problem("verification of another claim", 403, "email_not_verified");
 }

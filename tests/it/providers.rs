@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Call, Reply, Tenant, extend};
 
-async fn ask(tenant: &Tenant, token: &str) -> Reply {
+async fn post_token(tenant: &Tenant, token: &str) -> Reply {
     Call::bare().bearer(token).send(&tenant.env().app()).await
 }
 
@@ -22,7 +22,7 @@ async fn refuses(provider: &str, rows: &[(&str, Value, Value)]) {
 #[tokio::test]
 async fn tokens_as_they_are_issued() {
     for tenant in Tenant::all() {
-        let reply = ask(&tenant, &tenant.token(&json!({}))).await;
+        let reply = post_token(&tenant, &tenant.token(&json!({}))).await;
         reply.expect_issued(tenant.provider);
         let participant = reply.participant();
         let person = (participant["sub"].as_str(), participant["name"].as_str());
@@ -65,7 +65,7 @@ async fn roles_change_nothing_by_themselves() {
             json!({ "realm_access": { "roles": ["host"] }, "cognito:groups": ["host"] }),
             json!({ "org_role": "org:admin", "o": { "rol": "admin" }, "app_metadata": 5 }),
         ] {
-            let reply = ask(&tenant, &tenant.token(&roles)).await;
+            let reply = post_token(&tenant, &tenant.token(&roles)).await;
             let role = reply.participant()["attributes"]["role"].clone();
             assert_eq!(role, "participant", "{} {roles}", tenant.provider);
         }
@@ -103,7 +103,7 @@ async fn clerk_takes_sessions_only() {
         ("before there were categories", json!({ "cat": null }), json!({ "sts": null, "v": null })),
         ("of the first version", json!({}), json!({ "o": null, "org_id": "org_1", "v": 1 })),
     ] {
-        ask(&tenant, &tenant.token_with(&header, &change)).await.expect_issued(name);
+        post_token(&tenant, &tenant.token_with(&header, &change)).await.expect_issued(name);
     }
 }
 
@@ -130,8 +130,9 @@ async fn cognito_takes_what_its_variable_says() {
 
     let tenant = Tenant::of("cognito");
     let app = tenant.bare_env().with("OIDC_AUDIENCE", same).app();
-    let ask = async |change: &Value| Call::bare().bearer(&tenant.token(change)).send(&app).await;
-    assert_eq!(ask(&id).await.participant()["sub"], "ada@acme.example");
+    let post_token =
+        async |change: &Value| Call::bare().bearer(&tenant.token(change)).send(&app).await;
+    assert_eq!(post_token(&id).await.participant()["sub"], "ada@acme.example");
     for (name, change) in [
         ("an access token", json!({})),
         (
@@ -141,7 +142,7 @@ async fn cognito_takes_what_its_variable_says() {
         ("another client's", extend(id.clone(), &json!({ "aud": "2shopEXAMPLE" }))),
         ("no use", extend(id.clone(), &json!({ "token_use": null }))),
     ] {
-        ask(&change).await.expect_problem(name, 401, "invalid_token");
+        post_token(&change).await.expect_problem(name, 401, "invalid_token");
     }
 }
 

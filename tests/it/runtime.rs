@@ -71,7 +71,7 @@ async fn logs_hold_no_secret_and_no_person(level: &str) {
             json!({ "participant_identity": "Zx9marker", "participant_name": "Zx9marker" });
         function.answer("c", &Wire::token(token, &forbidden).http_api()).await;
     }
-    idp.spoil(Route::UserInfo, Fault::Bytes(b"Zx9marker".to_vec()));
+    idp.inject(Route::UserInfo, Fault::Bytes(b"Zx9marker".to_vec()));
     function.answer("d", &Wire::token(&spoiled, &body).http_api()).await;
     let undecodable = Wire::token(&bearer, &body).base64("Zx9marker!");
     function.answer("e", &undecodable.http_api()).await;
@@ -99,8 +99,8 @@ async fn logs_hold_no_secret_and_no_person(level: &str) {
 async fn fetches_keys_and_secret_side_by_side_during_init() {
     let idp = FakeIdp::start();
     let secrets = FakeSecretsManager::start();
-    idp.spoil(Route::Jwks, Fault::Slow(Duration::from_secs(1)));
-    secrets.spoil(SecretFault::Slow(1_000));
+    idp.inject(Route::Jwks, Fault::Slow(Duration::from_secs(1)));
+    secrets.inject(SecretFault::Slow(1_000));
     let env = Env::online(&idp).secret_in(&secrets).with("OIDC_JWKS_URI", &idp.url("/keys"));
     let function = Bootstrap::start(&env);
     let init = function.init_time().await;
@@ -136,7 +136,7 @@ async fn answers_before_its_deadline() {
     let idp = FakeIdp::start();
     let function = Bootstrap::start(&Env::online(&idp));
     function.init_time().await;
-    idp.spoil(Route::UserInfo, Fault::Hang);
+    idp.inject(Route::UserInfo, Fault::Hang);
     for deadline in [400, 1_000, 2_000] {
         let event = event_for_userinfo(&idp, "user-1").to_string();
         let deadline = Duration::from_millis(deadline);
@@ -154,7 +154,7 @@ async fn takes_no_more_than_five_seconds() {
     let secrets = FakeSecretsManager::start();
     let function = Bootstrap::start(&Env::online(&idp).secret_in(&secrets));
     function.init_time().await;
-    idp.spoil(Route::UserInfo, Fault::Hang);
+    idp.inject(Route::UserInfo, Fault::Hang);
     let started = Instant::now();
     let event = event_for_userinfo(&idp, "user-1").to_string();
     let outcome = function.invoke_within(event, Duration::from_secs(30)).await;
@@ -168,7 +168,7 @@ async fn serves_several_at_once_where_lambda_says_so() {
     let env = Env::online(&idp).with("AWS_LAMBDA_MAX_CONCURRENCY", "4");
     let function = Bootstrap::start(&env);
     function.init_time().await;
-    idp.spoil(Route::UserInfo, Fault::Slow(Duration::from_millis(700)));
+    idp.inject(Route::UserInfo, Fault::Slow(Duration::from_millis(700)));
     let events: Vec<_> = (0..4).map(|n| event_for_userinfo(&idp, &format!("user-{n}"))).collect();
     let started = Instant::now();
     let replies = join_all(events.iter().map(|event| function.answer("together", event))).await;

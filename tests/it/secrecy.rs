@@ -110,7 +110,7 @@ async fn of_what_an_upstream_said() {
         ("a redirect", Route::UserInfo, Fault::Redirect("https://Zx9marker.example".into())),
     ] {
         let idp = FakeIdp::start();
-        idp.spoil(route, fault);
+        idp.inject(route, fault);
         let app = Env::online(&idp).app();
         app.warm_up(now()).await;
         let reply = Call::bare().bearer(&idp.bare_token()).send(&app).await;

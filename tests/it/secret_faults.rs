@@ -39,7 +39,7 @@ const FAULTS: [(&str, SecretFault); 22] = [
 async fn cold_is_unavailable_and_recovers() {
     join_all(FAULTS.map(async |(name, fault)| {
         let secrets = FakeSecretsManager::start();
-        secrets.spoil(fault);
+        secrets.inject(fault);
         let app = Env::offline().secret_in(&secrets).app();
         app.warm_up(now()).await;
         let started = Instant::now();
@@ -53,7 +53,7 @@ async fn cold_is_unavailable_and_recovers() {
         {
             assert!(!reply.text().contains(shown), "{name}: {}", reply.text());
         }
-        secrets.mend();
+        secrets.restore();
         let call = Call::token();
         call.send_at(&app, at(NOW + 11)).await.expect_issued(&format!("after {name}"));
     }))
@@ -66,7 +66,7 @@ async fn warm_keeps_the_last_good_one() {
         let secrets = FakeSecretsManager::start();
         let app = Env::offline().secret_in(&secrets).app();
         app.warm_up(now()).await;
-        secrets.spoil(fault);
+        secrets.inject(fault);
         for after in [301, 302, 330, 4_000] {
             let call = Call::bare().bearer(&token(&json!({ "exp": NOW + 9_000 })));
             let started = Instant::now();

@@ -21,7 +21,7 @@ async fn start(secrets: &FakeSecretsManager) -> Arc<App> {
 }
 
 /// What a caller gets `after` seconds from the start.
-async fn ask(app: &Arc<App>, after: u64) -> Reply {
+async fn post_token(app: &Arc<App>, after: u64) -> Reply {
     let token = token(&json!({ "exp": NOW + 7 * DAY }));
     Call::bare().bearer(&token).send_at(app, at(NOW + after)).await
 }
@@ -44,7 +44,7 @@ async fn is_read_once_during_init_as_the_current_version() {
     let app = start(&secrets).await;
     assert_eq!(secrets.asked().len(), 1, "during init");
     for after in [0, 1, 60, 299] {
-        let reply = ask(&app, after).await;
+        let reply = post_token(&app, after).await;
         assert_eq!(reply.participant()["iss"], API_KEY);
         assert_eq!(reply.json()["server_url"], "wss://livekit.example");
     }
@@ -60,9 +60,9 @@ async fn is_read_once_during_init_as_the_current_version() {
 #[tokio::test]
 async fn is_read_once_for_fifty_cold_callers() {
     let secrets = FakeSecretsManager::start();
-    secrets.spoil(SecretFault::Slow(200));
+    secrets.inject(SecretFault::Slow(200));
     let app = Env::offline().secret_in(&secrets).app();
-    for reply in join_all((0..50).map(|_| ask(&app, 0))).await {
+    for reply in join_all((0..50).map(|_| post_token(&app, 0))).await {
         reply.expect_issued("one of fifty");
     }
     assert_eq!(secrets.asked().len(), 1);
@@ -85,7 +85,7 @@ async fn may_leave_the_url_to_the_environment() {
     let env = Env::offline().secret_in(&secrets).with("LIVEKIT_URL", "wss://env.example");
     let app = env.app();
     app.warm_up(now()).await;
-    assert_eq!(ask(&app, 0).await.json()["server_url"], "wss://env.example");
+    assert_eq!(post_token(&app, 0).await.json()["server_url"], "wss://env.example");
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn may_hold_more_than_we_read() {
     secret["LIVEBLOCKS_SECRET_KEY"] = json!("sk_dev_x");
     secret["SOMETHING_ELSE"] = json!([1, null]);
     secrets.keep(secret);
-    ask(&start(&secrets).await, 0).await.expect_issued("more members");
+    post_token(&start(&secrets).await, 0).await.expect_issued("more members");
 }
 
 #[tokio::test]
@@ -103,12 +103,12 @@ async fn is_rotated_as_one_pair() {
     let secrets = FakeSecretsManager::start();
     let app = start(&secrets).await;
     secrets.keep(FakeSecretsManager::secret("newkey", NEW_SECRET));
-    assert_eq!(ask(&app, 299).await.participant()["iss"], API_KEY, "not yet due");
+    assert_eq!(post_token(&app, 299).await.participant()["iss"], API_KEY, "not yet due");
     assert_eq!(reads(&secrets, 2).await, 1);
-    ask(&app, 301).await.expect_issued("due");
+    post_token(&app, 301).await.expect_issued("due");
     assert_eq!(reads(&secrets, 2).await, 2);
     for after in [302, 500] {
-        let reply = ask(&app, after).await;
+        let reply = post_token(&app, after).await;
         assert_eq!(reply.participant_signed_with(NEW_SECRET)["iss"], "newkey");
     }
     assert_eq!(reads(&secrets, 3).await, 2);
@@ -119,9 +119,9 @@ async fn its_age_is_configured() {
     let secrets = FakeSecretsManager::start();
     let app = Env::offline().secret_in(&secrets).with("SECRET_TTL_SECONDS", "60").app();
     app.warm_up(now()).await;
-    ask(&app, 59).await.expect_issued("young");
+    post_token(&app, 59).await.expect_issued("young");
     assert_eq!(reads(&secrets, 2).await, 1);
-    ask(&app, 61).await.expect_issued("old");
+    post_token(&app, 61).await.expect_issued("old");
     assert_eq!(reads(&secrets, 2).await, 2);
 }
 
@@ -129,18 +129,22 @@ async fn its_age_is_configured() {
 async fn is_asked_for_again_no_more_than_every_ten_seconds() {
     let secrets = FakeSecretsManager::start();
     let app = start(&secrets).await;
-    secrets.spoil(SecretFault::Error("ThrottlingException"));
+    secrets.inject(SecretFault::Error("ThrottlingException"));
     for after in [301, 302, 305, 310] {
-        assert_eq!(ask(&app, after).await.participant()["iss"], API_KEY, "the last good one");
+        assert_eq!(
+            post_token(&app, after).await.participant()["iss"],
+            API_KEY,
+            "the last good one"
+        );
         assert_eq!(reads(&secrets, 2).await, 2, "after {after} s");
     }
-    ask(&app, 312).await.expect_issued("rested");
+    post_token(&app, 312).await.expect_issued("rested");
     assert_eq!(reads(&secrets, 3).await, 3);
-    secrets.mend();
+    secrets.restore();
     secrets.keep(FakeSecretsManager::secret("newkey", NEW_SECRET));
-    ask(&app, 323).await;
+    post_token(&app, 323).await;
     assert_eq!(reads(&secrets, 4).await, 4);
-    let reply = ask(&app, 324).await;
+    let reply = post_token(&app, 324).await;
     assert_eq!(reply.participant_signed_with(NEW_SECRET)["iss"], "newkey", "it is well again");
 }
 
@@ -150,10 +154,10 @@ async fn serves_for_a_day_and_no_longer_while_nobody_answers() {
     let app = start(&secrets).await;
     secrets.down();
     for after in [301, 3_600, DAY / 2, DAY - 20] {
-        ask(&app, after).await.expect_issued("the last good one");
+        post_token(&app, after).await.expect_issued("the last good one");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    ask(&app, DAY + 20).await.expect_problem("a day old", 503, "unavailable");
+    post_token(&app, DAY + 20).await.expect_problem("a day old", 503, "unavailable");
     secrets.up();
-    ask(&app, DAY + 40).await.expect_issued("up again");
+    post_token(&app, DAY + 40).await.expect_issued("up again");
 }

@@ -35,14 +35,14 @@ fn good() -> String {
     shared(SHARED, Algorithm::HS256, &json!({}), &json!({}))
 }
 
-async fn ask(app: &Arc<App>, token: &str) -> Reply {
+async fn post_token(app: &Arc<App>, token: &str) -> Reply {
     Call::bare().bearer(token).send(app).await
 }
 
 #[tokio::test]
 async fn is_taken_where_it_is_configured() {
     let app = env().app();
-    assert_eq!(ask(&app, &good()).await.participant()["sub"], "ada@example.com");
+    assert_eq!(post_token(&app, &good()).await.participant()["sub"], "ada@example.com");
     for (name, header) in [
         ("any kid", json!({ "kid": "legacy" })),
         ("no typ", json!({ "typ": null })),
@@ -50,7 +50,7 @@ async fn is_taken_where_it_is_configured() {
         ("an address for keys, ignored", json!({ "jku": "https://evil.example/jwks" })),
     ] {
         let token = shared(SHARED, Algorithm::HS256, &header, &json!({}));
-        ask(&app, &token).await.expect_issued(name);
+        post_token(&app, &token).await.expect_issued(name);
     }
 }
 
@@ -95,12 +95,12 @@ async fn nothing_else_is_taken_then() {
     let beside = env().without("OIDC_ALGORITHMS").with("OIDC_JWKS", &keys);
     for app in [env().app(), beside.app()] {
         for (name, token) in &rows {
-            ask(&app, token).await.expect_problem(name, 401, "invalid_token");
+            post_token(&app, token).await.expect_problem(name, 401, "invalid_token");
         }
-        ask(&app, &good()).await.expect_issued("HS256");
+        post_token(&app, &good()).await.expect_issued("HS256");
     }
     let app = Env::offline().app();
-    ask(&app, &good()).await.expect_problem("no secret is configured", 401, "invalid_token");
+    post_token(&app, &good()).await.expect_problem("no secret is configured", 401, "invalid_token");
 }
 
 #[tokio::test]
@@ -122,10 +122,10 @@ async fn what_holds_for_all_tokens_holds() {
     ];
     for (name, header, change) in rows {
         let token = shared(SHARED, Algorithm::HS256, &header, &change);
-        ask(&app, &token).await.expect_problem(name, 401, "invalid_token");
+        post_token(&app, &token).await.expect_problem(name, 401, "invalid_token");
     }
     let expired = shared(SHARED, Algorithm::HS256, &json!({}), &json!({ "exp": NOW - 60 }));
-    ask(&app, &expired).await.expect_problem("expired", 401, "token_expired");
+    post_token(&app, &expired).await.expect_problem("expired", 401, "token_expired");
 }
 
 /// Supabase's anon and service keys are tokens under the same secret as people's.
@@ -139,7 +139,7 @@ async fn supabase_projects_with_a_legacy_secret() {
         let change = crate::support::extend(person.clone(), change);
         shared(SHARED, Algorithm::HS256, &json!({}), &change)
     };
-    ask(&app, &token(&json!({}))).await.expect_issued("a person");
+    post_token(&app, &token(&json!({}))).await.expect_issued("a person");
     for (name, change) in [
         ("the anon key", json!({ "iss": "supabase", "role": "anon", "aud": null, "sub": null })),
         ("the service key", json!({ "iss": "supabase", "role": "service_role", "sub": null })),
@@ -147,7 +147,7 @@ async fn supabase_projects_with_a_legacy_secret() {
         ("service", json!({ "role": "service_role" })),
         ("no role", json!({ "role": null })),
     ] {
-        ask(&app, &token(&change)).await.expect_problem(name, 401, "invalid_token");
+        post_token(&app, &token(&change)).await.expect_problem(name, 401, "invalid_token");
     }
 }
 
@@ -180,8 +180,12 @@ async fn comes_from_secrets_manager() {
     let managed = env().without("OIDC_HS256_SECRET").secret_in(&secrets);
     let app = managed.app();
     app.warm_up(now()).await;
-    ask(&app, &good()).await.expect_problem("not in the secret", 503, "unavailable");
-    ask(&app, &token(&json!({}))).await.expect_problem("RS256, all the same", 401, "invalid_token");
+    post_token(&app, &good()).await.expect_problem("not in the secret", 503, "unavailable");
+    post_token(&app, &token(&json!({}))).await.expect_problem(
+        "RS256, all the same",
+        401,
+        "invalid_token",
+    );
 
     let with = |value: Value| {
         let mut secret = FakeSecretsManager::secret(API_KEY, API_SECRET);
@@ -190,16 +194,16 @@ async fn comes_from_secrets_manager() {
         managed.app()
     };
     let app = with(json!(SHARED));
-    ask(&app, &good()).await.expect_issued("in the secret");
-    ask(&app, &token(&json!({}))).await.expect_problem("RS256", 401, "invalid_token");
+    post_token(&app, &good()).await.expect_issued("in the secret");
+    post_token(&app, &token(&json!({}))).await.expect_problem("RS256", 401, "invalid_token");
     let other = shared(API_SECRET, Algorithm::HS256, &json!({}), &json!({}));
-    ask(&app, &other).await.expect_problem("another", 401, "invalid_token");
+    post_token(&app, &other).await.expect_problem("another", 401, "invalid_token");
 
     let app = with(json!(SHARED[..31]));
-    ask(&app, &good()).await.expect_problem("31 bytes", 503, "unavailable");
+    post_token(&app, &good()).await.expect_problem("31 bytes", 503, "unavailable");
     for value in [json!(""), json!(null), json!(7), json!([SHARED])] {
         let row = value.to_string();
-        ask(&with(value), &good()).await.expect_problem(&row, 503, "unavailable");
+        post_token(&with(value), &good()).await.expect_problem(&row, 503, "unavailable");
     }
 }
 
@@ -211,8 +215,8 @@ async fn a_secret_in_secrets_manager_rules_out_keys() {
     let long = json!({ "exp": NOW + 5_000 });
     let by_key = token(&long);
     let by_secret = shared(SHARED, Algorithm::HS256, &json!({}), &long);
-    ask(&app, &by_key).await.expect_issued("keys alone");
-    ask(&app, &by_secret).await.expect_problem("no secret yet", 401, "invalid_token");
+    post_token(&app, &by_key).await.expect_issued("keys alone");
+    post_token(&app, &by_secret).await.expect_problem("no secret yet", 401, "invalid_token");
     let mut secret = FakeSecretsManager::secret(API_KEY, API_SECRET);
     secret["OIDC_HS256_SECRET"] = json!(SHARED);
     secrets.keep(secret);
@@ -232,7 +236,7 @@ async fn no_key_set_is_asked_for() {
     let app = env().with("OIDC_ISSUER", &idp.issuer()).app();
     app.warm_up(now()).await;
     let ours = shared(SHARED, Algorithm::HS256, &json!({}), &json!({ "iss": idp.issuer() }));
-    ask(&app, &ours).await.expect_issued("HS256");
-    ask(&app, &idp.token(&json!({}))).await.expect_problem("RS256", 401, "invalid_token");
+    post_token(&app, &ours).await.expect_issued("HS256");
+    post_token(&app, &idp.token(&json!({}))).await.expect_problem("RS256", 401, "invalid_token");
     assert_eq!(idp.counts(), (0, 0, 0));
 }

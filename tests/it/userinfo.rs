@@ -15,7 +15,7 @@ async fn start(idp: &FakeIdp) -> Arc<App> {
     app
 }
 
-async fn ask(app: &Arc<App>, token: &str) -> Reply {
+async fn post_token(app: &Arc<App>, token: &str) -> Reply {
     Call::bare().bearer(token).send(app).await
 }
 
@@ -25,7 +25,7 @@ async fn fills_in_what_the_token_does_not_say() {
     idp.introduce(&json!({ "picture": "https://img.example/u.png" }));
     let app = start(&idp).await;
     let token = idp.bare_token();
-    let participant = ask(&app, &token).await.participant();
+    let participant = post_token(&app, &token).await.participant();
     assert_eq!(participant["sub"], "ada@example.com");
     assert_eq!(participant["name"], "Ada from UserInfo");
     assert_eq!(participant["attributes"]["imageUrl"], "https://img.example/u.png");
@@ -51,7 +51,7 @@ async fn is_asked_only_for_what_is_missing() {
     for (name, change, expected) in rows {
         let idp = FakeIdp::start();
         let app = start(&idp).await;
-        ask(&app, &idp.token(&change)).await.expect_issued(name);
+        post_token(&app, &idp.token(&change)).await.expect_issued(name);
         assert_eq!(idp.counts().2, expected, "{name}");
     }
 }
@@ -60,7 +60,7 @@ async fn is_asked_only_for_what_is_missing() {
 async fn an_empty_claim_is_an_answer() {
     let idp = FakeIdp::start();
     let app = start(&idp).await;
-    let reply = ask(&app, &idp.token(&json!({ "email": "" }))).await;
+    let reply = post_token(&app, &idp.token(&json!({ "email": "" }))).await;
     reply.expect_problem("the token says there is none", 404, "email_not_set");
     assert_eq!(idp.counts().2, 0);
 }
@@ -70,7 +70,7 @@ async fn an_email_and_its_verification_come_from_one_source() {
     let idp = FakeIdp::start();
     idp.introduce(&json!({ "email": "other@example.com", "email_verified": true }));
     let app = start(&idp).await;
-    let reply = ask(&app, &idp.token(&json!({ "email_verified": false }))).await;
+    let reply = post_token(&app, &idp.token(&json!({ "email_verified": false }))).await;
     reply.expect_problem(
         "not verified here, whatever is verified there",
         403,
@@ -81,7 +81,7 @@ async fn an_email_and_its_verification_come_from_one_source() {
     idp.introduce(&json!({ "email": "other@example.com", "email_verified": null }));
     let app = start(&idp).await;
     let token = idp.token(&json!({ "email": null, "email_verified": true, "name": null }));
-    let reply = ask(&app, &token).await;
+    let reply = post_token(&app, &token).await;
     reply.expect_problem("verified here says nothing of there", 403, "email_not_verified");
 }
 
@@ -90,7 +90,7 @@ async fn the_token_comes_first() {
     let idp = FakeIdp::start();
     idp.introduce(&json!({ "email": "other@example.com" }));
     let app = start(&idp).await;
-    let participant = ask(&app, &idp.token(&json!({ "name": null }))).await.participant();
+    let participant = post_token(&app, &idp.token(&json!({ "name": null }))).await.participant();
     assert_eq!(participant["sub"], "ada@example.com");
     assert_eq!(participant["name"], "Ada from UserInfo");
 }
@@ -102,7 +102,7 @@ async fn may_know_no_more_than_the_token() {
     let unverified = json!({ "email_verified": false });
     let idp = FakeIdp::start();
     idp.introduce(&no_name);
-    let reply = ask(&start(&idp).await, &idp.bare_token()).await;
+    let reply = post_token(&start(&idp).await, &idp.bare_token()).await;
     assert_eq!(reply.participant()["name"], "Unnamed User");
     for (name, change, status, code) in [
         ("no e-mail anywhere", no_email, 404, "email_not_set"),
@@ -112,7 +112,7 @@ async fn may_know_no_more_than_the_token() {
     ] {
         let idp = FakeIdp::start();
         idp.introduce(&change);
-        let reply = ask(&start(&idp).await, &idp.bare_token()).await;
+        let reply = post_token(&start(&idp).await, &idp.bare_token()).await;
         reply.expect_problem(name, status, code);
     }
 }
@@ -124,7 +124,7 @@ async fn is_not_asked_for_a_name_that_nobody_wants() {
     let app = env.app();
     app.warm_up(now()).await;
     let token = idp.token(&json!({ "email": null, "email_verified": null }));
-    assert_eq!(ask(&app, &token).await.participant()["sub"], "user-1");
+    assert_eq!(post_token(&app, &token).await.participant()["sub"], "user-1");
     assert_eq!(idp.counts().2, 0, "the identity is not the e-mail and the name is known");
 }
 
@@ -134,7 +134,7 @@ async fn is_the_only_source_where_that_is_chosen() {
     idp.introduce(&json!({ "email": "other@example.com" }));
     let app = Env::online(&idp).with("PROFILE_SOURCE", "userinfo").app();
     app.warm_up(now()).await;
-    let participant = ask(&app, &idp.token(&json!({}))).await.participant();
+    let participant = post_token(&app, &idp.token(&json!({}))).await.participant();
     assert_eq!(participant["sub"], "other@example.com");
     assert_eq!(participant["name"], "Ada from UserInfo");
 }
@@ -158,7 +158,7 @@ async fn is_not_asked_before_the_token_is_believed() {
         ("not a token",             "x".to_owned()),
     ];
     for (name, token) in rows {
-        assert_eq!(ask(&app, &token).await.status, 401, "{name}");
+        assert_eq!(post_token(&app, &token).await.status, 401, "{name}");
         assert_eq!(idp.counts().2, 0, "{name}");
     }
     let call = Call::bare().bearer(&idp.bare_token()).body("application/json", "{");
@@ -183,12 +183,12 @@ async fn is_remembered_for_each_person_alone() {
     let idp = FakeIdp::start();
     let app = start(&idp).await;
     let person = |sub: &str| idp.token(&json!({ "sub": sub, "name": null }));
-    ask(&app, &person("user-1")).await.expect_issued("user-1");
+    post_token(&app, &person("user-1")).await.expect_issued("user-1");
     idp.introduce(&json!({ "name": "Grace" }));
-    let reply = ask(&app, &person("user-2")).await;
+    let reply = post_token(&app, &person("user-2")).await;
     assert_eq!(reply.participant()["name"], "Grace");
     assert_eq!(idp.counts().2, 2);
-    let reply = ask(&app, &person("user-1")).await;
+    let reply = post_token(&app, &person("user-1")).await;
     assert_eq!(reply.participant()["name"], "Ada from UserInfo");
     assert_eq!(idp.counts().2, 2);
 }
@@ -199,7 +199,7 @@ async fn many_people_are_all_served() {
     let app = start(&idp).await;
     let tokens: Vec<_> =
         (0..40).map(|n| idp.token(&json!({ "sub": format!("user-{n}"), "name": null }))).collect();
-    for reply in join_all(tokens.iter().map(|token| ask(&app, token))).await {
+    for reply in join_all(tokens.iter().map(|token| post_token(&app, token))).await {
         assert_eq!(reply.participant()["name"], "Ada from UserInfo");
     }
 }
@@ -208,10 +208,12 @@ async fn many_people_are_all_served() {
 async fn a_dead_connection_is_tried_again() {
     let idp = FakeIdp::start();
     let app = start(&idp).await;
-    ask(&app, &idp.token(&json!({ "sub": "a", "name": null }))).await.expect_issued("warm");
+    post_token(&app, &idp.token(&json!({ "sub": "a", "name": null }))).await.expect_issued("warm");
     idp.down();
     idp.up();
-    ask(&app, &idp.token(&json!({ "sub": "b", "name": null }))).await.expect_issued("thawed");
-    idp.spoil(Route::UserInfo, Fault::Slow(Duration::from_millis(500)));
-    ask(&app, &idp.token(&json!({ "sub": "c", "name": null }))).await.expect_issued("slow");
+    post_token(&app, &idp.token(&json!({ "sub": "b", "name": null })))
+        .await
+        .expect_issued("thawed");
+    idp.inject(Route::UserInfo, Fault::Slow(Duration::from_millis(500)));
+    post_token(&app, &idp.token(&json!({ "sub": "c", "name": null }))).await.expect_issued("slow");
 }

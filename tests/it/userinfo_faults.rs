@@ -12,11 +12,11 @@ async fn with(fault: Fault) -> (FakeIdp, Reply, Reply) {
     let idp = FakeIdp::start();
     let app = Env::online(&idp).app();
     app.warm_up(now()).await;
-    idp.spoil(Route::UserInfo, fault);
+    idp.inject(Route::UserInfo, fault);
     let started = Instant::now();
     let reply = Call::bare().bearer(&idp.bare_token()).send(&app).await;
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
-    idp.mend(Route::UserInfo);
+    idp.restore(Route::UserInfo);
     let next = Call::bare().bearer(&idp.bare_token()).send_at(&app, at(NOW + 10)).await;
     (idp, reply, next)
 }
@@ -139,8 +139,8 @@ async fn unusable_endpoint_in_discovery_is_not_called() {
 #[tokio::test]
 async fn on_top_of_slow_keys_end_after_five_seconds() {
     let idp = FakeIdp::start();
-    idp.spoil(Route::Jwks, Fault::Slow(Duration::from_millis(2_600)));
-    idp.spoil(Route::UserInfo, Fault::Hang);
+    idp.inject(Route::Jwks, Fault::Slow(Duration::from_millis(2_600)));
+    idp.inject(Route::UserInfo, Fault::Hang);
     let app = Env::online(&idp).app();
     let started = Instant::now();
     let reply = Call::bare().bearer(&idp.bare_token()).send(&app).await;
@@ -152,7 +152,7 @@ async fn on_top_of_slow_keys_end_after_five_seconds() {
 #[tokio::test]
 async fn of_keys_say_when_to_come_back() {
     let idp = FakeIdp::start();
-    idp.spoil(Route::Jwks, Fault::Status(500));
+    idp.inject(Route::Jwks, Fault::Status(500));
     let app = Env::online(&idp).with("JWKS_COOLDOWN_SECONDS", "3600").app();
     app.warm_up(now()).await;
     let reply = Call::bare().bearer(&idp.bare_token()).send(&app).await;
@@ -192,18 +192,18 @@ async fn are_not_asked_for_again_at_once() {
                 "another token" => token(json!({ "jti": "another" })),
                 _ => token(json!({ "sub": "user-3" })),
             };
-            let ask = async |token: &str, time| {
+            let post_token = async |token: &str, time| {
                 Call::bare().bearer(token).send_at(&app, at(time)).await.status
             };
-            idp.spoil(Route::UserInfo, fault.clone());
-            let told = ask(&first, NOW).await;
+            idp.inject(Route::UserInfo, fault.clone());
+            let told = post_token(&first, NOW).await;
             assert!(matches!(told, 401 | 404 | 503), "{name}: {told}");
-            idp.mend(Route::UserInfo);
-            let soon = ask(&next, NOW + 9).await;
+            idp.restore(Route::UserInfo);
+            let soon = post_token(&next, NOW + 9).await;
             let row = format!("{name}, {who}");
             assert_eq!(idp.counts().2, 1 + usize::from(expected), "{row}: within ten seconds");
             assert_eq!(soon == 201, expected, "{row}: {soon}");
-            assert_eq!(ask(&next, NOW + 10).await, 201, "{row}: after ten seconds");
+            assert_eq!(post_token(&next, NOW + 10).await, 201, "{row}: after ten seconds");
             assert_eq!(idp.counts().2, 2, "{row}: and then once");
         }
     }))
@@ -216,13 +216,13 @@ async fn end_where_the_clock_is_set_back() {
     let idp = FakeIdp::start();
     let app = Env::online(&idp).app();
     app.warm_up(now()).await;
-    idp.spoil(Route::UserInfo, Fault::Status(503));
+    idp.inject(Route::UserInfo, Fault::Status(503));
     let token = idp.bare_token();
-    let ask = async |time| Call::bare().bearer(&token).send_at(&app, at(time)).await;
-    ask(NOW).await.expect_problem("down", 503, "unavailable");
-    idp.mend(Route::UserInfo);
-    ask(NOW - 5).await.expect_problem("a little earlier", 503, "unavailable");
-    ask(NOW - 10).await.expect_issued("ten seconds earlier");
+    let post_token = async |time| Call::bare().bearer(&token).send_at(&app, at(time)).await;
+    post_token(NOW).await.expect_problem("down", 503, "unavailable");
+    idp.restore(Route::UserInfo);
+    post_token(NOW - 5).await.expect_problem("a little earlier", 503, "unavailable");
+    post_token(NOW - 10).await.expect_issued("ten seconds earlier");
 }
 
 /// One question serves all who come meanwhile, and one refusal too.
@@ -237,7 +237,7 @@ async fn and_answers_are_shared_by_all_who_wait() {
         let app = Env::online(&idp).app();
         app.warm_up(now()).await;
         if let Some(fault) = fault {
-            idp.spoil(Route::UserInfo, fault);
+            idp.inject(Route::UserInfo, fault);
         }
         let token = idp.bare_token();
         let calls = (0..50).map(|_| Call::bare().bearer(&token).send(&app));

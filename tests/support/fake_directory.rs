@@ -62,12 +62,12 @@ impl FakeDirectory {
     }
 
     /// Answers badly from now on.
-    pub(crate) fn spoil(&self, fault: Fault) {
+    pub(crate) fn inject(&self, fault: Fault) {
         self.state().fault = Some(fault);
     }
 
     /// Answers well again.
-    pub(crate) fn mend(&self) {
+    pub(crate) fn restore(&self) {
         self.state().fault = None;
     }
 

@@ -120,12 +120,12 @@ impl FakeIdp {
     }
 
     /// Answers badly on `route` from now on.
-    pub(crate) fn spoil(&self, route: Route, fault: Fault) {
+    pub(crate) fn inject(&self, route: Route, fault: Fault) {
         self.state().faults.insert(route, fault);
     }
 
     /// Answers well again.
-    pub(crate) fn mend(&self, route: Route) {
+    pub(crate) fn restore(&self, route: Route) {
         self.state().faults.remove(&route);
     }
 

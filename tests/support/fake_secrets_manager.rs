@@ -79,12 +79,12 @@ impl FakeSecretsManager {
     }
 
     /// Answers badly from now on.
-    pub(crate) fn spoil(&self, fault: SecretFault) {
+    pub(crate) fn inject(&self, fault: SecretFault) {
         self.state().fault = Some(fault);
     }
 
     /// Answers well again.
-    pub(crate) fn mend(&self) {
+    pub(crate) fn restore(&self) {
         self.state().fault = None;
     }
 
