@@ -36,22 +36,22 @@ async fn keys() {
     let sent = Arc::new(AtomicU64::new(0));
     let faults = [
         ("unreachable", Breakage::Down),
-        ("slow beyond the time-out", Breakage::Keys(Fault::Slow(Duration::from_secs(4)))),
-        ("a byte at a time", Breakage::Keys(Fault::Drip)),
-        ("500", Breakage::Keys(Fault::Status(500))),
-        ("a web page", Breakage::Keys(Fault::Html)),
-        ("2 GB", Breakage::Keys(Fault::Huge(Arc::clone(&sent)))),
-        ("a redirect to itself", Breakage::Keys(Fault::Redirect("/keys".to_owned()))),
-        ("an empty set", Breakage::Keys(Fault::Json(json!({ "keys": [] })))),
+        ("response after the timeout", Breakage::Keys(Fault::Slow(Duration::from_secs(4)))),
+        ("one byte at a time", Breakage::Keys(Fault::Drip)),
+        ("status 500", Breakage::Keys(Fault::Status(500))),
+        ("HTML page", Breakage::Keys(Fault::Html)),
+        ("response of 2 GB", Breakage::Keys(Fault::Huge(Arc::clone(&sent)))),
+        ("redirect loop", Breakage::Keys(Fault::Redirect("/keys".to_owned()))),
+        ("empty key set", Breakage::Keys(Fault::Json(json!({ "keys": [] })))),
         (CUT_OFF, Breakage::Keys(Fault::Truncated)),
     ];
     let faults = faults.into_iter().map(async |(name, breakage)| {
         let (cold, warm) = tokio::join!(cold(name, &breakage), warm(name, &breakage));
         assert_eq!(warm.seen, BTreeSet::from([503]), "{name}: a key that nobody knows yet");
-        cold_and_warm(name, &cold, &warm, "known keys 201, a new one 503")
+        cold_and_warm(name, &cold, &warm, "201 for known keys, 503 for a new one")
     });
     let mut rows = two_at_a_time(faults).await;
-    stopped_early("2 GB", &sent, 6);
+    stopped_early("response of 2 GB", &sent, 6);
     rows.push(liar().await);
     rows.extend(flapping().await);
     rows.extend(rotated().await);
@@ -145,10 +145,10 @@ async fn warm(name: &str, breakage: &Breakage) -> Outage {
 }
 
 async fn liar() -> Row {
-    let name = "discovery speaks for another issuer";
+    let name = "discovery document of another issuer";
     let cold = cold(name, &Breakage::Liar).await;
     assert_eq!(cold.seen, BTreeSet::from([503]), "{name}");
-    let asked = format!("discovery {} times in 20 s, keys never", cold.asked);
+    let asked = format!("{} in 20 s for discovery, 0 for keys", cold.asked);
     Row::new(name, "cold: 503", &format!("{} s", cold.healed), &asked)
 }
 
@@ -171,12 +171,12 @@ async fn flapping() -> [Row; 2] {
     }
     let healed = format!("{} s", first.expect("well again") - 7);
     let asked = match idp.counts() {
-        (1, 1, 0) => "once, when it was back",
+        (1, 1, 0) => "1 after the recovery",
         counts => panic!("{name}: {counts:?}"),
     };
-    let cold = Row::new(name, "503, then 201 throughout", &healed, asked);
+    let cold = Row::new(name, "503 until the recovery, then 201", &healed, asked);
 
-    let name = "flapping later, and a new unknown kid every second";
+    let name = "flapping later, with an unknown `kid` per second";
     let before = idp.counts().1;
     for second in 31..=150 {
         flap(second);
@@ -187,12 +187,12 @@ async fn flapping() -> [Row; 2] {
     }
     let asked = idp.counts().1 - before;
     assert!(asked <= 12, "{name}: {asked}");
-    let asked = format!("{asked} times in 120 s");
-    [cold, Row::new(name, "known keys 201, unknown 401 or 503", "–", &asked)]
+    let asked = format!("{asked} in 120 s");
+    [cold, Row::new(name, "201 for known keys, 401 or 503 for unknown ones", "–", &asked)]
 }
 
 async fn rotated() -> [Row; 2] {
-    let name = "keys rotated, both shown for a while";
+    let name = "rotation with both keys in the set";
     let idp = FakeIdp::start();
     let app = started(&idp).await;
     let old = long_lived_token(&idp, &Key::rsa(), "rsa");
@@ -208,10 +208,10 @@ async fn rotated() -> [Row; 2] {
     }
     assert_eq!(idp.counts().1, 2, "{name}");
     let healed = healed.filter(|seconds| *seconds <= 10).expect("found within the cool-down");
-    let callers = "old key 201, new key 401 until it is found";
-    let both = Row::new(name, callers, &format!("{healed} s"), "once");
+    let callers = "201 for the old key, 401 for the new one until it is fetched";
+    let both = Row::new(name, callers, &format!("{healed} s"), "1");
 
-    let name = "a key withdrawn";
+    let name = "withdrawn key";
     idp.publish(&[&Key::rsa_next()]);
     for second in [11, 60, 300, 600, 610] {
         post_token(&app, &old, second).await.expect_issued(name);
@@ -222,13 +222,13 @@ async fn rotated() -> [Row; 2] {
     reply.expect_problem(name, 401, "invalid_token");
     post_token(&app, &old, 611).await.expect_problem(name, 401, "invalid_token");
     assert_eq!(idp.counts().1, 3, "{name}");
-    let callers = "its tokens 201 until the set is read again, then 401";
-    [both, Row::new(name, callers, "600 s (`JWKS_TTL_SECONDS`)", "once")]
+    let callers = "201 until the set is refreshed, then 401";
+    [both, Row::new(name, callers, "600 s (`JWKS_TTL_SECONDS`)", "1")]
 }
 
 /// A key cannot be withdrawn where nobody can be asked: then it dies with the set.
 async fn withdrawn() -> Row {
-    let name = "a key withdrawn while nobody answers";
+    let name = "withdrawn key during an outage";
     let idp = FakeIdp::start();
     let app = started(&idp).await;
     let old = long_lived_token(&idp, &Key::rsa(), "rsa");
@@ -247,12 +247,12 @@ async fn withdrawn() -> Row {
     reply.expect_problem(name, 401, "invalid_token");
     let next = long_lived_token(&idp, &Key::rsa_next(), "rsa-next");
     post_token(&app, &next, DAY + 3_700).await.expect_issued(name);
-    let callers = "its tokens 201 for 24 h, then 503; once somebody answers, 401";
-    Row::new(name, callers, "0 s", "nobody got through")
+    let callers = "201 for 24 h, then 503, and 401 after the recovery";
+    Row::new(name, callers, "0 s", "0")
 }
 
 async fn unreadable() -> Row {
-    let name = "one unreadable key among good ones";
+    let name = "one malformed key among valid ones";
     let idp = FakeIdp::start();
     let mut document = key_set(&[&Key::rsa(), &Key::p256()]);
     let keys = document["keys"].as_array_mut().unwrap();
@@ -276,12 +276,12 @@ async fn unreadable() -> Row {
     let reply = post_token(&app, &long_lived_token(&idp, &Key::rsa_next(), "bad"), 1).await;
     reply.expect_problem(name, 401, "invalid_token");
     assert_eq!(idp.counts().1, 1, "{name}");
-    Row::new(name, "good keys 201, the unreadable one's tokens 401", "0 s", "once")
+    Row::new(name, "201 for valid keys, 401 for the malformed one", "0 s", "1")
 }
 
 /// A hundred made-up names a second, and a real rotation right after the fetch that they caused.
 async fn flood() -> Row {
-    let name = "a flood of unknown kids during a rotation";
+    let name = "flood of unknown `kid` values during a rotation";
     let idp = FakeIdp::start();
     let app = started(&idp).await;
     let known = long_lived_token(&idp, &Key::rsa(), "rsa");
@@ -305,6 +305,6 @@ async fn flood() -> Row {
     let asked = idp.counts().1 - 1;
     assert_eq!(asked, 3, "{name}: in 30 s");
     let healed = healed.filter(|seconds| *seconds <= 10).expect("found within the cool-down");
-    let callers = "made-up 401, known keys 201, the new key 401 until it is found";
-    Row::new(name, callers, &format!("{healed} s"), &format!("{asked} times in 30 s"))
+    let callers = "201 for known keys, 401 for unknown or unfetched ones";
+    Row::new(name, callers, &format!("{healed} s"), &format!("{asked} in 30 s"))
 }

@@ -23,7 +23,7 @@ use crate::support::Reply;
 use table::Row;
 
 /// The connection closes in the middle of the answer.
-const CUT_OFF: &str = "cut off";
+const CUT_OFF: &str = "truncated response";
 
 /// How long an outage lasts for those who ask once a second.
 const OUTAGE: u64 = 20;
@@ -105,11 +105,11 @@ fn cold_and_warm(fault: &'static str, cold: &Outage, warm: &Outage, warm_sees: &
     let again = usize::from(fault == CUT_OFF);
     assert!(cold.asked <= 3 + again, "{fault}: asked {} times in {OUTAGE} s", cold.asked);
     let asked = match cold.asked {
-        0 => "nobody got through".to_owned(),
+        0 => "0".to_owned(),
         count if again > 0 => {
-            format!("{} times in {OUTAGE} s, the first time again at once", count - again)
+            format!("{} in {OUTAGE} s, and one immediate retry", count - again)
         }
-        count => format!("{count} times in {OUTAGE} s"),
+        count => format!("{count} in {OUTAGE} s"),
     };
     let heals = format!("{} s", cold.healed.max(warm.healed));
     Row::new(fault, &format!("cold: 503; warm: {warm_sees}"), &heals, &asked)

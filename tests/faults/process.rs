@@ -40,7 +40,7 @@ fn event(token: &str) -> Value {
 /// libfaketime the clock cannot be moved: then two seconds make keys and secret
 /// as old as an hour does.
 async fn frozen() -> Row {
-    let name = "frozen for an hour, all connections closed meanwhile";
+    let name = "freeze of one hour with all connections closed";
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
     let fake = FakeClock::find();
     let env = Env::online(&idp).secret_in(&secrets).with("OIDC_JWKS_URI", &idp.url("/keys"));
@@ -81,7 +81,7 @@ async fn frozen() -> Row {
         assert_eq!(both(), (asked, asked), "{name}");
     }
     assert!(function.is_alive(), "{name}");
-    Row::new(name, "201 within 3 s", "0 s", "once per thaw: the keys, the secret")
+    Row::new(name, "201 within 3 s", "0 s", "1 each per thaw for keys and secret")
 }
 
 /// Waits until `is_so`, or for as long as anything may take.
@@ -93,7 +93,7 @@ async fn awaited(is_so: impl Fn() -> bool) {
 }
 
 async fn stepped() -> Row {
-    let name = "the clock stepped forward and back";
+    let name = "clock steps forward and back";
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
     let app = Env::online(&idp).secret_in(&secrets).app();
     app.warm_up(now()).await;
@@ -122,7 +122,7 @@ async fn stepped() -> Row {
     idp.up();
     let reply = Call::bare().bearer(&idp.token(&json!({}))).send(&app).await;
     reply.expect_issued("a failure an hour in the future holds nobody up");
-    Row::new(name, "201", "0 s", "at most once per step")
+    Row::new(name, "201", "0 s", "at most 1 per step")
 }
 
 async fn out_of_time() -> [Row; 2] {
@@ -131,7 +131,7 @@ async fn out_of_time() -> [Row; 2] {
     function.init_time().await;
     let nameless = |sub: &str| extend(today(), &json!({ "sub": sub, "name": null }));
     idp.inject(Route::UserInfo, Fault::Hang);
-    let name = "0.25 s left, and an upstream that hangs";
+    let name = "0.25 s left with an unresponsive upstream";
     let hanging = event(&idp.token(&nameless("a"))).to_string();
     for left in [Duration::from_millis(250), Duration::ZERO] {
         let started = Instant::now();
@@ -140,12 +140,12 @@ async fn out_of_time() -> [Row; 2] {
         assert!(started.elapsed() < NO_WAIT, "{name}: {:?}", started.elapsed());
     }
     assert!(idp.counts().2 <= 2, "{name}: {:?}", idp.counts());
-    let out = Row::new(name, "503 at once", "0 s", "at most once");
+    let out = Row::new(name, "503 immediately", "0 s", "at most 1");
     idp.restore(Route::UserInfo);
     let reply = function.answer(name, &event(&idp.token(&nameless("a")))).await;
     assert_eq!(reply.status, 201, "the next request: {}", function.output());
 
-    let name = "6 s per invocation, and every upstream hangs";
+    let name = "6 s per invocation with unresponsive upstreams";
     for route in [Route::Discovery, Route::Jwks, Route::UserInfo] {
         idp.inject(route, Fault::Hang);
     }
@@ -163,7 +163,7 @@ async fn out_of_time() -> [Row; 2] {
     join_all(answers).await;
     assert_eq!(function.answers(), (4, vec![1; 4]), "{name}");
     assert_eq!(idp.counts().0 - asked, 1, "{name}: one fetch for all");
-    [out, Row::new(name, "503 within 5 s", "–", "once for all who wait")]
+    [out, Row::new(name, "503 within 5 s", "–", "1 for all waiting requests")]
 }
 
 /// A body that cannot be read without a panic.
@@ -176,7 +176,7 @@ impl AsRef<[u8]> for Broken {
 }
 
 async fn panicking() -> Row {
-    let name = "a panic while a request is handled";
+    let name = "panic during a request";
     let app = Env::offline().app();
     for _ in 0..5 {
         let request = Request::post("/token").body(Broken).unwrap();
@@ -190,7 +190,7 @@ async fn panicking() -> Row {
     function.answer(name, &undecodable).await.expect_problem(name, 400, "invalid_request");
     function.answer(name, &event(&token)).await.expect_issued("the next event");
     assert!(function.is_alive(), "{name}");
-    Row::new(name, "500; 400 for an event that breaks the gateway's types", "0 s", "–")
+    Row::new(name, "500, or 400 for an event with invalid types", "0 s", "–")
 }
 
 /// An environment that may grow a little is sent the largest event there can be. What it answers is
@@ -223,7 +223,7 @@ async fn out_of_memory() -> Row {
     assert!(ended.contains(&1) && !ended.contains(&64), "{name}: ended at {ended:?} MB");
     let function = Bootstrap::start(&env);
     function.answer(name, &event(&token)).await.expect_issued("the next environment");
-    Row::new(name, "that request fails, and no other", "0 s, in the next environment", "–")
+    Row::new(name, "failure of that request only", "0 s in the next environment", "–")
 }
 
 /// Lets the process' address space grow by so many megabytes and no more.
@@ -253,12 +253,12 @@ async fn burst_in_one_environment() -> Row {
     assert_eq!(function.answers(), (BURST, vec![1; BURST]), "{name}");
     assert_eq!((idp.counts(), secrets.asked().len()), ((1, 1, 0), 1), "{name}");
     assert!(function.is_alive(), "{name}");
-    Row::new(name, "500 × 201", "–", "once: discovery, the keys, the secret")
+    Row::new(name, "500 × 201", "–", "1 each for discovery, keys and secret")
 }
 
 /// The same inside the process and without an init before, so that all of them wait for the fetches.
 async fn burst_of_tasks() -> Row {
-    let name = "500 requests at once, nothing fetched yet";
+    let name = "500 concurrent requests before the first fetch";
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
     idp.inject(Route::Jwks, Fault::Slow(Duration::from_millis(300)));
     secrets.inject(SecretFault::Slow(300));
@@ -274,5 +274,5 @@ async fn burst_of_tasks() -> Row {
         reply.unwrap().expect_issued(name);
     }
     assert_eq!((idp.counts(), secrets.asked().len()), ((1, 1, 0), 1), "{name}");
-    Row::new(name, "500 × 201", "–", "once: discovery, the keys, the secret")
+    Row::new(name, "500 × 201", "–", "1 each for discovery, keys and secret")
 }

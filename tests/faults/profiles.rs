@@ -22,14 +22,14 @@ const SOMEBODY_ELSE: &str = r#"{"sub":"user-2","id":"user-2","email":"eve@exampl
 /// particular, so that one vain try counts for all.
 fn faults(sent: &Arc<AtomicU64>) -> [(&'static str, Fault, u16, bool); 8] {
     [
-        ("429 and `Retry-After: 7`", Fault::RetryAfter(429, "7"), 503, true),
-        ("503", Fault::Status(503), 503, true),
-        ("slow beyond the time-out", Fault::Slow(Duration::from_secs(4)), 503, true),
-        ("500", Fault::Status(500), 503, false),
-        ("another `sub`", Fault::Bytes(SOMEBODY_ELSE.into()), 401, false),
-        ("not JSON", Fault::Bytes(b"{\"sub\":".to_vec()), 503, false),
-        ("a web page", Fault::Html, 503, false),
-        ("2 GB", Fault::Huge(Arc::clone(sent)), 503, false),
+        ("429 with `Retry-After: 7`", Fault::RetryAfter(429, "7"), 503, true),
+        ("status 503", Fault::Status(503), 503, true),
+        ("response after the timeout", Fault::Slow(Duration::from_secs(4)), 503, true),
+        ("status 500", Fault::Status(500), 503, false),
+        ("profile with another `sub`", Fault::Bytes(SOMEBODY_ELSE.into()), 401, false),
+        ("malformed JSON", Fault::Bytes(b"{\"sub\":".to_vec()), 503, false),
+        ("HTML page", Fault::Html, 503, false),
+        ("response of 2 GB", Fault::Huge(Arc::clone(sent)), 503, false),
     ]
 }
 
@@ -45,18 +45,18 @@ async fn userinfo() {
     let rows = faults(&sent).into_iter();
     let rows = rows.map(async |fault| row(fault, &Source::UserInfo(FakeIdp::start())).await);
     let rows = two_at_a_time(rows).await;
-    stopped_early("2 GB", &sent, 3 + 21);
+    stopped_early("response of 2 GB", &sent, 3 + 21);
     compare("UserInfo", &rows);
 }
 
 #[tokio::test]
 async fn clerk() {
     let sent = Arc::new(AtomicU64::new(0));
-    let refused_key = ("our key refused", Fault::Status(401), 503, true);
+    let refused_key = ("rejected API key", Fault::Status(401), 503, true);
     let faults = faults(&sent).into_iter().chain([refused_key]);
     let rows = faults.map(async |fault| row(fault, &Source::Clerk(FakeDirectory::start())).await);
     let rows = two_at_a_time(rows).await;
-    stopped_early("2 GB", &sent, 3 + 21);
+    stopped_early("response of 2 GB", &sent, 3 + 21);
     compare("Clerk", &rows);
 }
 
@@ -136,14 +136,14 @@ async fn row(
     source.restore();
     let asked = if is_everybodys {
         assert_eq!(crowd, 3, "{name}: by a crowd in {OUTAGE} s");
-        format!("3 times in {OUTAGE} s, whoever calls")
+        format!("3 in {OUTAGE} s for all callers together")
     } else {
         assert_eq!(crowd, 21, "{name}: each of a crowd once");
-        format!("3 times in {OUTAGE} s by each caller")
+        format!("3 in {OUTAGE} s for each caller")
     };
     let others = match source {
-        Source::UserInfo(_) => "seen in the last 5 min, or a token that says all: 201",
-        Source::Clerk(_) => "seen in the last 5 min: 201",
+        Source::UserInfo(_) => "201 with a cached profile or complete claims",
+        Source::Clerk(_) => "201 with a cached profile",
     };
     let told: Vec<_> = told.into_iter().collect();
     Row::new(name, &format!("{}; {others}", told.join(" or ")), &format!("{healed} s"), &asked)
@@ -174,7 +174,7 @@ fn refused(name: &str, status: u16, reply: &Reply) -> String {
     let body: Value = reply.json();
     assert!(body["participant_token"].is_null(), "{name}");
     match reply.header("retry-after") {
-        Some("7") if name.contains("Retry-After") => "503 and `Retry-After: 7`".to_owned(),
+        Some("7") if name.contains("Retry-After") => "503 with `Retry-After: 7`".to_owned(),
         wait if name.contains("Retry-After") => panic!("{name}: {wait:?}"),
         _ => status.to_string(),
     }

@@ -23,12 +23,12 @@ const NEXT: (&str, &str) = ("nextkey", "the-next-secret-of-32-bytes-or-more");
 const FAULTS: [(&str, Option<SecretFault>); 8] = [
     ("unreachable", None),
     ("throttling", Some(SecretFault::Error("ThrottlingException"))),
-    ("slow beyond the time-out", Some(SecretFault::Slow(4_000))),
-    ("denying", Some(SecretFault::Error("AccessDeniedException"))),
-    ("an error of its own", Some(SecretFault::Internal)),
-    ("a malformed secret", Some(SecretFault::Text(r#"{"LIVEKIT_API_KEY":"devkey","#))),
-    ("an empty secret", Some(SecretFault::Text(""))),
-    ("a binary secret", Some(SecretFault::Binary)),
+    ("response after the timeout", Some(SecretFault::Slow(4_000))),
+    ("access denied", Some(SecretFault::Error("AccessDeniedException"))),
+    ("internal error", Some(SecretFault::Internal)),
+    ("malformed secret", Some(SecretFault::Text(r#"{"LIVEKIT_API_KEY":"devkey","#))),
+    ("empty secret", Some(SecretFault::Text(""))),
+    ("binary secret", Some(SecretFault::Binary)),
 ];
 
 #[tokio::test]
@@ -36,7 +36,7 @@ async fn secrets_manager() {
     let faults = FAULTS.into_iter().map(async |(name, fault)| {
         let (cold, warm) = tokio::join!(cold(name, fault), warm(name, fault));
         assert_eq!(warm.seen, BTreeSet::from([201]), "{name}: warm");
-        cold_and_warm(name, &cold, &warm, "201, with the last good pair")
+        cold_and_warm(name, &cold, &warm, "201 with the last valid pair")
     });
     let mut rows = two_at_a_time(faults).await;
     rows.extend([back_after_five_seconds().await, burst().await, both_pairs().await]);
@@ -121,7 +121,7 @@ fn signer(reply: &Reply) -> String {
 }
 
 async fn back_after_five_seconds() -> Row {
-    let name = "gone at the cold start, back 5 s later";
+    let name = "outage at the cold start, recovery after 5 s";
     let secrets = FakeSecretsManager::start();
     secrets.down();
     let app = started(&secrets).await;
@@ -138,13 +138,18 @@ async fn back_after_five_seconds() -> Row {
     }
     let asked = secrets.asked().len();
     assert_eq!(asked, 1, "{name}");
-    Row::new(name, "503, then 201", &format!("{} s", healed.unwrap()), "once, when it was back")
+    Row::new(
+        name,
+        "503 until the recovery, then 201",
+        &format!("{} s", healed.unwrap()),
+        "1 after the recovery",
+    )
 }
 
 /// Four rotations under 2,000 requests: no token is signed with one pair's secret in the other
 /// pair's name, and no old pair comes back.
 async fn burst() -> Row {
-    let name = "rotated in the middle of a burst";
+    let name = "rotation during a burst";
     let secrets = FakeSecretsManager::start();
     let app = started(&secrets).await;
     let mut answers = 0;
@@ -166,15 +171,15 @@ async fn burst() -> Row {
     assert_eq!((answers, secrets.asked().len()), (2_000, 5), "{name}");
     Row::new(
         name,
-        "201; 0 of 2,000 tokens with one pair's key and the other's secret",
+        "201; 0 of 2,000 tokens mix the two pairs",
         "300 s (`SECRET_TTL_SECONDS`)",
-        "once per rotation",
+        "1 per rotation",
     )
 }
 
 /// LiveKit takes both pairs while the change spreads: every token has to be good by one of them.
 async fn both_pairs() -> Row {
-    let name = "LiveKit's keys rotated, both pairs valid";
+    let name = "rotation of LiveKit's keys with both pairs valid";
     let secrets = FakeSecretsManager::start();
     let app = started(&secrets).await;
     secrets.keep(FakeSecretsManager::secret(NEXT.0, NEXT.1));
@@ -194,8 +199,8 @@ async fn both_pairs() -> Row {
     assert_eq!(secrets.asked().len(), 2, "{name}");
     Row::new(
         name,
-        "201, each token good by one of the pairs",
+        "201, each token valid with one of the pairs",
         "300 s (`SECRET_TTL_SECONDS`)",
-        "once",
+        "1",
     )
 }

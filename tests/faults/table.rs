@@ -35,12 +35,12 @@ pub(super) fn compare(name: &str, rows: &[Row]) {
         fs::write(&path, format!("{before}{start}{table}<!-- end -->{after}")).unwrap();
         return;
     }
-    assert_eq!(shown, table, "{name}: write it anew with UPDATE_RELIABILITY=1");
+    assert_eq!(shown, table, "{name}: UPDATE_RELIABILITY=1 updates it");
 }
 
 fn table(rows: &[Row]) -> String {
     let head =
-        "| The fault | Callers see | Well again after | Asked meanwhile |\n|---|---|---|---|\n";
+        "| Fault | Response | Recovery time | Requests to the upstream |\n|---|---|---|---|\n";
     let row = |row: &Row| {
         format!("| {} | {} | {} | {} |\n", row.fault, row.callers, row.heals, row.asked)
     };

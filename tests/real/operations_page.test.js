@@ -46,7 +46,7 @@ describe('the page', () => {
   });
 
   test('page lists exactly the reasons of a 401 in the code', () => {
-    const said = ['bearer', 'oidc/verifier'].flatMap((file) => [...read(`src/${file}.rs`).matchAll(/#\[error\("(.*)"\)\]/g)])
+    const said = ['bearer', 'oidc/error'].flatMap((file) => [...read(`src/${file}.rs`).matchAll(/#\[error\("(.*)"\)\]/g)])
       .map(([, text]) => text.replace(/\{\d\}/g, '…'));
     const told = table(section('Diagnosing a 401'), '`reason`', 'Cause').map((row) => row['`reason`'].replaceAll('`', ''));
     assert.deepEqual(told.sort(), said.sort());

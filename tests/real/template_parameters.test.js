@@ -180,7 +180,7 @@ describe('variables', () => {
   });
   test('providers and the audience rule match the presets in the code', () => {
     const rows = read('src/oidc/providers.rs').split('#[cfg(test)]')[0].split(/^(?:pub )?const [A-Z0-9]+: Provider = Provider \{$/m).slice(1);
-    const providers = rows.map((row) => ({ name: row.match(/^ {4}name: "(\w+)"/m)[1], hasSubstitute: /^ {4}audience: Substitute::(?!None)/m.test(row) }));
+    const providers = rows.map((row) => ({ name: row.match(/^ {4}name: "(\w+)"/m)[1], hasSubstitute: /^ {4}audience: DefaultAudience::(?!None)/m.test(row) }));
     assert.deepEqual(source.Parameters.OidcProvider.AllowedValues.toSorted(), ['', ...providers.map(({ name }) => name)].sort());
     for (const { name, hasSubstitute } of providers) {
       assert.equal(refused({ ...OLD, OidcAudience: '', OidcProvider: name }).length, hasSubstitute ? 0 : 1, name);
