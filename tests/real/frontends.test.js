@@ -1,4 +1,4 @@
-// The pieces of docs/frontends.md ask the real function for tokens, and people enter a LiveKit server's rooms with them.
+// The code of docs/frontends.md fetches tokens from the function and joins rooms of a LiveKit server with them.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { after, afterEach, before, describe, test } from 'node:test';
@@ -28,7 +28,7 @@ createRoot(document.getElementById('app')!).render(<Call {...(window as any).pro
 let folder;
 let app;
 let meeting;
-/** The function, the same with an identity provider that cannot be asked, and nobody at all. */
+/** URLs of the function, of the same function with an unreachable identity provider, and of a closed port. */
 let gateway;
 let troubled;
 let nobody;
@@ -51,14 +51,14 @@ after(async () => {
 
 const now = () => Math.floor(Date.now() / 1000);
 let issued = 0;
-/** Another access token of Ada's each time, good or long expired. */
+/** Returns a new access token of Ada, valid or long expired. */
 const fresh = () => {
   issued += 1;
   return meeting.bearer({ ...ADA, jti: `${issued}` });
 };
 const expired = () => meeting.bearer(ADA, now() - 3600);
 
-/** The access tokens that were sent while `work` ran, without preflights, and what came of it. */
+/** Runs `work`. Returns the access tokens that it sent, without preflights, and its result. */
 async function sent(work, to = gateway) {
   const from = to.seen.length;
   const result = await work();
@@ -66,7 +66,7 @@ async function sent(work, to = gateway) {
   return [posts.map(({ headers }) => headers.authorization?.replace('Bearer ', '')), result];
 }
 
-/** Who is in the room, once somebody is. */
+/** Returns the participants of the room when it is no longer empty. */
 async function present(room) {
   const people = await meeting.livekit.rooms.listParticipants(room);
   return people.length > 0 && people;
@@ -80,7 +80,7 @@ for (const [language, begin] of Object.entries(START)) {
     before(async () => { client = await begin(); });
     after(() => client?.stop());
 
-    test('two fetches around a change of the access token send two', async () => {
+    test(`${language} sends the new access token after a change`, async () => {
       const bearers = [await fresh(), await fresh()];
       for (const [at, bearer] of bearers.entries()) {
         const [seen, { token }] = await sent(() => ask(`open:${at}`, bearer, 'unused'));
@@ -90,26 +90,26 @@ for (const [language, begin] of Object.entries(START)) {
       }
     });
 
-    test('an expired one is renewed, and then asked with', async () => {
+    test(`${language} renews an expired access token and retries`, async () => {
       const bearers = [await expired(), await fresh()];
       const [seen, { token }] = await sent(() => ask('open:renewed', ...bearers));
       assert.deepEqual(seen, bearers);
       assert.ok(token);
     });
 
-    test('one that stays expired is told, after two requests', async () => {
+    test(`${language} reports an access token that is still expired after the retry`, async () => {
       const bearer = await expired();
       const [seen, { problem }] = await sent(() => ask('open:late', bearer, bearer));
       assert.deepEqual([seen, problem], [[bearer, bearer], 'token_expired']);
     });
 
-    test('a 401 of another kind is told, and nothing is renewed', async () => {
+    test(`${language} reports another 401 without a renewal`, async () => {
       const bearer = await fresh();
       const [seen, { problem }] = await sent(() => ask('open:forged', 'not.a.token', bearer));
       assert.deepEqual([seen, problem], [['not.a.token'], 'invalid_token']);
     });
 
-    test('a 403 is told each time, whatever was fetched before', async () => {
+    test(`${language} reports every 403 independent of earlier fetches`, async () => {
       assert.ok((await ask('open:before', await fresh(), 'unused')).token);
       for (let time = 0; time < 2; time += 1) {
         const bearer = await fresh();
@@ -118,31 +118,31 @@ for (const [language, begin] of Object.entries(START)) {
       }
     });
 
-    test('a 503 is told, and nothing is renewed', async () => {
+    test(`${language} reports a 503 without a renewal`, async () => {
       const bearer = await fresh();
       const [seen, { problem }] = await sent(() => client.ask(`${troubled.url}/token`, 'open:503', bearer, 'unused'), troubled);
       assert.deepEqual([seen, problem], [[bearer], 'unavailable']);
     });
 
-    test('no answer is as a 503', async () => {
+    test(`${language} reports a missing response like a 503`, async () => {
       assert.equal((await client.ask(nobody, 'open:nobody', await fresh(), 'unused')).problem, 'unavailable');
     });
   });
 }
 
-describe('JavaScript, further', () => {
+describe('JavaScript only', () => {
   let client;
   before(async () => { client = await startJavaScript(folder.path); });
 
-  test('the types fit those of the packages', () => checkTypes(folder.path, ['roomkey.ts', 'join.ts', 'Call.tsx']));
+  test('TypeScript code compiles with the types of the packages', () => checkTypes(folder.path, ['roomkey.ts', 'join.ts', 'Call.tsx']));
 
-  test('wrong types do not', async () => {
+  test('TypeScript code with wrong types does not compile', async () => {
     const wrong = block('frontends', 'ts', '// join.ts').replace('{ roomName }', '{ room: roomName }');
     writeFileSync(`${folder.path}/wrong.ts`, wrong);
     await assert.rejects(checkTypes(folder.path, ['wrong.ts']), /wrong\.ts.*'room' does not exist in type 'TokenSourceFetchOptions'/s);
   });
 
-  test('a token is kept while it is good, and asked for again on demand', async () => {
+  test('JavaScript source caches a valid token and refetches it on demand', async () => {
     const bearers = [await fresh(), await fresh()];
     const source = client.source(`${gateway.url}/token`, async () => bearers[0]);
     const [first, details] = await sent(() => source.fetch({ roomName: 'open:kept' }));
@@ -153,7 +153,7 @@ describe('JavaScript, further', () => {
     assert.deepEqual(same, details);
   });
 
-  test('Retry-After and every option arrive', async () => {
+  test('JavaScript source passes on Retry-After and every option', async () => {
     const source = client.source(`${troubled.url}/token`, fresh);
     await assert.rejects(source.fetch({}), ({ retryAfter }) => retryAfter >= 1 && retryAfter <= 30);
     const options = {
@@ -167,7 +167,7 @@ describe('JavaScript, further', () => {
   });
 });
 
-test("Python joins with LiveKit's client", async () => {
+test("Python code joins a room with LiveKit's client", async () => {
   const script = `
 import asyncio, sys, join
 async def main(url, bearer):
@@ -186,7 +186,7 @@ asyncio.run(main(*sys.argv[1:]))`;
   }
 });
 
-test("Rust's piece is what its client is made of", () => {
+test('Rust client contains the code of the page', () => {
   assert.equal(readFileSync(`${repository}tests/real/rust_client/src/roomkey.rs`, 'utf8'), piece('roomkey.rs'));
 });
 
@@ -197,12 +197,12 @@ describe("React's Call, in Chromium", () => {
     pages = [];
   });
 
-  /** A person who looks at the page. `bearers` is what the app's access tokens are: one, and the renewed one. */
+  /** Opens the page. `bearers` are the access tokens of the app: the first and the renewed one. */
   const visit = async ({ bearers, roomName, to = gateway }) => {
     const seen = { errors: [], microphones: 0 };
     let prepared;
     const page = await app.visit(async (tab) => {
-      // What `useSession` does with the token that it fetched ahead.
+      // Errors of the tokens that `useSession` fetches in advance.
       prepared = tab.waitForRequest((request) => request.url().startsWith(meeting.livekit.httpUrl));
       prepared.catch(() => {});
       tab.on('pageerror', (error) => seen.errors.push(error.message));
@@ -219,7 +219,7 @@ describe("React's Call, in Chromium", () => {
     const press = (name) => page.getByRole('button', { name }).click();
     return { page, press, prepared, seen, alert: () => page.getByRole('alert').textContent() };
   };
-  test('enters a call with one request, and again with the access token of then', async () => {
+  test('React component joins with one request and rejoins with the current access token', async () => {
     const bearers = [await fresh()];
     const roomName = 'open:react';
     const [first, { page, press, seen }] = await sent(async () => {
@@ -244,7 +244,7 @@ describe("React's Call, in Chromium", () => {
     assert.deepEqual(seen.errors, []);
   });
 
-  test('an expired access token is renewed', async () => {
+  test('React component renews an expired access token', async () => {
     const bearers = [await expired(), await fresh()];
     const { page, press } = await visit({ bearers, roomName: 'open:renewed' });
     await press('Join');
@@ -256,16 +256,16 @@ describe("React's Call, in Chromium", () => {
     ['a 403', async () => ({ bearers: [await fresh()], roomName: 'closed' }), 'You may not enter this room.'],
     ['a 503', async () => ({ bearers: [await fresh()], roomName: 'open:503', to: troubled }), 'This takes longer than usual. Please wait.'],
   ];
-  for (const [what, prepare, words] of refusals) {
-    test(`${what} is said in words, and no microphone is opened`, async () => {
+  for (const [what, prepare, message] of refusals) {
+    test(`React component shows a message after ${what} and keeps the microphone off`, async () => {
       const { press, alert, seen } = await visit(await prepare());
       await press('Join');
-      assert.equal(await alert(), words);
+      assert.equal(await alert(), message);
       assert.equal(seen.microphones, 0);
     });
   }
 
-  test('a fetch that nobody waits for fails as an unhandled rejection, when somebody leaves', async () => {
+  test('failed fetch in advance causes an unhandled rejection after leaving', async () => {
     const bearers = [await fresh()];
     const { page, press, seen } = await visit({ bearers, roomName: 'open:leaving' });
     await press('Join');
@@ -277,10 +277,10 @@ describe("React's Call, in Chromium", () => {
   });
 });
 
-describe("what the page says of LiveKit's own source for JavaScript", () => {
+describe("LiveKit's own source for JavaScript", () => {
   const source = (headers) => TokenSource.endpoint(`${gateway.url}/token`, { headers });
 
-  test('its headers are fixed, but for a getter', async () => {
+  test("LiveKit's source has fixed headers except a getter", async () => {
     const [first, second] = [await fresh(), await fresh()];
     let bearer = first;
     const plain = source({ Authorization: `Bearer ${bearer}` });
@@ -290,11 +290,11 @@ describe("what the page says of LiveKit's own source for JavaScript", () => {
     assert.deepEqual((await sent(() => getter.fetch({ roomName: 'open:1' })))[0], [second]);
   });
 
-  test('status and body are in the message', async () => {
+  test("LiveKit's source reports status and body in the message", async () => {
     await assert.rejects(source({}).fetch({}), /received 401 \/ \{.*"code":"missing_token"/);
   });
 
-  test('after a failure it hands out the token of the room before', async () => {
+  test("LiveKit's source returns the token of the previous room after a failure", async () => {
     const stale = source({ Authorization: `Bearer ${await fresh()}` });
     const before = await stale.fetch({ roomName: 'open:before' });
     await assert.rejects(stale.fetch({ roomName: 'closed' }), /403/);
@@ -303,7 +303,7 @@ describe("what the page says of LiveKit's own source for JavaScript", () => {
     await assert.rejects(stale.fetch({ roomName: 'closed' }, true), /403/);
   });
 
-  test('attributes are compared as objects', async () => {
+  test("LiveKit's source compares attributes by object identity", async () => {
     const caching = source({ Authorization: `Bearer ${await fresh()}` });
     const attributes = { team: 'blue' };
     const fetch = (participantAttributes) => caching.fetch({ roomName: 'open:a', participantAttributes });
@@ -314,28 +314,28 @@ describe("what the page says of LiveKit's own source for JavaScript", () => {
   });
 });
 
-describe('what to tell people', () => {
+describe('messages to users', () => {
   const rows = [...readFileSync(`${repository}docs/frontends.md`, 'utf8').matchAll(/^\| (`[a-z_`, ]+`) \| ([A-Z][^|]*\.) \|/gm)]
-    .flatMap(([, codes, words]) => [...codes.matchAll(/\w+/g)].map(([code]) => [code, words]));
+    .flatMap(([, codes, message]) => [...codes.matchAll(/\w+/g)].map(([code]) => [code, message]));
 
-  test('is there for each code of POST /token', () => {
+  test('page has a message for every code of POST /token', () => {
     const { responses } = readDocument().paths['/token'].post;
     const answered = Object.values(responses).flatMap((one) => codesIn(resolve(one).content?.['application/problem+json']?.schema));
     assert.deepEqual(rows.map(([code]) => code).sort(), answered.sort());
   });
 
-  test('is what the JavaScript says', async () => {
-    writeFileSync(`${folder.path}/words.mjs`, await bundle(folder.path, 'roomkey.ts', 'node'));
-    const { Problem, words } = await import(`${folder.path}/words.mjs`);
+  test('JavaScript code has the messages of the page', async () => {
+    writeFileSync(`${folder.path}/messages.mjs`, await bundle(folder.path, 'roomkey.ts', 'node'));
+    const { Problem, messageFor } = await import(`${folder.path}/messages.mjs`);
     for (const [code, expected] of rows) {
-      const said = words(new Problem(400, code));
+      const said = messageFor(new Problem(400, code));
       assert.ok([expected, expected.replace('.', ` (${code}).`)].includes(said), `${code}: ${said}`);
     }
-    assert.equal(words(new TypeError('fetch failed')), 'This takes longer than usual. Please wait.');
+    assert.equal(messageFor(new TypeError('fetch failed')), 'This takes longer than usual. Please wait.');
   });
 });
 
-test('the versions are those that run', () => {
+test('page names the tested versions', () => {
   const read = (path) => readFileSync(`${repository}${path}`, 'utf8');
   const { dependencies } = JSON.parse(read('tests/real/package.json'));
   const named = [
@@ -346,6 +346,6 @@ test('the versions are those that run', () => {
   for (const name of named) assert.ok(read('docs/frontends.md').includes(name), name);
 });
 
-test('there is a piece for each other SDK', () => {
+test('page has code for every other SDK', () => {
   for (const name of ['Roomkey.swift', 'Roomkey.kt', 'roomkey.dart', 'Roomkey.cs']) assert.match(piece(name), /token_expired/);
 });

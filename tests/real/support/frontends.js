@@ -1,4 +1,4 @@
-// The pieces of docs/frontends.md, each made to ask for tokens in its own language, by one interface.
+// The code of docs/frontends.md, which fetches tokens in its own language behind one interface.
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -11,14 +11,14 @@ import { output, repository, start, work } from './processes.js';
 
 const LANGUAGES = { ts: 'ts', tsx: 'tsx', py: 'python', rs: 'rust', swift: 'swift', kt: 'kotlin', dart: 'dart', cs: 'cs' };
 
-/** The page's code that is to be saved under `name`, as its first line says. */
+/** Returns the code of the page whose first line contains the file name. */
 export function piece(name) {
   const found = blocks('frontends', LANGUAGES[name.split('.').at(-1)]).filter((code) => /^(?:\/\/|#) (\S+)/.exec(code)?.[1] === name);
-  if (found.length !== 1) throw new Error(`${found.length} pieces called ${name}`);
+  if (found.length !== 1) throw new Error(`${found.length} blocks with the file name ${name}`);
   return found[0];
 }
 
-/** A folder with the pieces, for as long as the suite runs. */
+/** Creates a temporary folder with the code. */
 export function startFolder(names) {
   const path = mkdtempSync(`${tmpdir()}/frontends-`);
   for (const name of names) writeFileSync(`${path}/${name}`, piece(name));
@@ -26,33 +26,33 @@ export function startFolder(names) {
   return { path, stop: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** Compiles the TypeScript in `folder` as strictly as there is a switch for, and throws what the compiler says. */
+/** Compiles the TypeScript in `folder` with all strict options. Throws the messages of the compiler. */
 export async function checkTypes(folder, files) {
   const compilerOptions = {
     strict: true, noEmit: true, target: 'es2022', module: 'preserve', lib: ['es2023', 'dom', 'dom.iterable'], jsx: 'react-jsx', types: [],
     noUncheckedIndexedAccess: true, noImplicitOverride: true, noImplicitReturns: true, noPropertyAccessFromIndexSignature: true,
     noUnusedLocals: true, noUnusedParameters: true, verbatimModuleSyntax: true,
-    // The libraries' own types are theirs to check.
+    // The types of the libraries are not the subject of this test.
     skipLibCheck: true,
   };
   writeFileSync(`${folder}/tsconfig.json`, JSON.stringify({ compilerOptions, files }));
   await output(`${repository}tests/real/node_modules/.bin/tsc`, ['--project', folder]);
 }
 
-/** `file` of `folder` as one module for Node or for a browser. */
+/** Returns `file` of `folder` as one module for Node or for a browser. */
 export async function bundle(folder, file, platform) {
   const { outputFiles } = await build({
     absWorkingDir: folder, entryPoints: [file], bundle: true, write: false, format: 'esm', platform, jsx: 'automatic', logLevel: 'silent',
     define: { 'process.env.NODE_ENV': '"production"' },
-    // In Node the suite's own.
+    // In Node, the suite's own installation is used.
     ...(platform === 'node' && { external: ['livekit-client'] }),
   });
   return outputFiles[0].text;
 }
 
 /**
- * A program that reads a request per line, `URL ROOM BEARER RENEWED`, and answers each with a line, `token TOKEN` or
- * `problem CODE`.
+ * Starts a program that reads one request per line, `URL ROOM BEARER RENEWED`, and writes one line per response,
+ * `token TOKEN` or `problem CODE`.
  */
 async function startAsker(command, args, options) {
   const program = start(command, args, { stdin: 'pipe', ...options });
@@ -67,17 +67,17 @@ async function startAsker(command, args, options) {
   return { ask, stop: program.stop };
 }
 
-/** What Python needs to find the pieces in `folder`. */
+/** Returns the environment in which Python finds the code in `folder`. */
 export const pythonEnv = (folder) => ({ PATH: process.env.PATH, PYTHONPATH: folder, PYTHONDONTWRITEBYTECODE: '1' });
 export const startPython = (folder) => startAsker(
   `${work}/venv/bin/python`, ['-u', `${repository}tests/real/support/frontends.py`], { env: pythonEnv(folder) },
 );
 export const startRust = () => startAsker(`${work}/rust_client/debug/frontends`, []);
 
-/** The JavaScript piece, in this process: one source, as one person has. */
+/** Runs the JavaScript code in this process, with one source per URL. */
 export async function startJavaScript(folder) {
   writeFileSync(`${folder}/roomkey.mjs`, await bundle(folder, 'roomkey.ts', 'node'));
-  const { Problem, RoomkeyTokenSource, words } = await import(`${folder}/roomkey.mjs`);
+  const { Problem, RoomkeyTokenSource, messageFor } = await import(`${folder}/roomkey.mjs`);
   const sources = new Map();
   let bearers;
   const ask = async (url, room, ...given) => {
@@ -86,13 +86,13 @@ export async function startJavaScript(folder) {
     try {
       return { token: (await sources.get(url).fetch({ roomName: room })).participantToken };
     } catch (error) {
-      return { problem: error instanceof Problem ? error.code : 'unavailable', error, words: words(error) };
+      return { problem: error instanceof Problem ? error.code : 'unavailable', error, message: messageFor(error) };
     }
   };
-  return { ask, source: (url, accessToken) => new RoomkeyTokenSource(url, accessToken), words, stop: () => {} };
+  return { ask, source: (url, accessToken) => new RoomkeyTokenSource(url, accessToken), stop: () => {} };
 }
 
-/** A web page on an origin of its own that runs `script`, in a browser whose microphone is made up. */
+/** Serves a web page with `script` on its own origin, for a browser with a fake microphone. */
 export async function startApp(script) {
   const page = '<!doctype html><title>app</title><div id="app"></div><script type="module" src="/app.js"></script>';
   const server = createServer((request, response) => {

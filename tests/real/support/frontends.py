@@ -1,6 +1,6 @@
-"""Lets the piece of docs/frontends.md ask for tokens.
+"""Fetches tokens with the Python code of docs/frontends.md.
 
-Reads a request per line, `URL ROOM BEARER RENEWED`, and answers with a line: `token TOKEN` or `problem CODE`.
+Reads one request per line, `URL ROOM BEARER RENEWED`, and writes one line: `token TOKEN` or `problem CODE`.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-//! Asks an endpoint for a participant token with LiveKit's crate, and prints it: `fetch_token URL BEARER ROOM`.
+//! Fetches a participant token with LiveKit's crate and prints it: `fetch_token URL BEARER ROOM`.
 
 use livekit_token_source::{TokenSourceConfigurable as _, TokenSourceFetchOptions, endpoint};
 

@@ -4,24 +4,25 @@ use livekit_token_source::{
     endpoint,
 };
 
-/// A token for `options`. `access_token` asks the identity provider; with `true`, past its cache.
+/// Fetches a token for `options`. `access_token` calls the identity provider's SDK. With `true`, it bypasses the SDK's
+/// cache.
 pub async fn fetch(
     url: &str,
     options: &TokenSourceFetchOptions,
     access_token: impl AsyncFn(bool) -> String,
 ) -> Result<TokenSourceResponse, TokenSourceError> {
-    let ask = async |renew| {
+    let send = async |renew| {
         let bearer = access_token(renew).await;
-        // A source for each fetch: its headers are fixed when it is made.
+        // One source per fetch, because its headers are fixed at its creation.
         endpoint(url).with_header("Authorization", format!("Bearer {bearer}")).fetch(options).await
     };
-    match ask(false).await {
-        Err(error) if code(&error) == "token_expired" => ask(true).await,
+    match send(false).await {
+        Err(error) if code(&error) == "token_expired" => send(true).await,
         outcome => outcome,
     }
 }
 
-/// The code of roomkey's answer in place of a token.
+/// Returns the code of an error response of roomkey.
 pub fn code(error: &TokenSourceError) -> String {
     let TokenSourceError::Server { body, .. } = error else { return "unavailable".into() };
     let problem: serde_json::Value = serde_json::from_str(body).unwrap_or_default();

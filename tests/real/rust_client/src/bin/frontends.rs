@@ -1,5 +1,5 @@
-//! Lets the piece of `docs/frontends.md` ask for tokens. Reads a request per line, `URL ROOM BEARER RENEWED`, and answers with
-//! a line: `token TOKEN` or `problem CODE`.
+//! Fetches tokens with the Rust code of `docs/frontends.md`. Reads one request per line, `URL ROOM BEARER RENEWED`, and
+//! writes one line: `token TOKEN` or `problem CODE`.
 
 #[path = "../roomkey.rs"]
 mod roomkey;
