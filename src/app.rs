@@ -50,7 +50,9 @@ impl App {
             client,
             replays: Replays::default(),
         };
-        Self { endpoint: Endpoint::new(exchange, config.cors, config.session_cookie) }
+        let endpoint =
+            Endpoint::new(exchange, config.cors, config.session_cookie, config.base_path);
+        Self { endpoint }
     }
 
     /// The HTTP endpoint.

@@ -54,17 +54,17 @@ impl<'a> UnverifiedBearer<'a> {
     /// [`BearerError`].
     pub fn from_cookie(headers: &'a HeaderMap, name: &str) -> Result<Self, BearerError> {
         let mut found = None;
-        for value in headers.get_all(COOKIE) {
-            let value = value.to_str().map_err(|_| BearerError::Malformed)?;
-            for pair in value.split(';') {
-                if let Some((cookie, token)) = pair.trim().split_once('=')
-                    && cookie == name
-                    && found.replace(token).is_some()
-                {
-                    return Err(BearerError::Malformed);
-                }
+        // Cookies of other names may contain any bytes.
+        let values = headers.get_all(COOKIE).iter();
+        for pair in values.flat_map(|value| value.as_bytes().split(|byte| *byte == b';')) {
+            let token = pair.trim_ascii().strip_prefix(name.as_bytes());
+            if let Some(token) = token.and_then(|rest| rest.strip_prefix(b"="))
+                && found.replace(token).is_some()
+            {
+                return Err(BearerError::Malformed);
             }
         }
+        let found = found.map(str::from_utf8).transpose().map_err(|_| BearerError::Malformed)?;
         match found {
             None | Some("") => Err(BearerError::Missing),
             Some(token) => Self::new(token),

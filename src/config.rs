@@ -11,7 +11,7 @@ use aws_credential_types::Credentials;
 use tracing_subscriber::filter::LevelFilter;
 use zeroize::Zeroizing;
 
-use crate::cors::Cors;
+use crate::cors::{Cors, Origins};
 use crate::keys::backend::BackendKeys;
 use crate::keys::is_liveblocks_secret_key;
 use crate::keys::shared::SECRET_BYTES;
@@ -21,6 +21,7 @@ use crate::participant::{ClientField, Identity, ParticipantSettings};
 use crate::policy::{self, Policy, PolicyFault};
 use crate::presence::{Choice, Presence, parse_palette};
 use crate::profile::ProfileRequirements;
+use crate::reason::Reason;
 use crate::secrets::{Secrets, SecretsManager, is_local_livekit_url};
 use crate::upstream::client::is_https_or_loopback;
 use crate::upstream::last_good::Limits;
@@ -54,8 +55,10 @@ pub struct Config {
     pub participant: ParticipantSettings,
     /// `POLICY`
     pub policy: Policy,
-    /// `ALLOWED_ORIGINS`
+    /// `ALLOWED_ORIGINS`, `ALLOWED_HEADERS`
     pub cors: Cors,
+    /// `BASE_PATH`, with a slash at its start and none at its end
+    pub base_path: Option<String>,
     /// `SESSION_COOKIE`
     pub session_cookie: Option<String>,
     /// `LIVEBLOCKS_API_URL`
@@ -111,13 +114,17 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
         _ => Err("must be stable or random"),
     });
     let secrets = secrets(reader, issuers.as_deref());
-    let cors = reader.parsed("ALLOWED_ORIGINS", Cors::parse);
+    let origins = reader.parsed("ALLOWED_ORIGINS", Origins::parse);
     let session_cookie = reader.optional("SESSION_COOKIE", cookie_name);
-    if session_cookie.is_some() && matches!(cors, Some(Cors::None | Cors::Any)) {
+    if session_cookie.is_some() && matches!(origins, Some(Origins::None | Origins::Any)) {
         let reason = "must list the origins whose pages may use SESSION_COOKIE: a cookie travels by \
                       itself";
         reader.fault("ALLOWED_ORIGINS", reason);
     }
+    let cors = reader.parsed("ALLOWED_HEADERS", |names| {
+        Cors::new(origins.clone().unwrap_or(Origins::None), names)
+    });
+    let base_path = reader.optional("BASE_PATH", base_path);
     let log_level = reader.parsed("RUST_LOG", logging::parse_level);
     let policy = policy(reader);
     let participant = participant?;
@@ -133,6 +140,7 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
         participant,
         policy: policy?,
         cors: cors?,
+        base_path,
         session_cookie,
         liveblocks_url: liveblocks_url?,
         log_level: log_level?,
@@ -204,9 +212,10 @@ fn secrets<L: Fn(&str) -> Option<String>>(
     let hs256_names: Vec<String> =
         issuers.unwrap_or_default().iter().map(|issuer| issuer.hs256_name.clone()).collect();
     if let Some(secret_id) = reader.text("LIVEKIT_SECRET_ID") {
-        let region = reader.required("AWS_REGION", |text| Ok(text.to_owned()));
-        let key = reader.required("AWS_ACCESS_KEY_ID", |text| Ok(text.to_owned()));
-        let secret = reader.required("AWS_SECRET_ACCESS_KEY", |text| Ok(text.to_owned()));
+        let region = reader.required("AWS_REGION", |text| Ok::<_, Reason>(text.to_owned()));
+        let key = reader.required("AWS_ACCESS_KEY_ID", |text| Ok::<_, Reason>(text.to_owned()));
+        let secret =
+            reader.required("AWS_SECRET_ACCESS_KEY", |text| Ok::<_, Reason>(text.to_owned()));
         for name in &hs256_names {
             if reader.text(name).is_some() {
                 // Ignoring it would leave key sets in force that it is meant to replace.
@@ -233,7 +242,7 @@ fn secrets<L: Fn(&str) -> Option<String>>(
         reader.fault("LIVEKIT_URL", "is not set, and neither is LIVEKIT_SECRET_ID");
     }
     let is_local = livekit_url.as_deref().and_then(is_local_livekit_url).unwrap_or_default();
-    reader.required("LIVEKIT_API_KEY", |_| Ok(()));
+    reader.required("LIVEKIT_API_KEY", |_| Ok::<_, Reason>(()));
     reader.required("LIVEKIT_API_SECRET", |text| long_enough(text, is_local));
     for name in &hs256_names {
         reader.optional(name.clone(), |text| long_enough(text, false));
@@ -259,6 +268,21 @@ fn long_enough(secret: &str, is_local: bool) -> Result<(), &'static str> {
 
 fn url(text: &str) -> Result<String, &'static str> {
     is_https_or_loopback(text).then(|| text.to_owned()).ok_or("must be an https URL")
+}
+
+/// A path of one or more segments, whatever slashes surround it, as `/segment/segment`.
+fn base_path(text: &str) -> Result<String, Reason> {
+    let path = text.trim_matches('/');
+    let is_segment = |segment: &str| {
+        !segment.is_empty()
+            && ![".", ".."].contains(&segment)
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+    };
+    if path.len() <= 256 && path.split('/').all(is_segment) {
+        Ok(format!("/{path}"))
+    } else {
+        Err(Reason("must be a path such as v1 or api/v1"))
+    }
 }
 
 /// A cookie's name ([RFC 6265 §4.1.1](https://www.rfc-editor.org/rfc/rfc6265#section-4.1.1)), of the

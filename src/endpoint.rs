@@ -1,4 +1,4 @@
-//! One HTTP request to one HTTP response: route, method, CORS, errors, and the log line.
+//! The HTTP endpoint: one request to one response, with its route, CORS headers and log line.
 
 mod backend;
 mod context;
@@ -27,37 +27,42 @@ use problem::Problem;
 use response::HandlerResponse;
 use route::Route;
 
-/// Longest request body, in bytes.
+/// The maximum length of a request body, in bytes.
 pub const BODY_BYTES: usize = 65_536;
 
-/// Longest that any request takes.
+/// The time budget of a request.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The HTTP endpoint.
 pub struct Endpoint {
     exchange: Exchange,
     cors: Cors,
-    /// The cookie that may hold the caller's token.
+    /// The cookie that may contain the access token.
     session_cookie: Option<String>,
+    /// The path in front of all routes, with a slash at its start and none at its end.
+    base_path: Option<String>,
     is_warm: AtomicBool,
 }
 
 impl Endpoint {
-    /// The endpoint of `exchange`.
-    #[must_use]
-    pub fn new(exchange: Exchange, cors: Cors, session_cookie: Option<String>) -> Self {
-        Self { exchange, cors, session_cookie, is_warm: AtomicBool::new(false) }
+    /// Creates the endpoint of `exchange`. `base_path` precedes all routes, if it is set.
+    pub fn new(
+        exchange: Exchange,
+        cors: Cors,
+        session_cookie: Option<String>,
+        base_path: Option<String>,
+    ) -> Self {
+        Self { exchange, cors, session_cookie, base_path, is_warm: AtomicBool::new(false) }
     }
 
-    /// What stands behind the endpoint.
-    #[must_use]
+    /// The token exchange service behind the endpoint.
     pub fn exchange(&self) -> &Exchange {
         &self.exchange
     }
 
-    /// Answers `request`, which others call by `ids`, as of `now` within `budget`, at most
-    /// [`REQUEST_TIMEOUT`], and logs one line about it. Never fails and never panics: what goes wrong is
-    /// an answer too.
+    /// Responds to `request` as of `now` within `budget`, at most [`REQUEST_TIMEOUT`], and logs one line
+    /// with `ids`. Never fails and never panics: a failure is a response too. A [`Route`] among the
+    /// request's extensions decides the route; otherwise its path does.
     pub async fn handle<B: AsRef<[u8]>>(
         &self,
         request: Request<B>,
@@ -95,8 +100,8 @@ impl Endpoint {
         answer.response
     }
 
-    /// Answers a request of which no more than perhaps some `headers` could be read, and logs one line
-    /// about it.
+    /// Responds to an event that is not a readable request, and logs one line. `headers` are those that
+    /// could be read.
     pub async fn refuse_unreadable(
         &self,
         headers: &HeaderMap,
@@ -129,15 +134,15 @@ impl Endpoint {
         now: SystemTime,
         record: &mut RequestLog,
     ) -> HandlerResponse {
-        let Some(route) = Route::from_path(parts.uri.path()) else {
+        let named = parts.extensions.get::<Route>().copied();
+        let from_path = || Route::from_path(parts.uri.path(), self.base_path.as_deref());
+        let Some(route) = named.or_else(from_path) else {
             return HandlerResponse::problem(&Problem::not_found(), "no such route");
         };
         record.route = route.path();
         let context = RequestContext { endpoint: self, parts, body, now };
         let answer = match (route, &parts.method) {
-            (_, &Method::OPTIONS) => {
-                Ok(HandlerResponse::ok(self.cors.preflight(&parts.headers, route.methods())))
-            }
+            (_, &Method::OPTIONS) => Ok(self.preflight(&parts.headers, route)),
             (Route::Health, &Method::GET) => {
                 Ok(HandlerResponse::json(StatusCode::OK, br#"{"status":"ok"}"#.to_vec()))
             }
@@ -146,9 +151,11 @@ impl Endpoint {
             (Route::BackendToken | Route::BackendRefresh, &Method::POST) => {
                 context.backend_token(route, record).await
             }
-            (Route::Mute, &Method::POST) => context.moderate(ModerationAction::Mute, record).await,
+            (Route::Mute, &Method::POST) => {
+                context.moderate(route, ModerationAction::Mute, record).await
+            }
             (Route::Remove, &Method::DELETE) => {
-                context.moderate(ModerationAction::Remove, record).await
+                context.moderate(route, ModerationAction::Remove, record).await
             }
             (Route::Liveblocks, &Method::POST) => context.liveblocks(record).await,
             _ => Ok(HandlerResponse::problem(
@@ -157,5 +164,13 @@ impl Endpoint {
             )),
         };
         answer.unwrap_or_else(|answer| answer)
+    }
+
+    /// Responds to a preflight. A browser that gets no permission shows nothing but a network error, so
+    /// the log says what the deployment does not allow.
+    fn preflight(&self, headers: &HeaderMap, route: Route) -> HandlerResponse {
+        let mut response = HandlerResponse::ok(self.cors.preflight(headers, route.methods()));
+        response.reason = self.cors.refusal(headers).map(Into::into);
+        response
     }
 }

@@ -5,7 +5,6 @@ mod path;
 mod payload_2;
 mod response;
 
-use std::borrow::Cow;
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,12 +17,15 @@ use lambda_http::{Body, LambdaEvent, service_fn};
 use crate::app::App;
 use crate::endpoint::route::OriginalPath;
 use crate::request_scope::RequestIds;
-use event::{Incoming, origin_header, prefer_multi_value_headers, stage};
-use path::{encoded, without_stage};
+use event::{GatewayEvent, Incoming};
+use path::without_stage;
 use response::Outgoing;
 
-/// How long before the invocation's deadline we answer, so that nothing is cut off.
+/// The time between the response and the invocation's deadline, so that no response is cut off.
 const MARGIN: Duration = Duration::from_millis(300);
+
+/// The maximum length of a gateway's request ID, in bytes.
+const ID_BYTES: usize = 64;
 
 /// Serves events until the environment is shut down; several at once where
 /// `AWS_LAMBDA_MAX_CONCURRENCY` says so.
@@ -48,12 +50,9 @@ async fn invoke(app: &App, event: LambdaEvent<Incoming>, now: SystemTime) -> Out
             let response = app.endpoint().handle(*request, ids(context, id), now, left).await;
             Outgoing::new(response, &RequestOrigin::ApiGatewayV2)
         }
-        Incoming::Other(event, is_v1) => {
-            let id = match &*event {
-                LambdaRequest::ApiGatewayV1(event) => event.request_context.request_id.clone(),
-                _ => None,
-            };
-            invoke_other(app, *event, is_v1, ids(context, id), now, left).await
+        Incoming::Other(event) => {
+            let ids = ids(context, event.request_id());
+            invoke_other(app, *event, ids, now, left).await
         }
         Incoming::Unreadable(headers, id) => {
             let refusal = app.endpoint().refuse_unreadable(&headers, ids(context, id)).await;
@@ -62,14 +61,16 @@ async fn invoke(app: &App, event: LambdaEvent<Incoming>, now: SystemTime) -> Out
     }
 }
 
-/// What the platform calls a request: `gateway` is the gateway's id, where there is one.
+/// Collects the platform's IDs of a request. `gateway` is the gateway's; it is ignored if it is longer
+/// than any real one, since log lines and responses repeat it.
 fn ids(context: lambda_runtime::Context, gateway: Option<String>) -> RequestIds {
     let root = |header: &str| {
         let root = header.split(';').find_map(|part| part.trim().strip_prefix("Root="));
         root.map(str::to_owned)
     };
+    let is_bounded = |id: &String| id.len() <= ID_BYTES;
     RequestIds {
-        request: gateway.or_else(|| Some(context.request_id.clone())),
+        request: gateway.filter(is_bounded).or_else(|| Some(context.request_id.clone())),
         trace: context.xray_trace_id.as_deref().and_then(root),
         invocation: Some(context.request_id),
     }
@@ -77,32 +78,29 @@ fn ids(context: lambda_runtime::Context, gateway: Option<String>) -> RequestIds 
 
 async fn invoke_other(
     app: &App,
-    mut event: LambdaRequest,
-    is_v1: bool,
+    event: GatewayEvent,
     ids: RequestIds,
     now: SystemTime,
     left: Duration,
 ) -> Outgoing {
-    prefer_multi_value_headers(&mut event);
-    if let LambdaRequest::ApiGatewayV1(event) = &mut event
-        && let Some(path) = event.path.as_mut().filter(|_| is_v1)
-        && let Cow::Owned(encoded) = encoded(path)
-    {
-        *path = encoded;
-    }
     let origin = event.request_origin();
-    let stage = stage(&event).map(str::to_owned);
-    let origin_header = origin_header(&event);
-    // The conversion panics on a body that is not the base64 it is said to be, among others.
+    let stage = event.stage().map(str::to_owned);
+    let route = event.route();
+    let origin_header = event.origin_header();
+    let event = LambdaRequest::from(event);
+    // The conversion panics if a body is not the base64 that the event promises, among others.
     let request = catch_unwind(AssertUnwindSafe(|| Request::<Body>::from(event)));
     let response = match request {
         Ok(mut request) => {
-            let called = request.uri().clone();
-            let target = called.path_and_query().map_or("", |target| target.as_str());
+            let original = request.uri().clone();
+            let target = original.path_and_query().map_or("", |target| target.as_str());
             let inner = stage.and_then(|stage| without_stage(target, &stage)?.parse().ok());
             if let Some(inner) = inner {
-                request.extensions_mut().insert(OriginalPath(called.path().to_owned()));
+                request.extensions_mut().insert(OriginalPath(original.path().to_owned()));
                 *request.uri_mut() = inner;
+            }
+            if let Some(route) = route {
+                request.extensions_mut().insert(route);
             }
             app.endpoint().handle(request, ids, now, left).await
         }

@@ -26,6 +26,7 @@
 //! | [`upstream`] | the HTTP client, and cached values that survive an outage |
 //! | [`request_scope`] | request IDs, and whether a stale value was served |
 //! | [`json`] | JSON without duplicate members, and claims by path |
+//! | [`reason`] | reasons for which values are refused |
 //! | [`text`] | names without forbidden characters |
 //!
 //! A module imports only modules further down this list, and its own submodules
@@ -49,6 +50,7 @@ pub mod participant;
 pub mod policy;
 pub mod presence;
 pub mod profile;
+pub mod reason;
 pub mod request_scope;
 pub mod secrets;
 pub mod text;

@@ -53,10 +53,10 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
     }
 
     /// The parsed variable, or its default from [`VARIABLES`], which must parse.
-    pub(super) fn parsed<T>(
+    pub(super) fn parsed<T, E: fmt::Display>(
         &mut self,
         variable: impl Into<Name>,
-        parse: impl Fn(&str) -> Result<T, &'static str>,
+        parse: impl Fn(&str) -> Result<T, E>,
     ) -> Option<T> {
         let variable = variable.into();
         match self.text(&variable) {
@@ -66,10 +66,10 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
     }
 
     /// The parsed variable, if it is set.
-    pub(super) fn optional<T>(
+    pub(super) fn optional<T, E: fmt::Display>(
         &mut self,
         variable: impl Into<Name>,
-        parse: impl Fn(&str) -> Result<T, &'static str>,
+        parse: impl Fn(&str) -> Result<T, E>,
     ) -> Option<T> {
         let variable = variable.into();
         let value = self.text(&variable)?;
@@ -77,14 +77,17 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
     }
 
     /// The parsed variable, which must be set.
-    pub(super) fn required<T>(
+    pub(super) fn required<T, E: fmt::Display>(
         &mut self,
         variable: impl Into<Name>,
-        parse: impl Fn(&str) -> Result<T, &'static str>,
+        parse: impl Fn(&str) -> Result<T, E>,
     ) -> Option<T> {
         let variable = variable.into();
-        let read = self.text(&variable).ok_or("is not set").and_then(|value| parse(&value));
-        self.keep(variable, read)
+        if let Some(value) = self.text(&variable) {
+            return self.keep(variable, parse(&value));
+        }
+        self.fault(variable, "is not set");
+        None
     }
 
     pub(super) fn fault(
@@ -100,8 +103,8 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         self.faults.iter().any(|fault| fault.variable == variable)
     }
 
-    fn keep<T>(&mut self, variable: Name, read: Result<T, &'static str>) -> Option<T> {
-        read.map_err(|reason| self.fault(variable, reason)).ok()
+    fn keep<T, E: fmt::Display>(&mut self, variable: Name, read: Result<T, E>) -> Option<T> {
+        read.map_err(|reason| self.fault(variable, reason.to_string())).ok()
     }
 
     /// Every fault at once, or `value`, which is there whenever no fault was found.

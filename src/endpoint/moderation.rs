@@ -2,21 +2,22 @@
 
 use super::context::RequestContext;
 use super::response::HandlerResponse;
-use super::route;
+use super::route::Route;
 use crate::exchange::{ExchangeError, ModerationAction};
 use crate::livekit::token_source::InvalidField;
 use crate::logging::RequestLog;
 
 impl RequestContext<'_> {
-    /// `POST /v1/rooms/{room}/participants/{identity}/mute` and `DELETE` without `/mute`.
+    /// Handles `POST /v1/rooms/{room}/participants/{identity}/mute`, and `DELETE` without `/mute`.
     pub(super) async fn moderate(
         &self,
+        route: Route,
         action: ModerationAction,
         record: &mut RequestLog,
     ) -> Result<HandlerResponse, HandlerResponse> {
         let caller = self.caller(record).await?;
         let target =
-            route::participant_ref(self.parts.uri.path()).ok_or(ExchangeError::Malformed(
+            route.participant_ref(self.parts.uri.path()).ok_or(ExchangeError::Malformed(
                 InvalidField("the room and the identity must be names, each percent-encoded once"),
             ))?;
         record.room = Some(target.room.clone());

@@ -1,69 +1,85 @@
-//! What the endpoint answers at.
+//! Routes: which one a request names, and the names in its path.
 
 use percent_encoding::percent_decode_str;
 
 use crate::exchange::ParticipantRef;
 use crate::text;
 
-/// A door of the endpoint.
+/// A route of the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
     /// LiveKit's standard token endpoint.
     Token,
-    /// A token that a backend asks for on somebody's behalf.
+    /// A token for a participant whom a backend names.
     BackendToken,
-    /// The same, for somebody who is in the room.
+    /// A further token for a participant who is in the room.
     BackendRefresh,
-    /// A participant falls silent.
+    /// Mutes a participant.
     Mute,
-    /// A participant leaves.
+    /// Removes a participant.
     Remove,
     /// A token for Liveblocks.
     Liveblocks,
-    /// Whether we run; asks nothing of anyone.
+    /// The state of the function, without a request to any upstream.
     Health,
 }
 
-/// The path as the caller wrote it, where a gateway's stage was taken off the request's own.
+/// The path as the client sent it, if the request's own path lacks a gateway's stage.
 #[derive(Clone, Debug)]
 pub struct OriginalPath(pub String);
 
-const ROOMS: &str = "/v1/rooms/";
+/// Routes by their paths. Longer ones come first, so that none is recognized as a shorter one behind
+/// a prefix.
+const ROUTES: &[(&str, Route)] = &[
+    ("/v1/rooms/{room}/participants/{identity}/mute", Route::Mute),
+    ("/v1/rooms/{room}/participants/{identity}", Route::Remove),
+    ("/v1/token/refresh", Route::BackendRefresh),
+    ("/v1/token", Route::BackendToken),
+    ("/token", Route::Token),
+    ("/health", Route::Health),
+    ("/api/liveblocks-auth", Route::Liveblocks),
+];
 
 impl Route {
-    /// The route at the end of `path`: a stage or a custom domain's mapping may stand before it.
+    /// Returns the route at the end of `path`. Anything may precede it, such as a custom domain's
+    /// mapping, unless `path` starts with `base_path`: then the rest must be the whole route, so that
+    /// a mapping called `/v1` makes no other route of `/token`.
     #[must_use]
-    pub fn from_path(path: &str) -> Option<Self> {
-        // Longer routes first: none may be taken for a shorter one behind a prefix.
-        const ROUTES: &[(&str, Route)] = &[
-            ("/v1/token/refresh", Route::BackendRefresh),
-            ("/v1/token", Route::BackendToken),
-            ("/token", Route::Token),
-            ("/health", Route::Health),
-            ("/api/liveblocks-auth", Route::Liveblocks),
-        ];
-        // A participant's identity comes last and may be any of these names.
-        if let Some((_, _, route)) = participant(path) {
-            return Some(route);
+    pub fn from_path(path: &str, base_path: Option<&str>) -> Option<Self> {
+        let inner = base_path.and_then(|base| path.strip_prefix(base));
+        match inner.filter(|inner| inner.starts_with('/')) {
+            Some(inner) => find(|template| names_in(inner, template, true).is_some()),
+            None => find(|template| names_in(path, template, false).is_some()),
         }
-        ROUTES.iter().find(|(end, _)| path.ends_with(end)).map(|(_, route)| *route)
+    }
+
+    /// Returns the route that a gateway names itself: the path of API Gateway's `routeKey` or
+    /// `resource`. `None` if it is a catch-all such as `/{proxy+}`, or the operator's own path.
+    #[must_use]
+    pub fn from_template(template: &str) -> Option<Self> {
+        let is_same = |segment: &str, own: &str| {
+            let is_name = segment.starts_with('{') && segment.ends_with('}');
+            if own.starts_with('{') { is_name && !segment.ends_with("+}") } else { segment == own }
+        };
+        find(|own| {
+            let (mut left, mut right) = (template.split('/'), own.split('/'));
+            loop {
+                match (left.next(), right.next()) {
+                    (None, None) => return true,
+                    (Some(segment), Some(own)) if is_same(segment, own) => {}
+                    _ => return false,
+                }
+            }
+        })
     }
 
     /// The path without any prefix.
     #[must_use]
     pub fn path(self) -> &'static str {
-        match self {
-            Self::Token => "/token",
-            Self::BackendToken => "/v1/token",
-            Self::BackendRefresh => "/v1/token/refresh",
-            Self::Mute => "/v1/rooms/{room}/participants/{identity}/mute",
-            Self::Remove => "/v1/rooms/{room}/participants/{identity}",
-            Self::Liveblocks => "/api/liveblocks-auth",
-            Self::Health => "/health",
-        }
+        ROUTES.iter().find(|(_, route)| *route == self).map_or("", |(path, _)| path)
     }
 
-    /// Its methods, as `Allow` and preflights list them.
+    /// The methods, as `Allow` and preflights list them.
     #[must_use]
     pub fn methods(self) -> &'static str {
         match self {
@@ -76,29 +92,47 @@ impl Route {
             Self::Health => "GET, HEAD, OPTIONS",
         }
     }
-}
 
-/// The names in a path of [`Route::Mute`] or [`Route::Remove`], each percent-encoded once
-/// ([RFC 3986 §2.1](https://www.rfc-editor.org/rfc/rfc3986#section-2.1)); `None` if one is not a
-/// name.
-#[must_use]
-pub fn participant_ref(path: &str) -> Option<ParticipantRef> {
-    let (room, identity, _) = participant(path)?;
-    Some(ParticipantRef { room: name(room)?, identity: name(identity)? })
-}
-
-fn participant(path: &str) -> Option<(&str, &str, Route)> {
-    let names = &path[path.find(ROOMS)? + ROOMS.len()..];
-    let mut segments = names.split('/');
-    match [(); 5].map(|()| segments.next()) {
-        [Some(room), Some("participants"), Some(identity), None, None] => {
-            Some((room, identity, Route::Remove))
-        }
-        [Some(room), Some("participants"), Some(identity), Some("mute"), None] => {
-            Some((room, identity, Route::Mute))
-        }
-        _ => None,
+    /// Returns the room and the identity in a path of [`Route::Mute`] or [`Route::Remove`], each
+    /// percent-encoded once
+    /// ([RFC 3986 §2.1](https://www.rfc-editor.org/rfc/rfc3986#section-2.1)); `None` if one is not a
+    /// valid name.
+    #[must_use]
+    pub fn participant_ref(self, path: &str) -> Option<ParticipantRef> {
+        let [room, identity] = names_in(path, self.path(), false)?;
+        Some(ParticipantRef { room: name(room)?, identity: name(identity)? })
     }
+}
+
+fn find(is_it: impl Fn(&str) -> bool) -> Option<Route> {
+    ROUTES.iter().find(|(template, _)| is_it(template)).map(|(_, route)| *route)
+}
+
+/// Returns the segments of `path` that `template` has names for, if `path` ends with the template,
+/// or, if `is_whole`, equals it. Empty texts stand in for names that the template does not have.
+fn names_in<'a>(path: &'a str, template: &str, is_whole: bool) -> Option<[&'a str; 2]> {
+    if !template.contains('{') {
+        let is_it = if is_whole { path == template } else { path.ends_with(template) };
+        return is_it.then_some([""; 2]);
+    }
+    let mut names = [""; 2];
+    let mut free = names.len();
+    let mut segments = path.rsplit('/');
+    for own in template.rsplit('/') {
+        // The first segment of a template is empty: its slash follows whatever precedes the route.
+        if own.is_empty() {
+            break;
+        }
+        let segment = segments.next()?;
+        if own.starts_with('{') {
+            free = free.checked_sub(1)?;
+            names[free] = segment;
+        } else if segment != own {
+            return None;
+        }
+    }
+    let before = segments.next()?;
+    (!is_whole || before.is_empty() && segments.next().is_none()).then_some(names)
 }
 
 /// Percent-decodes one segment into a name. `percent_encoding` would pass on a `%` without two digits.
@@ -150,7 +184,55 @@ mod tests {
             ("/%74oken", None),
         ];
         for (path, expected) in rows {
-            assert_eq!(Route::from_path(path), expected, "{path}");
+            assert_eq!(Route::from_path(path, None), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn base_path_is_no_part_of_the_route() {
+        let rows = [
+            ("/v1", "/v1/token", Some(Route::Token)),
+            ("/v1", "/v1/v1/token", Some(Route::BackendToken)),
+            ("/v1", "/v1/v1/token/refresh", Some(Route::BackendRefresh)),
+            ("/v1", "/v1/health", Some(Route::Health)),
+            ("/v1", "/v1/v1/rooms/a/participants/b/mute", Some(Route::Mute)),
+            ("/v1", "/v1/rooms/a/participants/b", None),
+            ("/v1", "/v1/x/token", None),
+            ("/v1", "/v1token", None),
+            ("/v1", "/token", Some(Route::Token)),
+            ("/v1", "/prod/v1/token", Some(Route::BackendToken)),
+            ("/api/v1", "/api/v1/token", Some(Route::Token)),
+            ("/api/v1", "/api/v1/v1/rooms/a/participants/b", Some(Route::Remove)),
+            ("/api", "/api/api/liveblocks-auth", Some(Route::Liveblocks)),
+            ("/api", "/api/liveblocks-auth", None),
+            ("/v1/rooms", "/v1/rooms/token", Some(Route::Token)),
+            ("/v1/rooms", "/v1/rooms/v1/rooms/a/participants/b", Some(Route::Remove)),
+        ];
+        for (base_path, path, expected) in rows {
+            assert_eq!(Route::from_path(path, Some(base_path)), expected, "{base_path} {path}");
+        }
+    }
+
+    #[test]
+    fn template_of_a_gateway_names_the_route() {
+        let rows = [
+            ("/token", Some(Route::Token)),
+            ("/v1/token", Some(Route::BackendToken)),
+            ("/v1/rooms/{room}/participants/{identity}", Some(Route::Remove)),
+            ("/v1/rooms/{r}/participants/{i}/mute", Some(Route::Mute)),
+            ("/v1/rooms/a/participants/b/mute", None),
+            ("/v1/rooms/{room}/participants/{proxy+}", None),
+            ("/{proxy+}", None),
+            ("/x/token", None),
+            ("/{token}", None),
+            ("/token/", None),
+            ("", None),
+        ];
+        for (template, expected) in rows {
+            assert_eq!(Route::from_template(template), expected, "{template}");
+        }
+        for (path, route) in ROUTES {
+            assert_eq!(Route::from_template(path), Some(*route), "{path}");
         }
     }
 
@@ -182,9 +264,11 @@ mod tests {
         ];
         for (segment, expected) in rows {
             assert_eq!(name(segment).as_deref(), expected, "{segment}");
-            let target = participant_ref(&format!("/x/v1/rooms/{segment}/participants/b/mute"));
+            let target =
+                Route::Mute.participant_ref(&format!("/x/v1/rooms/{segment}/participants/b/mute"));
             assert_eq!(target.map(|target| target.room).as_deref(), expected, "{segment}");
-            let target = participant_ref(&format!("/v1/rooms/b/participants/{segment}"));
+            let target =
+                Route::Remove.participant_ref(&format!("/v1/rooms/b/participants/{segment}"));
             assert_eq!(target.map(|target| target.identity).as_deref(), expected, "{segment}");
         }
         for bytes in [256, 257] {

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-/// Encodes again what an HTTP API has decoded: REST APIs, Function URLs and ALB leave the path as it
-/// came, and a name in it is decoded once.
+/// Percent-encodes a path that an HTTP API has decoded. REST APIs, Function URLs and ALB leave the path
+/// as the client sent it, and names in it are decoded once.
 pub(super) fn encoded(path: &str) -> Cow<'_, str> {
-    /// What stands in no path as it is.
+    /// Characters that no path contains unencoded.
     const ENCODED: &AsciiSet = &CONTROLS
         .add(b' ')
         .add(b'"')
@@ -27,7 +27,7 @@ pub(super) fn encoded(path: &str) -> Cow<'_, str> {
     utf8_percent_encode(path, ENCODED).into()
 }
 
-/// The path behind the stage, so that a stage called `v1` makes no other route of `/token`.
+/// Strips the stage. Otherwise `/token` in a stage called `v1` would be another route.
 pub(super) fn without_stage<'a>(path: &'a str, stage: &str) -> Option<&'a str> {
     let rest = path.strip_prefix('/')?.strip_prefix(stage)?;
     rest.starts_with('/').then_some(rest)

@@ -1,5 +1,5 @@
-//! Payload 2.0, the event of HTTP APIs and Function URLs, read in one pass: most events are of it, and
-//! `lambda_http` copies every field of it, of which we read a few.
+//! Payload 2.0, the event of HTTP APIs and Function URLs, read in one pass. Most events have this
+//! form, and `lambda_http` copies every field of it, of which the function needs few.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,15 +11,17 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::path::{encoded, without_stage};
-use crate::endpoint::route::OriginalPath;
+use crate::endpoint::route::{OriginalPath, Route};
 
-/// An event, as far as we read it
+/// An event, as far as the function reads it
 /// ([format](https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html)).
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Event<'a> {
     #[serde(borrow)]
     version: Cow<'a, str>,
+    #[serde(borrow, default)]
+    route_key: Option<Cow<'a, str>>,
     #[serde(borrow)]
     raw_path: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -67,15 +69,14 @@ pub(super) struct Unreadable {
     pub(super) id: Option<String>,
 }
 
-/// The event's request; where its body is not the base64 that it is said to be, only its headers.
-/// `None` where it is of another form.
+/// Reads the request of an event; [`Unreadable`] if its body is not the base64 that it promises.
+/// `None` if the event is of another form.
 pub(super) fn read(event: &str) -> Option<Result<Http, Unreadable>> {
     let event: Event<'_> =
         serde_json::from_str(event).ok().filter(|event: &Event<'_>| event.version == "2.0")?;
     let Headers(mut headers) = event.headers;
     if let Some(cookies) = event.cookies {
-        let cookies = HeaderValue::from_str(&cookies.join("; ")).ok()?;
-        headers.insert(COOKIE, cookies);
+        headers.insert(COOKIE, joined(&cookies));
     }
     let body = match event.body {
         Some(body) if event.is_base64_encoded => match STANDARD.decode(body.as_bytes()) {
@@ -87,7 +88,7 @@ pub(super) fn read(event: &str) -> Option<Result<Http, Unreadable>> {
         Some(body) => body.into_owned().into_bytes(),
         None => Vec::new(),
     };
-    // A Function URL leaves the path as it came, an HTTP API decodes it.
+    // A Function URL leaves the path as the client sent it; an HTTP API decodes it.
     let domain = event.request_context.domain_name.unwrap_or_default();
     let is_decoded = !domain.contains(".lambda-url.");
     let path = if is_decoded { encoded(&event.raw_path) } else { event.raw_path };
@@ -103,13 +104,27 @@ pub(super) fn read(event: &str) -> Option<Result<Http, Unreadable>> {
         Method::from_bytes(event.request_context.http.method.as_bytes()).ok()?;
     *request.uri_mut() = target.parse().ok()?;
     *request.headers_mut() = headers;
+    // `POST /token`, or `$default` for whatever no other route names.
+    let template = event.route_key.as_deref().and_then(|key| Some(key.split_once(' ')?.1));
+    if let Some(route) = template.and_then(Route::from_template) {
+        request.extensions_mut().insert(route);
+    }
     if inner.is_some() {
         request.extensions_mut().insert(OriginalPath(path.into_owned()));
     }
     Some(Ok(Http { request: Box::new(request), id: event.request_context.request_id }))
 }
 
-/// Headers as the event lists them, each name once.
+/// Joins cookies into one header, without those that no header can contain: one cookie's bytes must
+/// not cost the others.
+fn joined(cookies: &[Cow<'_, str>]) -> HeaderValue {
+    let can_send = |cookie: &&Cow<'_, str>| HeaderValue::from_bytes(cookie.as_bytes()).is_ok();
+    let sendable: Vec<&str> = cookies.iter().filter(can_send).map(AsRef::as_ref).collect();
+    HeaderValue::from_bytes(sendable.join("; ").as_bytes())
+        .unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// The event's headers, each name once.
 #[derive(Default)]
 struct Headers(HeaderMap);
 
@@ -125,7 +140,7 @@ impl<'de> Visitor<'de> for HeadersVisitor {
     type Value = Headers;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object of texts")
+        formatter.write_str("an object of strings")
     }
 
     fn visit_unit<E>(self) -> Result<Headers, E> {
@@ -137,13 +152,14 @@ impl<'de> Visitor<'de> for HeadersVisitor {
         let mut headers = HeaderMap::with_capacity(32);
         while let Some((Text(name), Text(value))) = members.next_entry()? {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(A::Error::custom)?;
-            let value = HeaderValue::from_str(&value).map_err(A::Error::custom)?;
+            // Bytes above ASCII are valid in a value (RFC 9110 §5.5).
+            let value = HeaderValue::from_bytes(value.as_bytes()).map_err(A::Error::custom)?;
             headers.append(name, value);
         }
         Ok(Headers(headers))
     }
 }
 
-/// Text, borrowed where it stands as it is.
+/// A string, borrowed unless it has escapes.
 #[derive(serde::Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);

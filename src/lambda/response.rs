@@ -6,12 +6,12 @@ use http::Response;
 use lambda_http::request::RequestOrigin;
 use serde::Serialize;
 
-/// A response in the form that all gateways take.
+/// A response in the form that all gateways accept.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Outgoing {
     status_code: u16,
-    /// What ALB shows beside the status.
+    /// The status with its reason phrase, for ALB.
     #[serde(skip_serializing_if = "Option::is_none")]
     status_description: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -23,16 +23,16 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    /// Headers stand where `origin` looks for them: payload 1.0 would send twice what stands in both
-    /// places, ALB reads the one or the other as its target group is set.
+    /// Converts `response`, with its headers where `origin` reads them: payload 1.0 would send a header
+    /// twice that is in both places, and ALB reads one of the two as its target group is configured.
     pub(super) fn new(response: Response<Vec<u8>>, origin: &RequestOrigin) -> Self {
         let (parts, body) = response.into_parts();
         let is_alb = matches!(origin, RequestOrigin::Alb);
         let mut headers = BTreeMap::new();
         let mut multi_value_headers = BTreeMap::new();
         for (name, value) in &parts.headers {
-            // We set none that is not text, and none twice.
-            let value = value.to_str().unwrap_or_default().to_owned();
+            // All headers of the endpoint are ASCII, and none is set twice.
+            let Ok(value) = value.to_str().map(str::to_owned) else { continue };
             if is_alb || matches!(origin, RequestOrigin::ApiGatewayV1) {
                 multi_value_headers.insert(name.to_string(), vec![value.clone()]);
             }
@@ -45,8 +45,9 @@ impl Outgoing {
             status_description: is_alb.then(|| parts.status.to_string()),
             headers,
             multi_value_headers,
-            // Our bodies are JSON.
-            body: String::from_utf8(body).unwrap_or_default(),
+            // Bodies are JSON or plain text, and so UTF-8. Whatever else they contained would be replaced.
+            body: String::from_utf8(body)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
             is_base64_encoded: false,
         }
     }

@@ -173,3 +173,126 @@ async fn may_decode_the_path() {
         );
     }
 }
+
+/// A custom domain's mapping of any name precedes every route.
+#[tokio::test]
+async fn mapping_is_no_part_of_the_route() {
+    let livekit = FakeApi::livekit(json!({}));
+    let policy = "[[allow]]\nrooms = [\"*\"]\nrole = \"host\"";
+    let env = Env::offline().with("LIVEKIT_URL", &livekit.url("ws")).with("POLICY", policy);
+    let mute = "/v1/rooms/a/participants/b/mute";
+    // BASE_PATH, the mapping, the method and route, and the status.
+    let rows = [
+        ("v1", "/v1", "POST", "/token", 201),
+        ("/v1/", "/v1", "POST", "/token", 201),
+        ("v1", "/v1", "GET", "/health", 200),
+        ("v1", "/v1", "POST", "/v1/token", 404),
+        ("v1", "/v1", "POST", mute, 404),
+        ("v1", "", "POST", "/token", 201),
+        ("api/v1", "/api/v1", "POST", "/token", 201),
+        ("api/v1", "/api/v1", "DELETE", "/token", 405),
+        ("api/v1", "/api/v1", "POST", mute, 404),
+        ("api", "/api", "POST", "/api/liveblocks-auth", 404),
+    ];
+    for (base_path, mapping, method, route, status) in rows {
+        let function = Bootstrap::start(&env.clone().with("BASE_PATH", base_path));
+        let path: &'static str = Box::leak(format!("{mapping}{route}").into_boxed_str());
+        for (name, shape) in SHAPES {
+            let row = format!("{name}, BASE_PATH={base_path}, {method} {path}");
+            let mut wire = good();
+            (wire.method, wire.path) = (method, path);
+            let mut event = shape(&wire);
+            for (member, catch_all) in [("routeKey", "$default"), ("resource", "/{proxy+}")] {
+                if event[member].is_string() {
+                    event[member] = json!(catch_all);
+                }
+            }
+            let reply = function.answer(&row, &event).await;
+            assert_eq!(reply.status, status, "{row}: {}", reply.text());
+        }
+    }
+}
+
+/// API Gateway names the route in `routeKey` or `resource`, so that no `BASE_PATH` is needed there.
+#[tokio::test]
+async fn route_that_the_gateway_names_decides() {
+    let livekit = FakeApi::livekit(json!({}));
+    let policy = "[[allow]]\nrooms = [\"*\"]\nrole = \"host\"";
+    let env = Env::offline().with("LIVEKIT_URL", &livekit.url("ws")).with("POLICY", policy);
+    let function = Bootstrap::start(&env);
+    let mute = "/v1/rooms/{room}/participants/{identity}/mute";
+    // The path, the route that the gateway names, and what the problem or the answer shows of it.
+    let rows = [
+        ("/v1/token", "/token", 201, "participant_token"),
+        ("/v1/token", "/{proxy+}", 404, "not_found"),
+        ("/v1/token", "/v1/token", 404, "not_found"),
+        ("/api/v1/token", "/token", 201, "participant_token"),
+        ("/v1/health", "/token", 201, "participant_token"),
+        ("/token", "/health", 405, "method_not_allowed"),
+        ("/x/v1/rooms/a/participants/b/mute", mute, 404, "participant_not_found"),
+        ("/token", "/v1/rooms/{room}/participants/{proxy+}", 201, "participant_token"),
+    ];
+    for (path, template, status, shown) in rows {
+        let mut wire = good();
+        wire.path = path;
+        let mut http_api = wire.http_api();
+        http_api["routeKey"] = json!(format!("POST {template}"));
+        http_api["requestContext"]["routeKey"] = http_api["routeKey"].clone();
+        let mut any = http_api.clone();
+        any["routeKey"] = json!(format!("ANY {template}"));
+        let (mut http_api_1, mut rest) = (wire.http_api_1(), wire.rest("prod"));
+        for event in [&mut http_api_1, &mut rest] {
+            event["resource"] = json!(template);
+        }
+        for event in [http_api, any, http_api_1, rest] {
+            let row = format!("{path} by {template}: {event}");
+            let reply = function.answer(&row, &event).await;
+            assert_eq!(reply.status, status, "{row}: {}", reply.text());
+            assert!(reply.text().contains(shown), "{row}: {}", reply.text());
+        }
+    }
+}
+
+/// The client chooses the host, and nothing follows from it.
+#[tokio::test]
+async fn host_is_no_part_of_the_path() {
+    let function = start();
+    for (name, shape) in SHAPES {
+        for host in
+            ["h/health?", "h/v1/token#", "h?", "a b", "[", "é", "", "h/health", "@x/health?"]
+        {
+            let row = format!("{name}, host {host:?}");
+            let mut event = shape(&good());
+            event["headers"]["host"] = json!(host);
+            if event["multiValueHeaders"].is_object() {
+                event["multiValueHeaders"]["host"] = json!([host]);
+            }
+            let reply = function.answer(&row, &event).await;
+            expect_shared(reply, &row).expect_issued(&row);
+        }
+    }
+}
+
+/// Cookies and other headers of the same site may have any bytes.
+#[tokio::test]
+async fn other_headers_change_nothing() {
+    let variables = [("SESSION_COOKIE", "__session"), ("ALLOWED_ORIGINS", "https://app.example")];
+    let function = Bootstrap::start(&Env::offline().with_all(&variables));
+    let session = format!("__session={}", token(&today()));
+    for neighbor in ["name=J\u{f6}rg", "\u{2603}", "a=\u{fffd}", "=", "a", "\"a=b\"", "a=b=c"] {
+        for cookies in [[neighbor, session.as_str()], [session.as_str(), neighbor]] {
+            let wire = good().without("authorization").with("cookie", &cookies.join("; "));
+            for (name, shape) in SHAPES {
+                let row = format!("{name}, {neighbor:?}");
+                assert_eq!(function.answer(&row, &shape(&wire)).await.status, 201, "{row}");
+            }
+            let mut event = good().without("authorization").http_api();
+            event["cookies"] = json!(cookies);
+            assert_eq!(function.answer(neighbor, &event).await.status, 201, "{neighbor:?}");
+        }
+    }
+    for (name, shape) in SHAPES {
+        let wire = good().with("x-name", "J\u{f6}rg \u{2603}");
+        assert_eq!(function.answer(name, &shape(&wire)).await.status, 201, "{name}");
+    }
+}

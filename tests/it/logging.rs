@@ -26,19 +26,14 @@ async fn every_line_has_the_requests_ids() {
     let rows = [
         ("HTTP API", event().http_api(), 201, Some("JKJaXmPLvHcESHA=")),
         ("Function URL", event().function_url(), 201, Some("JKJaXmPLvHcESHA=")),
-        ("payload 1.0", event().http_api_1(), 201, Some("a3d5b6d1-7c5d-4e0e-9a3f-2c1f5e8b9d10")),
-        ("REST API", event().rest("prod"), 201, Some("a3d5b6d1-7c5d-4e0e-9a3f-2c1f5e8b9d10")),
+        ("payload 1.0", event().http_api_1(), 201, Some("EXTENDED-vHcESHA=")),
+        ("REST API", event().rest("prod"), 201, Some("EXTENDED-vHcESHA=")),
         ("load balancer", event().alb(), 201, None),
         ("refused", refused.http_api(), 401, Some("JKJaXmPLvHcESHA=")),
-        ("refused, REST", refused.rest("prod"), 401, Some("a3d5b6d1-7c5d-4e0e-9a3f-2c1f5e8b9d10")),
+        ("refused, REST", refused.rest("prod"), 401, Some("EXTENDED-vHcESHA=")),
         ("refused, load balancer", refused.alb(), 401, None),
         ("undecodable", undecodable.http_api(), 400, Some("JKJaXmPLvHcESHA=")),
-        (
-            "undecodable, REST",
-            undecodable.rest("p"),
-            400,
-            Some("a3d5b6d1-7c5d-4e0e-9a3f-2c1f5e8b9d10"),
-        ),
+        ("undecodable, REST", undecodable.rest("p"), 400, Some("EXTENDED-vHcESHA=")),
         ("no request at all", json!({ "Records": [] }), 400, None),
     ];
     let function = Bootstrap::start(&Env::offline());
@@ -53,6 +48,55 @@ async fn every_line_has_the_requests_ids() {
             let instance = format!("urn:roomkey:request:{id}");
             assert_eq!(reply.json()["instance"], instance, "{name}");
         }
+    }
+}
+
+/// A REST API takes the ID of a request from the client if it sends one, and repeats it in the event.
+#[tokio::test]
+async fn request_id_that_a_client_chose_is_repeated_nowhere() {
+    let function = Bootstrap::start(&Env::offline());
+    let long = "x".repeat(3_000);
+    let longest = "y".repeat(64);
+    let rows = [
+        ("requestId", "requestId", long.as_str(), None),
+        ("requestId, short", "requestId", "chosen-by-the-client", None),
+        ("extendedRequestId", "extendedRequestId", &long, None),
+        ("extendedRequestId, 65 bytes", "extendedRequestId", &long[..65], None),
+        ("extendedRequestId, 64 bytes", "extendedRequestId", &longest, Some(&longest)),
+    ];
+    for (at, (name, member, id, expected)) in rows.into_iter().enumerate() {
+        let mut event = Wire::token("a.b.c", &json!({})).rest("prod");
+        event["requestContext"][member] = json!(id);
+        let text = function.answer(name, &event).await.text();
+        let line = function.request_logs(at + 1).await.pop().unwrap();
+        let is_repeated = text.contains(id) || line.to_string().contains(id);
+        assert_eq!(is_repeated, expected.is_some(), "{name}: {text} {line}");
+    }
+    let mut event = Wire::token("a.b.c", &json!({})).http_api();
+    event["requestContext"]["requestId"] = json!(long);
+    assert!(!function.answer("HTTP API", &event).await.text().contains(&long));
+}
+
+/// A browser shows a refused preflight as a network error; the line says what is not configured.
+#[tokio::test]
+async fn refused_preflight_has_a_reason() {
+    let variables = [("ALLOWED_ORIGINS", "https://app.example"), ("ALLOWED_HEADERS", "baggage")];
+    let function = Bootstrap::start(&Env::offline().with_all(&variables));
+    let origin = json!("the preflight's origin is not in ALLOWED_ORIGINS");
+    let header = json!("the preflight asks for a header that is not in ALLOWED_HEADERS");
+    let rows = [
+        ("https://app.example", "authorization,content-type", Value::Null),
+        ("https://app.example", "Baggage, Authorization", Value::Null),
+        ("https://app.example", "authorization,traceparent", header),
+        ("http://localhost:5173", "authorization", origin.clone()),
+        ("null", "authorization", origin),
+    ];
+    for (at, (from, headers, expected)) in rows.into_iter().enumerate() {
+        let wire = event().at("OPTIONS", "/token").without("authorization");
+        let wire = wire.with("origin", from).with("access-control-request-headers", headers);
+        let reply = function.answer(from, &wire.http_api()).await;
+        let line = function.request_logs(at + 1).await.pop().unwrap();
+        assert_eq!((reply.status, &line["reason"]), (204, &expected), "{from} {headers}: {line}");
     }
 }
 

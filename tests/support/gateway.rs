@@ -162,6 +162,7 @@ impl Wire {
                 "httpMethod": self.method,
                 "protocol": "HTTP/1.1",
                 "requestId": "a3d5b6d1-7c5d-4e0e-9a3f-2c1f5e8b9d10",
+                "extendedRequestId": "EXTENDED-vHcESHA=",
                 "requestTime": TIME,
                 "requestTimeEpoch": EPOCH,
                 "resourceId": "us4z18",
