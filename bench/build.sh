@@ -1,6 +1,5 @@
 #!/bin/sh
-# Builds roomkey, the harness and every target that roomkey is compared with. What is built already
-# and has not changed is left alone.
+# Builds roomkey, the harness and every target of the comparison. Unchanged targets are not rebuilt.
 #
 # Debian's packages for the Node runtime client: cmake autoconf automake libtool pkg-config unzip
 # libcurl4-openssl-dev.
@@ -14,7 +13,7 @@ say "roomkey"
 (cd .. && cargo build --release --locked)
 for crate in hello harness sample; do
     say "$crate"
-    # From inside: each crate has its own settings for cargo.
+    # Inside the folder, because each crate has its own settings for cargo.
     (cd "$bench/$crate" && cargo build --release --locked)
 done
 

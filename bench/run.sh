@@ -1,11 +1,11 @@
 #!/bin/sh
-# Measures everything that bench/build.sh has built and writes bench/results/report.md; the figures of
-# the curves lie beside it, their plots in docs/performance. Some ten minutes.
+# Measures everything that bench/build.sh has built and writes bench/results/report.md. The figures of
+# the curves are written beside it, and their plots to docs/performance. Takes about ten minutes.
 #
-# PREFIX stands before each command: `PREFIX="chrt --fifo 10" bench/run.sh` as root on a machine that
-# does other things too. Not before warm peers, which take PEERS_PREFIX (`nice -n -20`): on one core
-# and under a real-time class Node was seen to use up that core without an end.
-# FLOOD is how many requests the flood has.
+# PREFIX precedes each command. On a machine with other load, run as root:
+# `PREFIX="chrt --fifo 10" bench/run.sh`. Warm peers use PEERS_PREFIX (`nice -n -20`) instead, because
+# Node can occupy a core forever in a real-time class.
+# FLOOD is the number of requests of the flood.
 set -u
 cd "$(dirname "$0")/.."
 results=bench/results
@@ -25,8 +25,8 @@ run() {
     # shellcheck disable=SC2086
     if ! $prefix "$bench" "$@" >>"$report" 2>"$log"; then
         failed=1
-        # What it wrote over and over was progress.
-        printf '\n**It failed:** %s\n' "$(tr '\r' '\n' <"$log" | tail -n 1)" | tee -a "$report" >&2
+        # Progress messages contain carriage returns.
+        printf '\n**Failed:** %s\n' "$(tr '\r' '\n' <"$log" | tail -n 1)" | tee -a "$report" >&2
     fi
 }
 
@@ -39,19 +39,19 @@ peers() {
 }
 
 {
-    printf '# What was measured\n\n%s, commit %s\n' "$(date -u '+%Y-%m-%d %H:%M UTC')" "$(git rev-parse --short HEAD)"
+    printf '# Measurements\n\n%s, commit %s\n' "$(date -u '+%Y-%m-%d %H:%M UTC')" "$(git rev-parse --short HEAD)"
     printf '\nrustc %s, node %s, %s, %s\n' "$(rustc --version | cut -d' ' -f2)" "$(node --version)" \
         "$(python3.11 --version)" "$(go version | cut -d' ' -f3)"
 } >"$report"
 
-run "Against the floor" all $floor $ours
+run "Comparison with the baseline" all $floor $ours
 # shellcheck disable=SC2046
-run "Against the peers: cold" cold $floor $ours $(peers)
+run "Comparison with the peers, cold" cold $floor $ours $(peers)
 prefix=${PEERS_PREFIX:-}
 # shellcheck disable=SC2046
-run "Against the peers: warm, 8,000 calls in" warm --alg RS256 --warmup 8000 --rounds 5 $floor $ours $(peers)
+run "Comparison with the peers, warm after 8,000 requests" warm --alg RS256 --warmup 8000 --rounds 5 $floor $ours $(peers)
 prefix=${PREFIX:-}
 run "Curves" curves --csv "$results" --plots docs/performance $ours
 run "Flood" flood --requests "${FLOOD:-1000000}" --csv "$results" --plots docs/performance $ours
-echo "written: $report" >&2
+echo "report: $report" >&2
 exit $failed

@@ -1,4 +1,4 @@
-// LiveKit's token endpoint as one writes it for Lambda in Go.
+// LiveKit's token endpoint for Lambda in Go.
 package main
 
 import (
@@ -74,7 +74,7 @@ func main() {
 	lambda.Start(endpoint.handle)
 }
 
-// start fetches the secret and the keys side by side.
+// start fetches the secret and the keys concurrently.
 func start(ctx context.Context) (*endpoint, error) {
 	e := &endpoint{
 		origins: strings.Split(os.Getenv("ALLOWED_ORIGINS"), ","),

@@ -1,5 +1,5 @@
-// One minified file, as Lambda's own guidance has it. The Runtime Interface Client stays outside: in
-// Lambda it is part of the runtime.
+// Builds one minified file, as Lambda's documentation recommends. The Runtime Interface Client is
+// excluded, because it is part of Lambda's runtime.
 
 import { chmod, copyFile, mkdir } from "node:fs/promises";
 import { build } from "esbuild";
@@ -10,7 +10,7 @@ await build({
   entryPoints: ["index.js"],
   format: "esm",
   mainFields: ["module", "main"],
-  // Some dependencies still call `require` for Node's own modules.
+  // Some dependencies load Node's own modules with `require`.
   banner: { js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);' },
   minify: true,
   outfile: "target/package/index.mjs",

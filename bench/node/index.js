@@ -1,5 +1,5 @@
-// LiveKit's token endpoint as a good Node team would write it for Lambda: everything that can be
-// done before the first request is done at the top level, and what was fetched is kept.
+// LiveKit's token endpoint for Lambda in Node. Everything that does not depend on a request runs at
+// the top level, and fetched values are cached.
 
 import { createHash } from "node:crypto";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";

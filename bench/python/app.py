@@ -1,4 +1,4 @@
-"""LiveKit's token endpoint as one writes it for Lambda in Python."""
+"""LiveKit's token endpoint for Lambda in Python."""
 
 import base64
 import hashlib

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the function into target/package as a deployment package holds it, and what Lambda's
-# runtime brings by itself into target/runtime.
+# Builds the function into target/package like a deployment package, and the parts that Lambda's
+# runtime provides into target/runtime.
 set -eu
 cd "$(dirname "$0")"
 stamp=$(cat requirements.txt runtime.txt | cksum)

@@ -1,4 +1,4 @@
-//! The command line.
+//! Command-line arguments.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,24 +11,24 @@ pub const USAGE: &str = "\
 usage: roomkey-bench MODE [options] NAME=PATH/bootstrap ... [--peer NAME=PATH/bootstrap] ...
 
 modes:
-  cold, warm, all       cold starts, warm requests, both: ratios to a hello-world
-  curves                CPU per request as keys, claims, rules or concurrent requests grow
+  cold, warm, all       cold starts, warm requests or both, as ratios to a hello-world
+  curves                CPU per request for growing keys, claims, rules and concurrency
   flood                 memory of one process under random tokens, people and rooms
 
-  --base NAME           the target that every ratio is against, not asked for tokens [hello]
-  --peer NAME=PATH      what one would take instead: compared with the first target that is neither
-                        this nor the base, and not held to what that one promises
-  --rounds N            rounds, each starting every target once [21 cold, 9 warm, 7 curves]
-  --delay MS            how long each upstream answer is held back on cold starts [30]
-  --roots system|own    what targets trust besides the CA of the run [system]
-  --alg RS256|ES256|both  what signs the bearer tokens of warm requests [both]
+  --base NAME           base of every ratio, which returns no tokens [hello]
+  --peer NAME=PATH      alternative that is compared with the first target that is neither a peer
+                        nor the base, and that has no limits
+  --rounds N            rounds, each of which starts every target once [21 cold, 9 warm, 7 curves]
+  --delay MS            delay of each upstream response in cold starts [30]
+  --roots system|own    root certificates besides the CA of the run [system]
+  --alg RS256|ES256|both  signature algorithm of access tokens in warm requests [both]
   --requests N          measured invocations per round and target [2000; 1000 curves; 1000000 flood]
-  --warmup N            invocations before those [500]
-  --pin same|none       not cold: harness and target on one core, or free [same]
-  --curve NAME          only this one of keys, claims, rules, colors, concurrency; may be given several times
-  --csv DIR             where curves and floods leave their figures [.]
-  --plots DIR           where they leave their plots [.]
-  --env NAME:KEY=VALUE  a variable for one target; may be given several times";
+  --warmup N            invocations before the measured ones [500]
+  --pin same|none       except cold: harness and target on one core, or unpinned [same]
+  --curve NAME          one of keys, claims, rules, colors and concurrency; repeatable
+  --csv DIR             directory for the figures of curves and floods [.]
+  --plots DIR           directory for the plots of curves and floods [.]
+  --env NAME:KEY=VALUE  variable for one target; repeatable";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -60,7 +60,7 @@ pub struct Args {
     pub csv: PathBuf,
     pub plots: PathBuf,
     pub targets: Vec<Named>,
-    /// Target, key and value.
+    /// Additional variables, each as target, name and value.
     pub env: Vec<(String, String, String)>,
 }
 
@@ -72,7 +72,7 @@ impl Args {
             Some("all") => Mode::All,
             Some("curves") => Mode::Curves,
             Some("flood") => Mode::Flood,
-            _ => return Err("which of cold, warm, all, curves and flood?".into()),
+            _ => return Err("the mode must be cold, warm, all, curves or flood".into()),
         };
         let mut args = Self {
             mode,
@@ -100,13 +100,13 @@ impl Args {
         }
         let alone = matches!(args.mode, Mode::Curves | Mode::Flood);
         if alone && args.targets.len() != 1 {
-            return Err("curves and floods are of one target".into());
+            return Err("curves and flood must have exactly one target".into());
         }
         if !alone && !args.targets.iter().any(|target| target.name == args.base) {
             return Err(format!("no target is named {}", args.base).into());
         }
         if args.rounds == Some(0) || args.requests == Some(0) {
-            return Err("rounds and requests start at 1".into());
+            return Err("rounds and requests must be at least 1".into());
         }
         Ok(args)
     }
@@ -136,7 +136,7 @@ impl Args {
                 });
                 self.env.push(parts.ok_or(format!("not NAME:KEY=VALUE: {setting}"))?);
             }
-            _ => return Err(format!("unknown: {word} {value}").into()),
+            _ => return Err(format!("unknown option: {word} {value}").into()),
         }
         Ok(())
     }

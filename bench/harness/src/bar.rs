@@ -1,18 +1,17 @@
-//! The figures that are promised, beside what was measured.
+//! Comparison of measured figures with their limits.
 
 use crate::stats::Estimate;
 use crate::target::Target;
 use crate::tokens::Alg;
 
-/// The peer that a promise is about, and how many times as much as ours it must take at least.
+/// The peer with limits. Each limit is the minimum ratio to roomkey.
 const PEER: &str = "node";
 const AT_LEAST: [(Figure, f64); 4] =
     [(Figure::First, 4.5), (Figure::InitCpu, 30.0), (Figure::Cpu, 3.2), (Figure::Memory, 8.0)];
-/// How many requests that peer must have answered before its CPU per request counts: by then its
-/// code is compiled.
+/// Number of requests before the peer's CPU per request counts. After them, its code is compiled.
 const WARMED: usize = 8000;
 
-/// What peers are compared by.
+/// Figure by which peers are compared.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Figure {
     First,
@@ -21,11 +20,11 @@ pub enum Figure {
     Memory,
 }
 
-/// Lines of the last table, in the order they were measured.
+/// Lines of the last table, in the order of measurement.
 #[derive(Default)]
 pub struct Bar {
     lines: Vec<String>,
-    /// Zipped, of what the peers are compared with.
+    /// Zipped size of roomkey in MB.
     our_mb: Option<f64>,
 }
 
@@ -45,13 +44,14 @@ impl Bar {
         self.line(name, "`bootstrap`, zipped", &measured, "≤ 4 MB", zipped_mb <= 4.0);
     }
 
-    /// A peer's figure over ours of the same rounds; `warmup` is how many requests went before.
+    /// Adds the ratio of a peer's figure to roomkey's in the same rounds. `warmup` is the number of
+    /// earlier requests.
     pub fn peer(&mut self, name: &str, figure: Figure, times: Estimate, warmup: usize) {
         let what = match figure {
-            Figure::First => "first answer".to_owned(),
+            Figure::First => "first response".to_owned(),
             Figure::InitCpu => "init CPU".to_owned(),
-            Figure::Cpu => format!("CPU per request, {warmup} calls in"),
-            Figure::Memory => format!("peak memory, {warmup} calls in and more"),
+            Figure::Cpu => format!("CPU per request after {warmup} requests"),
+            Figure::Memory => format!("peak memory after at least {warmup} requests"),
         };
         let promise = AT_LEAST.iter().find(|(of, _)| *of == figure).map(|(_, times)| *times);
         let counts = name == PEER && (figure != Figure::Cpu || warmup >= WARMED);
@@ -60,7 +60,7 @@ impl Bar {
     }
 
     fn peer_line(&mut self, name: &str, what: &str, times: &str, promise: Option<(f64, bool)>) {
-        let what = format!("{what}, ÷ ours");
+        let what = format!("{what} ÷ roomkey");
         if let Some((least, kept)) = promise {
             self.line(name, &what, &format!("{times} ×"), &format!("≥ {least} ×"), kept);
         } else {
@@ -69,16 +69,16 @@ impl Bar {
     }
 
     pub fn cold(&mut self, name: &str, own: Estimate, cpu: Estimate) {
-        let what = "first answer, less the base's, less the upstreams'";
+        let what = "first response without base and upstreams";
         self.line(name, what, &format!("{own} ms"), "≤ 4.5 ms", own.median <= 4.5);
-        self.line(name, "init CPU / base's", &format!("{cpu} ×"), "≤ 4.0 ×", cpu.median <= 4.0);
+        self.line(name, "init CPU ÷ base", &format!("{cpu} ×"), "≤ 4.0 ×", cpu.median <= 4.0);
     }
 
     pub fn warm(&mut self, name: &str, alg: Alg, cpu: Estimate, peak_mb: f64, asked: usize) {
         if alg == Alg::Rs256 {
             self.line(
                 name,
-                "CPU per request / base's",
+                "CPU per request ÷ base",
                 &format!("{cpu} ×"),
                 "≤ 2.1 ×",
                 cpu.median <= 2.1,
@@ -90,7 +90,7 @@ impl Bar {
     }
 
     pub fn algorithms(&mut self, name: &str, against: Estimate, extra: Estimate) {
-        let what = format!("CPU, ES256 / (RS256 + {:.1} µs of verification)", extra.median);
+        let what = format!("CPU, ES256 ÷ (RS256 + {:.1} µs of signature check)", extra.median);
         self.line(name, &what, &format!("{against} ×"), "≤ 1.05 ×", against.median <= 1.05);
     }
 
@@ -98,15 +98,15 @@ impl Bar {
         if self.lines.is_empty() {
             return;
         }
-        println!("\n### Against what is promised\n");
-        println!("| target | figure | measured | promised | kept |\n|---|---|---|---|---|");
+        println!("\n### Limits\n");
+        println!("| target | figure | measured | limit | met |\n|---|---|---|---|---|");
         for line in &self.lines {
             println!("{line}");
         }
     }
 
-    fn line(&mut self, name: &str, what: &str, measured: &str, promised: &str, kept: bool) {
-        let kept = if kept { "yes" } else { "**no**" };
-        self.lines.push(format!("| {name} | {what} | {measured} | {promised} | {kept} |"));
+    fn line(&mut self, name: &str, what: &str, measured: &str, limit: &str, met: bool) {
+        let met = if met { "yes" } else { "**no**" };
+        self.lines.push(format!("| {name} | {what} | {measured} | {limit} | {met} |"));
     }
 }

@@ -1,4 +1,4 @@
-//! Cold starts: a new process, its first request, and what both cost.
+//! Cold starts: a new process, its first request, and the costs of both.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::tokens::{self, Request};
 use crate::upstream::{Asked, Upstream};
 use crate::{Failure, ms};
 
-/// One target's rounds; the same index is the same round.
+/// Rounds of one target. Equal indexes belong to the same round.
 #[derive(Default)]
 struct Rounds {
     init: Vec<f64>,
@@ -17,12 +17,12 @@ struct Rounds {
     init_cpu: Vec<f64>,
     first_cpu: Vec<f64>,
     peak_mb: Vec<f64>,
-    /// Upstream answers that had to be waited for, as long as they really took.
+    /// Measured time of the upstream responses that delayed the start.
     waits: Vec<f64>,
     asked: Vec<Asked>,
 }
 
-/// Starts every target once per round, in an order that turns, and prints the table.
+/// Starts every target once per round, in rotating order, and prints the table.
 pub fn run(
     targets: &[Target],
     upstream: &Upstream,
@@ -62,21 +62,21 @@ fn measure(
     rounds.peak_mb.push(started.process.peak_mb()?);
     rounds.asked.push(upstream.asked() - before);
     let held = upstream.held() - held;
-    // The secret is fetched beside the keys, and discovery before them.
+    // Secret and keys are fetched concurrently, and discovery precedes the keys.
     rounds.waits.push(ms(held.secrets.max(held.discovery + held.keys)));
     if target.base { Ok(()) } else { tokens::check(&answer.body, request) }
 }
 
 fn print(targets: &[Target], results: &[Rounds], count: usize, delay: Duration, bar: &mut Bar) {
-    println!("\n### Cold start ({count} rounds, upstream answers held back {} ms)\n", ms(delay));
+    println!("\n### Cold start ({count} rounds, upstream responses delayed by {} ms)\n", ms(delay));
     println!(
-        "*init*: from the start of the process to its asking for an event. *first*: to its first answer."
+        "*init*: from the start of the process to its request for an event. *first*: to its first response."
     );
     println!(
-        "*own*: first answer, less the base's, less the upstream answers it had to wait for, as long as\nthey took: the secret beside the keys, and discovery before them.\n"
+        "*own*: first response, without that of the base and without the measured time of upstream responses.\nSecret and keys are fetched concurrently, and discovery precedes the keys.\n"
     );
     println!(
-        "| target | init ms p50 (p90) | first ms p50 (p90) | own ms [95 %] | init CPU ms | CPU ms to first answer | peak MB | init × base | first × base | init CPU × base [95 %] | asked: secret, keys, discovery |"
+        "| target | init ms p50 (p90) | first ms p50 (p90) | own ms [95 %] | init CPU ms | CPU ms to first response | peak MB | init × base | first × base | init CPU × base [95 %] | requests: secret, keys, discovery |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|");
     let Some(base) = targets.iter().position(|target| target.base).map(|at| &results[at]) else {
@@ -108,7 +108,7 @@ fn print(targets: &[Target], results: &[Rounds], count: usize, delay: Duration, 
     compare(targets, results, bar);
 }
 
-/// What peers take over what ours takes.
+/// Ratios of peers to roomkey.
 fn compare(targets: &[Target], results: &[Rounds], bar: &mut Bar) {
     let ours = targets.iter().position(|target| !target.base && !target.peer);
     let Some(ours) = ours.map(|at| &results[at]) else { return };
@@ -118,7 +118,7 @@ fn compare(targets: &[Target], results: &[Rounds], bar: &mut Bar) {
     }
 }
 
-/// What each start asked for; starts that differ are told apart.
+/// Upstream requests of each start. Different starts are listed separately.
 fn asked(starts: &[Asked]) -> String {
     let mut kinds: Vec<Asked> = Vec::new();
     for start in starts {

@@ -1,4 +1,4 @@
-//! CPU per request along inputs that grow, and whether it grows with them.
+//! CPU per request for inputs of growing size, and its growth.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ use crate::upstream::Upstream;
 
 const KEYS: [usize; 9] = [1, 2, 5, 10, 50, 100, 250, 500, 1000];
 const CLAIMS: [usize; 9] = [1, 100, 500, 1000, 2000, 3500, 5000, 7000, 10_000];
-/// With more, a token is longer than the gateway's 10,240 bytes for all headers, and is refused.
+/// More claims make a token longer than the gateway's limit of 10,240 bytes for all headers.
 const CLAIMS_TAKEN: usize = 7000;
 const RULES: [usize; 8] = [1, 2, 5, 10, 50, 100, 150, 200];
 const COLORS: [usize; 6] = [1, 2, 5, 15, 30, 64];
@@ -25,7 +25,7 @@ struct Curve {
     name: &'static str,
     title: &'static str,
     x: &'static str,
-    /// The most that it may grow.
+    /// Maximum growth.
     bound: Growth,
     series: Vec<Series>,
 }
@@ -35,19 +35,19 @@ struct Series {
     points: Vec<Point>,
 }
 
-/// One input, and all it takes to measure what it costs.
+/// One input with everything that its measurement requires.
 struct Point {
     input: usize,
     target: Target,
     requests: Vec<Request>,
     at_once: usize,
-    /// Too much: no part of the curve, but must be cheap to refuse.
+    /// Whether the input exceeds a limit. Its rejection must be cheap, and it is not part of the curve.
     refused: bool,
     /// Microseconds of CPU per request, per round.
     cpu: Vec<f64>,
 }
 
-/// Measures the curves that were asked for; an error if one grows more than it may.
+/// Measures the selected curves. Returns an error if one exceeds its maximum growth.
 pub fn run(
     target: &Target,
     upstream: &Upstream,
@@ -69,12 +69,12 @@ pub fn run(
         measured += 1;
     }
     if measured == 0 || measured < args.curves.len() {
-        return Err("curves are keys, claims, rules, colors and concurrency".into());
+        return Err("the curve must be keys, claims, rules, colors or concurrency".into());
     }
     if grown.is_empty() {
         return Ok(());
     }
-    Err(format!("grows more than it may: {}", grown.join(", ")).into())
+    Err(format!("growth exceeds the limit: {}", grown.join(", ")).into())
 }
 
 type Make = fn(&Target, &Upstream, &Issuer) -> Result<Curve, Failure>;
@@ -98,7 +98,7 @@ fn keys(target: &Target, upstream: &Upstream, _: &Issuer) -> Result<Curve, Failu
     Ok(Curve {
         name: "keys",
         title: "CPU per request by keys in the set",
-        x: "keys in the set (P-256), of which any one has signed",
+        x: "keys in the set (P-256); each token uses one of them",
         bound: Growth::None,
         series: vec![Series { name: "ES256", points }],
     })
@@ -117,7 +117,7 @@ fn claims(target: &Target, upstream: &Upstream, issuer: &Issuer) -> Result<Curve
     Ok(Curve {
         name: "claims",
         title: "CPU per request by length of the claims",
-        x: "bytes of claims beside the usual ones",
+        x: "bytes of additional claims",
         bound: Growth::Linear,
         series: vec![
             series("one long claim", Filling::OneText)?,
@@ -138,11 +138,11 @@ fn rules(target: &Target, upstream: &Upstream, issuer: &Issuer) -> Result<Curve,
     Ok(Curve {
         name: "rules",
         title: "CPU per request by rules of the policy",
-        x: "rules, of which the last one decides",
+        x: "rules; the last one decides",
         bound: Growth::Linear,
         series: vec![
-            series("the others' claims do not match", Miss::Claims)?,
-            series("the others' rooms do not match", Miss::Rooms)?,
+            series("all except the last with other claims", Miss::Claims)?,
+            series("all except the last with other rooms", Miss::Rooms)?,
         ],
     })
 }
@@ -157,7 +157,7 @@ fn colors(target: &Target, upstream: &Upstream, issuer: &Issuer) -> Result<Curve
     Ok(Curve {
         name: "colors",
         title: "CPU per request by colors in the palette",
-        x: "colors in the palette, of which each person has one",
+        x: "colors in the palette; each person has one of them",
         bound: Growth::None,
         series: vec![Series { name: "ES256", points }],
     })
@@ -171,8 +171,8 @@ fn concurrency(target: &Target, upstream: &Upstream, issuer: &Issuer) -> Result<
     let points = REQUESTS.into_iter().map(point).collect::<Result<_, Failure>>()?;
     Ok(Curve {
         name: "concurrency",
-        title: "CPU per request by requests at once",
-        x: "requests under way at once in one environment (AWS_LAMBDA_MAX_CONCURRENCY)",
+        title: "CPU per request by concurrent requests",
+        x: "concurrent requests in one environment (AWS_LAMBDA_MAX_CONCURRENCY)",
         bound: Growth::Linear,
         series: vec![Series { name: "ES256", points }],
     })
@@ -190,7 +190,7 @@ impl Point {
         Self { input, target, requests, at_once: 1, refused: false, cpu: Vec::new() }
     }
 
-    /// Requests of the usual people.
+    /// Requests of the default people.
     fn of_people(
         input: usize,
         target: Target,
@@ -211,7 +211,7 @@ impl Series {
         self.points.iter().filter(|point| !point.refused)
     }
 
-    /// Of requests that are under way at once, what all of them cost together is judged.
+    /// For concurrent requests, the sum of their costs is compared with the limit.
     fn judge(&self) -> Judgment {
         let inputs: Vec<f64> = self.taken().map(|point| number(point.input)).collect();
         let all = |point: &Point| {
@@ -222,7 +222,7 @@ impl Series {
     }
 }
 
-/// All points of a curve take turns, so that each round sees the machine at one speed.
+/// Alternates between all points of a curve, so that a round has one speed of the machine.
 fn measure(curve: &mut Curve, upstream: &Upstream, args: &Args) -> Result<(), Failure> {
     let rounds = args.rounds.unwrap_or(7);
     let batches = args.requests.unwrap_or(1000).div_ceil(BATCH);
@@ -251,7 +251,7 @@ fn measure(curve: &mut Curve, upstream: &Upstream, args: &Args) -> Result<(), Fa
     turn::unpin(&free)
 }
 
-/// Prints the table, leaves figures and plot; whether the curve keeps within its bound.
+/// Prints the table and writes figures and plot. Returns whether the growth is within its limit.
 fn report(curve: &Curve, args: &Args) -> Result<bool, Failure> {
     println!("\n### {}\n", curve.title);
     println!("| series | {} | CPU µs per request [95 %] | × first [95 %] |", curve.x);
@@ -264,7 +264,7 @@ fn report(curve: &Curve, args: &Args) -> Result<bool, Failure> {
         for point in &series.points {
             let cost = point.cost();
             let times = crate::stats::ratio(&point.cpu, first);
-            let note = if point.refused { ", refused with 401" } else { "" };
+            let note = if point.refused { ", rejected with 401" } else { "" };
             let (input, name) = (point.input, series.name);
             println!("| {name} | {}{note} | {cost} | {times} |", grouped(number(input)));
             let Estimate { median, low, high } = cost;
@@ -283,15 +283,15 @@ fn report(curve: &Curve, args: &Args) -> Result<bool, Failure> {
         let good = growth <= curve.bound;
         kept &= good;
         println!(
-            "{}: growth {growth}, {times} × from the first point to the last{}; wanted {}: {}.",
+            "{}: growth {growth}, {times} × from the first point to the last{}. Limit {}: {}.",
             series.name,
             if series.points.iter().any(|point| point.at_once > 1) {
-                " for all that are under way together"
+                " for the sum of concurrent requests"
             } else {
                 ""
             },
             curve.bound,
-            if good { "kept" } else { "**not kept**" },
+            if good { "met" } else { "**not met**" },
         );
     }
     let plot = Plot { title: curve.title, x: curve.x, y: "CPU per request, µs", lines };
@@ -299,7 +299,7 @@ fn report(curve: &Curve, args: &Args) -> Result<bool, Failure> {
     Ok(kept)
 }
 
-/// Writes figures and plot where the command line says.
+/// Writes figures and plot to the directories of the command line.
 pub fn leave(args: &Args, name: &str, csv: &str, plot: &Plot) -> Result<(), Failure> {
     std::fs::create_dir_all(&args.csv)?;
     std::fs::create_dir_all(&args.plots)?;

@@ -1,4 +1,4 @@
-//! The events that targets are asked with.
+//! Events for the targets.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::runtime::Event;
 /// The origin of the page that sends the requests.
 pub const ORIGIN: &str = "https://app.example";
 
-/// `POST /token` as a browser sends it and an HTTP API hands it on (payload format 2.0).
+/// Returns a browser's `POST /token` as an event of an HTTP API (payload format 2.0).
 pub fn event(token: &str, room: &str) -> Event {
     let body = json!({"room_name": room}).to_string();
     let event = json!({

@@ -1,4 +1,4 @@
-//! Memory of one process under tokens, people and rooms that never come twice.
+//! Memory of one process under tokens, people and rooms that never repeat.
 
 use std::fmt::Write as _;
 
@@ -12,26 +12,26 @@ use crate::tokens::{self, Alg, Issuer, Request};
 use crate::turn::{self, expect_created};
 use crate::upstream::Upstream;
 
-/// By then caches may have filled up: from here on memory is to stay as it is.
+/// Number of requests after which caches are full and memory must stay constant.
 const SETTLED: usize = 10_000;
-/// How much more a flat line may end at.
+/// Maximum ratio of the last value to the value after `SETTLED` requests.
 const FLAT: f64 = 1.05;
-/// How often memory is looked at.
+/// Number of memory measurements.
 const LOOKS: usize = 50;
 
-/// What a request comes with.
+/// Kind of token in a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Good,
-    /// Well formed, by a key of the set, with a signature that is not that key's.
+    /// A well-formed token with a key of the set and an invalid signature.
     Forged,
-    /// Well formed, by a key that is in no set.
+    /// A well-formed token with an unknown key.
     UnknownKey,
-    /// No JWT at all.
+    /// A token that is not a JWT.
     Garbage,
 }
 
-/// Sends `--requests` of them; an error if an answer is wrong or memory has grown.
+/// Sends `--requests` requests. Returns an error if a response is wrong or memory has grown.
 pub fn run(
     target: &Target,
     upstream: &Upstream,
@@ -40,7 +40,7 @@ pub fn run(
 ) -> Result<(), Failure> {
     let count = args.requests.unwrap_or(1_000_000);
     if count <= SETTLED {
-        return Err(format!("a flood is of more than {SETTLED} requests").into());
+        return Err(format!("a flood must have more than {SETTLED} requests").into());
     }
     let free = turn::pin(args.pin)?;
     let asked = upstream.asked();
@@ -71,7 +71,7 @@ pub fn run(
     let asked = upstream.asked() - asked;
     println!("\n### Memory under a flood\n");
     println!(
-        "{} requests to one process: {} with good tokens, {} with forged signatures, {} with unknown keys, {} without a JWT; people and rooms never twice. Every good one was answered 201, every other 401. Asked meanwhile: {} times for the secret, {} for the keys.\n",
+        "{} requests to one process: {} with good tokens, {} with forged signatures, {} with unknown keys, {} without a JWT. No person and no room occurred twice. Every valid request received 201, every other one 401. Upstream requests: {} for the secret, {} for the keys.\n",
         grouped(number(count)),
         grouped(number(counts[0])),
         grouped(number(counts[1])),
@@ -111,7 +111,7 @@ fn request(
             issuer.sign(Alg::Es256, message)
         })?,
         Kind::Forged => {
-            // Below the order of the curve, so that it takes arithmetic to refuse it.
+            // Below the order of the curve, so that only the computation detects the invalid signature.
             forged[0] = 1;
             forged[32] = 1;
             tokens::compact(Alg::Es256, Alg::Es256.name(), &claims, |_| Ok(forged))?
@@ -123,9 +123,10 @@ fn request(
 }
 
 fn report(looks: &[(usize, f64)], peak: f64, args: &Args) -> Result<(), Failure> {
-    let settled = looks.iter().find(|(sent, _)| *sent == SETTLED).ok_or("never looked")?.1;
-    let (count, last) = *looks.last().ok_or("never looked")?;
-    println!("| after requests | resident MB |\n|---|---|");
+    let settled =
+        looks.iter().find(|(sent, _)| *sent == SETTLED).ok_or("memory was not measured")?.1;
+    let (count, last) = *looks.last().ok_or("memory was not measured")?;
+    println!("| requests | resident MB |\n|---|---|");
     println!(
         "| {} | {settled:.2} |\n| {} | {last:.2} |",
         grouped(number(SETTLED)),
@@ -133,9 +134,9 @@ fn report(looks: &[(usize, f64)], peak: f64, args: &Args) -> Result<(), Failure>
     );
     let flat = last <= settled * FLAT;
     println!(
-        "\nAt most {peak:.2} MB at any time. {:.3} × from the first to the last; wanted ≤ {FLAT} ×: {}.",
+        "\nPeak {peak:.2} MB. {:.3} × from the first to the last value. Limit ≤ {FLAT} ×: {}.",
         last / settled,
-        if flat { "kept" } else { "**not kept**" },
+        if flat { "met" } else { "**not met**" },
     );
     let mut csv = "requests,resident_mb\n".to_owned();
     for (sent, resident) in looks {
@@ -143,7 +144,7 @@ fn report(looks: &[(usize, f64)], peak: f64, args: &Args) -> Result<(), Failure>
     }
     let points = looks.iter().map(|(sent, mb)| [number(*sent), *mb, *mb, *mb]).collect();
     let lines = vec![Line { name: "resident".to_owned(), points }];
-    let title = "Memory under tokens, people and rooms that never come twice";
+    let title = "Memory under tokens, people and rooms that never repeat";
     leave(args, "flood", &csv, &Plot { title, x: "requests", y: "resident memory, MB", lines })?;
     if flat { Ok(()) } else { Err("memory has grown".into()) }
 }

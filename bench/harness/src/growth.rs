@@ -1,12 +1,12 @@
-//! Whether a cost grows with its input, and how.
+//! Classification of the growth of a cost with its input.
 
 use crate::stats::{Estimate, estimate};
 
-/// More than this share of the first point, and a cost has grown.
+/// Share of the first point above which a cost counts as grown.
 const GROWN: f64 = 0.10;
-/// The upper half of a line costs as much as the lower; so much more, and it is no line.
+/// Ratio of the upper to the lower half above which growth is worse than linear.
 const BENT: f64 = 1.5;
-/// What may be left over beside that, as a share of the first point: measurements are not exact.
+/// Tolerance for measurement errors, as a share of the first point.
 const SLACK: f64 = 0.05;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,12 +28,12 @@ impl std::fmt::Display for Growth {
 
 pub struct Judgment {
     pub growth: Growth,
-    /// The last point over the first.
+    /// Ratio of the last point to the first.
     pub times: Estimate,
 }
 
-/// Judges costs at rising inputs; each point has one cost per round, the same index is the same
-/// round. The middle is the point nearest to half way between the first input and the last.
+/// Classifies costs at rising inputs. Each point has one cost per round, and equal indexes belong to
+/// the same round. The middle is the point closest to the mean of the first and last input.
 pub fn judge(inputs: &[f64], costs: &[Vec<f64>]) -> Judgment {
     let last = inputs.len() - 1;
     let half = f64::midpoint(inputs[0], inputs[last]);
@@ -66,7 +66,7 @@ mod tests {
 
     const INPUTS: [f64; 6] = [1.0, 10.0, 100.0, 250.0, 500.0, 1000.0];
 
-    /// Five rounds of a cost, each off by up to 2 %.
+    /// Returns five rounds of a cost with errors of up to 2 %.
     fn judged(cost: impl Fn(f64) -> f64) -> Growth {
         let noise = [0.98, 1.01, 1.0, 1.02, 0.99];
         let costs: Vec<Vec<f64>> = INPUTS

@@ -1,4 +1,4 @@
-//! What grows along the curves: key sets, claims, policies.
+//! Growing inputs of the curves: key sets, claims, policies.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
@@ -10,7 +10,7 @@ use crate::Failure;
 use crate::random::Random;
 use crate::tokens::{Alg, Issuer, PEOPLE, ROOM, Request, claims, compact, email};
 
-/// Keys on P-256: a thousand RSA keys would be more than any key set may weigh.
+/// Keys on P-256, because a thousand RSA keys would exceed the size limit of key sets.
 pub struct KeySet(Vec<EcdsaKeyPair>);
 
 impl KeySet {
@@ -21,7 +21,7 @@ impl KeySet {
 
     pub fn jwks(&self) -> String {
         let key = |(at, key): (usize, &EcdsaKeyPair)| {
-            // An uncompressed point: 4, then both coordinates.
+            // An uncompressed point consists of the byte 4 and both coordinates.
             let point = key.public_key().as_ref();
             let number = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
             json!({"kty": "EC", "crv": "P-256", "kid": kid(at),
@@ -31,7 +31,7 @@ impl KeySet {
         json!({ "keys": keys }).to_string()
     }
 
-    /// Requests with tokens by keys from all over the set.
+    /// Returns requests with tokens by keys from the whole set.
     pub fn requests(&self, issuer: &str) -> Result<Vec<Request>, Failure> {
         let (mut random, system) = (Random::new(), SystemRandom::new());
         let request = |who| {
@@ -48,17 +48,17 @@ fn kid(at: usize) -> String {
     format!("k{at:04}")
 }
 
-/// What fills the claims up.
+/// Kind of additional claims.
 #[derive(Clone, Copy)]
 pub enum Filling {
-    /// One claim as long as it takes.
+    /// One long claim.
     OneText,
-    /// As many claims as it takes, of some 20 bytes each.
+    /// Many claims of about 20 bytes each.
     ManyClaims,
 }
 
 impl Filling {
-    /// Requests whose tokens hold `bytes` of claims more than usual.
+    /// Returns requests whose tokens contain `bytes` of additional claims.
     pub fn requests(
         self,
         bytes: usize,
@@ -76,12 +76,12 @@ impl Filling {
         (0..PEOPLE).map(request).collect()
     }
 
-    /// Up to a length of `wanted`, or a member less.
+    /// Fills claims up to a length of `wanted`, or one claim less.
     fn fill(self, claims: &mut Value, wanted: usize) {
         let usual = claims.to_string().len();
         let mut length = usual;
         let mut put = |name: String, text: String| {
-            // Quotes, colon and comma.
+            // Length of quotes, colon and comma.
             let more = name.len() + text.len() + 6;
             let fits = length + more <= wanted;
             if fits {
@@ -105,7 +105,7 @@ impl Filling {
     }
 }
 
-/// Why all rules of a policy but the last do not apply.
+/// Reason for which only the last rule of a policy applies.
 #[derive(Clone, Copy)]
 pub enum Miss {
     Claims,
@@ -113,7 +113,7 @@ pub enum Miss {
 }
 
 impl Miss {
-    /// A policy of so many rules, of which the last one decides.
+    /// Returns a policy with this number of rules, of which the last one decides.
     pub fn policy(self, rules: usize) -> String {
         let rule = |at| match self {
             Self::Claims => format!(

@@ -1,4 +1,5 @@
-//! Cold start, CPU per request, memory and size of Lambda `bootstrap`s, as ratios to a hello-world.
+//! Benchmark of cold start, CPU per request, memory and size of Lambda `bootstrap` programs, as
+//! ratios to a hello-world.
 
 mod args;
 mod bar;
@@ -28,7 +29,7 @@ use target::Target;
 use tokens::{Alg, Issuer};
 use upstream::Upstream;
 
-/// Whatever ends a run: a figure from a run that went wrong is worth nothing.
+/// Error that ends a run, because its figures would be meaningless.
 pub type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
     let directory = std::env::temp_dir().join(format!("roomkey-bench-{}", std::process::id()));
     let done = std::fs::create_dir_all(&directory).map_err(Failure::from);
     let done = done.and_then(|()| run(&args, &directory));
-    // Left behind, it would be one small file of public certificates.
+    // If removal fails, one small file of public certificates remains.
     let _ = std::fs::remove_dir_all(&directory);
     if let Err(error) = done {
         eprintln!("\n{error}");
@@ -73,7 +74,7 @@ fn run(args: &Args, directory: &std::path::Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Cold starts, warm requests, and both against what is promised.
+/// Measures cold starts and warm requests, and compares both with their limits.
 fn ratios(
     args: &Args,
     targets: &[Target],
@@ -96,7 +97,7 @@ fn ratios(
     Ok(())
 }
 
-/// Every target with the configuration that all of them understand.
+/// Returns every target with the configuration that all of them support.
 fn targets(args: &Args, upstream: &Upstream) -> Vec<Target> {
     let shared = [
         ("ALLOWED_ORIGINS", events::ORIGIN.to_owned()),
@@ -109,7 +110,7 @@ fn targets(args: &Args, upstream: &Upstream) -> Vec<Target> {
         ("OIDC_ISSUER", upstream.issuer()),
         (JWKS_VARIABLE, upstream.jwks_uri()),
         ("PROFILE_SOURCE", "claims".to_owned()),
-        // For programs with roots of their own: what the others find in SSL_CERT_FILE beside the rest.
+        // The CA of the run for programs with built-in roots. SSL_CERT_FILE contains it as well.
         ("BENCH_CA_FILE", upstream.ca.to_string_lossy().into_owned()),
         ("SSL_CERT_FILE", upstream.roots.to_string_lossy().into_owned()),
     ];
@@ -135,7 +136,7 @@ fn targets(args: &Args, upstream: &Upstream) -> Vec<Target> {
 
 const JWKS_VARIABLE: &str = "OIDC_JWKS_URI";
 
-/// The same target, left to find the key set by itself: one more answer to wait for.
+/// Returns the target without the URL of the key set, so that it has to fetch the discovery document.
 fn discovering(target: &Target) -> Target {
     let mut target = target.clone();
     target.name += ", with discovery";
@@ -143,7 +144,7 @@ fn discovering(target: &Target) -> Target {
     target
 }
 
-/// Nobody is measured on an error path: good tokens get good answers, a bad one is refused.
+/// Checks a target before the measurement: valid tokens must succeed and an invalid one must fail.
 fn prove(target: &Target, issuer: &Issuer, upstream: &Upstream) -> Result<(), Failure> {
     let mut process = target.start()?.process;
     for alg in [Alg::Rs256, Alg::Es256] {
@@ -163,7 +164,7 @@ fn prove(target: &Target, issuer: &Issuer, upstream: &Upstream) -> Result<(), Fa
 }
 
 fn print_sizes(targets: &[Target], bar: &mut Bar) -> Result<(), Failure> {
-    println!("\n### Size of what is deployed\n\n| target | MB | zipped MB |\n|---|---|---|");
+    println!("\n### Size of the deployment package\n\n| target | MB | zipped MB |\n|---|---|---|");
     for target in targets {
         let size = package::size(&target.original)?;
         println!("| {} | {:.2} | {:.2} |", target.name, mb(size.raw), mb(size.zipped));
@@ -206,7 +207,7 @@ fn us(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
 }
 
-/// Millions of bytes, as AWS counts what it stores.
+/// Returns millions of bytes, the unit of AWS.
 #[expect(clippy::cast_precision_loss, reason = "no program is that large")]
 fn mb(bytes: usize) -> f64 {
     bytes as f64 / 1e6

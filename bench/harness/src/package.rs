@@ -1,27 +1,27 @@
-//! What a target takes in a deployment package.
+//! Size of a target in a deployment package.
 
 use std::io::Write;
 use std::path::Path;
 
 use crate::Failure;
 
-/// What a zip file adds to each file beside its name, which it holds twice, and once to all.
+/// Overhead of a zip file per entry, in addition to two copies of its name, and per archive.
 const PER_FILE: usize = 76;
 const PER_ARCHIVE: usize = 22;
 
-/// Bytes as they are and as a zip file holds them.
+/// Size in bytes, raw and in a zip file.
 #[derive(Clone, Copy, Default)]
 pub struct Size {
     pub raw: usize,
     pub zipped: usize,
 }
 
-/// A program that starts with `#!` is of no use without the files beside it: then they all count.
+/// Returns the size of a program. A script with `#!` requires the files beside it, so they all count.
 pub fn size(program: &Path) -> Result<Size, Failure> {
     let text = std::fs::read(program)?;
     let mut size = Size { raw: 0, zipped: PER_ARCHIVE };
     if text.starts_with(b"#!") {
-        let root = program.parent().ok_or("no directory")?;
+        let root = program.parent().ok_or("the program has no directory")?;
         add_directory(root, root, &mut size)?;
     } else {
         add(&text, "bootstrap", &mut size)?;

@@ -1,8 +1,8 @@
-//! Plots as SVG, made of lines and text, legible on light pages and on dark ones.
+//! Plots as SVG with lines and text, legible on light and dark pages.
 
 use std::fmt::Write as _;
 
-/// One line of a plot: input, value, and the ends of its interval.
+/// Line of a plot. Each point has an input, a value, and the ends of its interval.
 pub struct Line {
     pub name: String,
     pub points: Vec<[f64; 4]>,
@@ -22,7 +22,7 @@ const RIGHT: f64 = 696.0;
 const TOP: f64 = 64.0;
 const BOTTOM: f64 = 336.0;
 
-/// Every color stands out from both backgrounds; shapes tell lines apart without color.
+/// Style with sufficient contrast on both backgrounds. Shapes distinguish lines without color.
 const STYLE: &str = "\
 .paper{fill:#ffffff}.ink{fill:#1f2328}.grid{stroke:#d1d9e0}.axis{stroke:#59636e}\
 .line{fill:none;stroke-width:2}.bar{stroke-width:1.5}\
@@ -102,7 +102,7 @@ fn rule(svg: &mut String, class: &str, [x1, y1, x2, y2]: [f64; 4]) {
     );
 }
 
-/// A dot for the first line, a square for the second.
+/// Writes a dot for the first line and a square for the second.
 fn mark(svg: &mut String, line: usize, x: f64, y: f64) {
     let _ = if line == 0 {
         writeln!(svg, "<circle class=\"d0\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>")
@@ -115,7 +115,7 @@ fn mark(svg: &mut String, line: usize, x: f64, y: f64) {
     };
 }
 
-/// From 0 to `most` or just above, in steps that are easy to count in.
+/// Returns ticks from 0 to `most` or just above, in round steps.
 fn ticks(most: f64) -> Vec<f64> {
     let wanted = most / 5.0;
     let power = 10_f64.powf(wanted.log10().floor());
@@ -128,7 +128,7 @@ fn ticks(most: f64) -> Vec<f64> {
     ticks
 }
 
-/// Whole numbers with a comma between thousands; others with what they need behind the point.
+/// Formats integers with thousands separators, and other numbers with one decimal.
 pub fn grouped(number: f64) -> String {
     if number.fract() > 1e-9 {
         return format!("{number:.1}");

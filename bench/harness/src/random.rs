@@ -1,4 +1,4 @@
-//! Numbers that look random and are the same in every run.
+//! Pseudo-random numbers that are the same in every run.
 
 pub struct Random(u64);
 
@@ -7,7 +7,7 @@ impl Random {
         Self(0x9e37_79b9_7f4a_7c15)
     }
 
-    /// Xorshift.
+    /// Returns the next number of a xorshift generator.
     pub fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

@@ -1,7 +1,7 @@
 //! The Lambda Runtime API (2018-06-01) for one function process, on loopback.
 //!
-//! One thread, one `poll`, and event bytes made beforehand: what the emulator costs must not blur
-//! what the function costs.
+//! One thread, one `poll` and prepared event bytes keep the costs of the emulator low in comparison
+//! with those of the function.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -13,15 +13,15 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::Failure;
 
-/// How long the function may let us wait for its next word.
+/// Maximum time until the next message of the function.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What a function is given for one invocation.
+/// Time limit of one invocation.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-/// One thing that the function said.
+/// Message from the function.
 pub struct Call {
     pub what: What,
-    /// When its last byte was read.
+    /// Time at which its last byte was read.
     pub at: Instant,
     connection: usize,
 }
@@ -31,7 +31,7 @@ pub enum What {
     Response { id: String, body: Vec<u8> },
 }
 
-/// An event as a finished HTTP response, with places for what differs per invocation.
+/// Event as a complete HTTP response, with placeholders for the values of each invocation.
 #[derive(Clone)]
 pub struct Event {
     bytes: Vec<u8>,
@@ -75,7 +75,7 @@ impl Runtime {
         Ok(self.listener.local_addr()?)
     }
 
-    /// Answers the waiting `/next` with `event`; gives when it was sent.
+    /// Answers the waiting `/next` with `event` and returns the time of sending.
     pub fn invoke(&mut self, next: &Call, event: &mut Event) -> Result<Instant, Failure> {
         self.invocation += 1;
         let id = format!("{:012}", self.invocation);
@@ -88,7 +88,7 @@ impl Runtime {
         Ok(sent)
     }
 
-    /// Takes note of a response, as Lambda does before the function asks for more.
+    /// Accepts a response, as Lambda does before the function requests the next event.
     pub fn accept(&mut self, response: &Call) -> Result<(), Failure> {
         self.write(
             response.connection,
@@ -96,12 +96,12 @@ impl Runtime {
         )
     }
 
-    /// The id that the current invocation must be answered under.
+    /// Returns the ID of the current invocation.
     pub fn current_id(&self) -> String {
         format!("8476a536-e9f4-11e8-9739-{:012}", self.invocation)
     }
 
-    /// Waits for what the function says next.
+    /// Waits for the next message of the function.
     pub fn wait(&mut self, child: &mut Child) -> Result<Call, Failure> {
         let give_up = Instant::now() + PATIENCE;
         loop {
@@ -128,7 +128,7 @@ impl Runtime {
         }
     }
 
-    /// The connections with something to read; `None` stands for the listener.
+    /// Returns the readable connections. `None` is the listener.
     fn poll(&self) -> Result<Vec<Option<usize>>, Failure> {
         let mut owners = vec![None];
         let mut fds = vec![PollFd::new(self.listener.as_fd(), PollFlags::POLLIN)];
@@ -177,11 +177,11 @@ fn classify(request: &str, body: Vec<u8>) -> Result<What, Failure> {
     if let Some(id) = invocation.and_then(|rest| rest.strip_suffix("/response")) {
         return Ok(What::Response { id: id.to_owned(), body });
     }
-    // `/error` and `/init/error`: a function that fails is not measured.
+    // `/error` and `/init/error` end the run, because a failed function is not measured.
     Err(format!("the function reported {path}: {}", String::from_utf8_lossy(&body)).into())
 }
 
-/// The request line and body of one HTTP/1.1 request, once all of it is there.
+/// Returns the request line and body of one HTTP/1.1 request if it is complete.
 pub fn http_request(bytes: &[u8]) -> Result<Option<(String, Vec<u8>)>, Failure> {
     let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
         return Ok(None);

@@ -1,12 +1,12 @@
-//! Medians, and how sure a median ratio is.
+//! Medians and their confidence intervals.
 
 use crate::random::Random;
 
-/// The value below which `share` of the values lie. Sorts a copy: there are a few thousand at most.
+/// Returns the quantile `share`. Sorts a copy of at most a few thousand values.
 pub fn percentile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    // The nearest rank. Counts this small fit an f64, and the share keeps the index in range.
+    // Nearest rank. These counts fit an f64, and the share keeps the index in range.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     let rank = ((sorted.len() as f64 - 1.0) * share).round() as usize;
     sorted.get(rank).copied().unwrap_or(f64::NAN)
@@ -22,7 +22,7 @@ pub fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// A median over rounds with its 95 % interval.
+/// Median over rounds with its 95 % interval.
 #[derive(Clone, Copy)]
 pub struct Estimate {
     pub median: f64,
@@ -36,10 +36,10 @@ impl std::fmt::Display for Estimate {
     }
 }
 
-/// The median of per-round values; the interval is a percentile bootstrap over the rounds.
+/// Returns the median of per-round values, with a percentile bootstrap over the rounds as interval.
 pub fn estimate(rounds: &[f64]) -> Estimate {
     const RESAMPLES: usize = 4000;
-    // A fixed seed: the same measurements always give the same interval.
+    // A fixed seed, so that the same measurements always result in the same interval.
     let mut random = Random::new();
     let medians: Vec<f64> = (0..RESAMPLES)
         .map(|_| {
@@ -53,7 +53,7 @@ pub fn estimate(rounds: &[f64]) -> Estimate {
     }
 }
 
-/// `ours` against `base`, round by round.
+/// Returns the ratios of `ours` to `base` by round.
 pub fn by_round(ours: &[f64], base: &[f64], combine: impl Fn(f64, f64) -> f64) -> Estimate {
     let rounds: Vec<f64> =
         ours.iter().zip(base).map(|(ours, base)| combine(*ours, *base)).collect();

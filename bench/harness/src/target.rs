@@ -1,4 +1,4 @@
-//! A function under test: its program, its environment, its process.
+//! Function under test: program, environment and process.
 
 use std::collections::HashMap;
 use std::io::{Read, Seek, SeekFrom};
@@ -16,40 +16,40 @@ use crate::Failure;
 use crate::runtime::{Call, Event, Runtime, What};
 use crate::tokens::Request;
 
-/// One program in one environment.
+/// Program with its environment.
 #[derive(Clone)]
 pub struct Target {
     pub name: String,
     pub path: PathBuf,
-    /// Where the program was found.
+    /// Path of the program.
     pub original: PathBuf,
-    /// The hello-world: its answers are not tokens.
+    /// Whether the target is the hello-world, whose responses are not tokens.
     pub base: bool,
-    /// What one would take instead of ours: compared, but not held to what ours promises.
+    /// Whether the target is an alternative, which is compared but has no limits.
     pub peer: bool,
     pub env: Vec<(String, String)>,
 }
 
-/// A running target and its Runtime API.
+/// Running target and its Runtime API.
 pub struct Process {
     child: Child,
     runtime: Runtime,
     clock: ClockId,
     log: std::fs::File,
-    /// The calls for an event that wait for one: as many as it takes requests at once.
+    /// Waiting requests for an event, as many as the target handles concurrently.
     waiting: Vec<Call>,
 }
 
-/// One answered invocation.
+/// Completed invocation.
 pub struct Answer {
     pub body: Vec<u8>,
     pub took: Duration,
     pub at: Instant,
-    /// The process's CPU time as the answer arrived.
+    /// CPU time of the process at the arrival of the response.
     pub cpu: Duration,
 }
 
-/// A process that has asked for its first event.
+/// Process that has requested its first event.
 pub struct Started {
     pub process: Process,
     pub spawned: Instant,
@@ -58,12 +58,12 @@ pub struct Started {
 }
 
 impl Target {
-    /// Starts the program and waits until it asks for its first event.
+    /// Starts the program and waits until it requests its first event.
     pub fn start(&self) -> Result<Started, Failure> {
         let runtime = Runtime::start()?;
         let address = runtime.address()?.to_string();
-        // Where a log line goes costs the function something. A file in memory is close to the
-        // pipe of a Lambda environment, and needs no reader that would take turns with it.
+        // The destination of log lines affects the costs. A file in memory is similar to the pipe
+        // of a Lambda environment, and requires no reader that competes for the core.
         let log = std::fs::File::from(memfd_create("log", MFdFlags::MFD_CLOEXEC)?);
         let mut command = Command::new(&self.path);
         command.env_clear().stdin(Stdio::null());
@@ -85,10 +85,10 @@ impl Target {
         Ok(Started { process, spawned, init, init_cpu })
     }
 
-    /// Writes the program anew into `directory` and starts it from there.
+    /// Copies the program to `directory` and starts the copy.
     ///
-    /// How a file came about decides how it lies in the page cache, and with it up to a tenth of a
-    /// cold start: two copies of one file may differ by that much. So all are written alike.
+    /// The layout of a file in the page cache depends on the way it was written, and affects a cold
+    /// start by up to a tenth. Copying gives all programs the same layout.
     pub fn stage(&mut self, directory: &Path) -> Result<(), Failure> {
         let directory = directory.join(&self.name);
         std::fs::create_dir(&directory)?;
@@ -106,7 +106,7 @@ impl Target {
 }
 
 impl Process {
-    /// One invocation, up to the function's asking for the next one.
+    /// Performs one invocation, up to the request for the next one.
     pub fn invoke(&mut self, event: &mut Event) -> Result<Answer, Failure> {
         let next = self.waiting.pop().ok_or("the function is busy")?;
         let sent = self.runtime.invoke(&next, event)?;
@@ -128,13 +128,13 @@ impl Process {
         Ok(Answer { body, took: at - sent, at, cpu })
     }
 
-    /// CPU time of the process so far, all its threads, the kernel's part included.
+    /// Returns the CPU time of all threads of the process so far, including kernel time.
     pub fn cpu(&self) -> Result<Duration, Failure> {
         Ok(self.clock.now()?.into())
     }
 
-    /// Answers `count` requests with `at_once` of them under way, each with another of `requests`;
-    /// `check` sees every answer with the request it belongs to.
+    /// Performs `count` invocations, `at_once` of them concurrently, with alternating `requests`.
+    /// `check` receives every response with its request.
     pub fn invoke_many(
         &mut self,
         requests: &mut [Request],
@@ -182,12 +182,12 @@ impl Process {
         Ok(())
     }
 
-    /// The most memory it has held so far, in MB.
+    /// Returns the peak resident memory so far, in MB.
     pub fn peak_mb(&self) -> Result<f64, Failure> {
         self.memory("VmHWM:")
     }
 
-    /// The memory it holds now, in MB.
+    /// Returns the current resident memory, in MB.
     pub fn resident_mb(&self) -> Result<f64, Failure> {
         self.memory("VmRSS:")
     }
@@ -199,7 +199,7 @@ impl Process {
         Ok(kib.parse::<f64>()? * 1024.0 / 1e6)
     }
 
-    /// Drops what it has logged: a million lines would fill the memory they are kept in.
+    /// Discards the log, because a million lines would fill the memory.
     pub fn forget_log(&mut self) -> Result<(), Failure> {
         self.log.set_len(0)?;
         self.log.seek(SeekFrom::Start(0))?;
@@ -210,7 +210,7 @@ impl Process {
         self.runtime.wait(&mut self.child).map_err(|error| self.explain(error))
     }
 
-    /// An error with what the function logged last.
+    /// Returns an error with the last log lines of the function.
     fn explain(&mut self, error: Failure) -> Failure {
         let mut said = String::new();
         let read =
@@ -225,13 +225,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself: then there is nothing left to stop.
+        // The process can have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// What Lambda sets for every function, as far as a function reads it.
+/// Variables that Lambda sets for every function.
 const LAMBDA_ENV: [(&str, &str); 14] = [
     ("AWS_ACCESS_KEY_ID", "ASIABENCHBENCHBENCH1"),
     ("AWS_DEFAULT_REGION", "us-east-1"),

@@ -1,4 +1,4 @@
-//! The people who ask, the tokens they bring, and the check of what they get.
+//! People, their access tokens, and the check of the responses.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -23,7 +23,7 @@ pub const SERVER_URL: &str = "wss://sfu.example";
 pub const API_KEY: &str = "APIbenchbench";
 pub const API_SECRET: &str = "bench-secret-of-more-than-thirty-two-bytes";
 pub const AUDIENCE: &str = "bench";
-/// So many people that no function can do well by remembering the last one.
+/// Number of people, large enough that caching the last one does not help.
 pub const PEOPLE: usize = 256;
 pub const ROOM: &str = "standup";
 
@@ -42,13 +42,13 @@ impl Alg {
     }
 }
 
-/// The identity provider's keys, one of each kind.
+/// Keys of the identity provider, one of each kind.
 pub struct Issuer {
     rsa: RsaKeyPair,
     ec: EcdsaKeyPair,
 }
 
-/// One request, who sends it, and the room it is for.
+/// Request with its caller and room.
 pub struct Request {
     pub event: Event,
     pub email: String,
@@ -71,7 +71,7 @@ impl Issuer {
     pub fn jwks(&self) -> String {
         let rsa = self.rsa.public_key();
         let number = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        // An uncompressed point: 4, then both coordinates.
+        // An uncompressed point consists of the byte 4 and both coordinates.
         let point = self.ec.public_key().as_ref();
         json!({"keys": [
             {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "RS256",
@@ -99,13 +99,13 @@ impl Issuer {
         compact(alg, alg.name(), &claims(issuer, who)?, |message| self.sign(alg, message))
     }
 
-    /// As many requests as `count`, each by another person, so that no answer can be remembered.
+    /// Returns `count` requests by different people, so that no response can be cached.
     pub fn requests(&self, alg: Alg, issuer: &str, count: usize) -> Result<Vec<Request>, Failure> {
         let request = |who| Ok(Request::new(&self.token(alg, issuer, who)?, email(who), ROOM));
         (0..count).map(request).collect()
     }
 
-    /// A request whose token was changed after it was signed.
+    /// Returns a request whose token was changed after it was signed.
     pub fn tampered(&self, alg: Alg, issuer: &str) -> Result<Event, Failure> {
         let (good, other) = (self.token(alg, issuer, 1)?, self.token(alg, issuer, 2)?);
         let mut parts: Vec<&str> = good.split('.').collect();
@@ -113,7 +113,7 @@ impl Issuer {
         Ok(event(&parts.join("."), ROOM))
     }
 
-    /// What checking one token's signature takes, and nothing else.
+    /// Returns the bare check of a token's signature, for measurement.
     pub fn bare_verification(&self, alg: Alg) -> Result<BareVerification, Failure> {
         let signed = (0..PEOPLE).map(|who| {
             let message = format!("{who:0700}").into_bytes();
@@ -129,16 +129,15 @@ impl Issuer {
     }
 }
 
-/// A key, and messages of a token's length with its signatures. As many as there are people: the
-/// branches and the table entries of one ECDSA signature are soon known to the core, and checking
-/// that one again takes a sixth less time than checking the next.
+/// Key with messages of a token's length and their signatures, one per person. A core predicts the
+/// branches of a repeated ECDSA signature, whose check then takes a sixth less time.
 pub struct BareVerification {
     key: ParsedPublicKey,
     signed: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl BareVerification {
-    /// CPU time of checking the signature of the `turn`-th message.
+    /// Returns the CPU time of checking the signature of the `turn`-th message.
     pub fn run(&self, turn: usize) -> Result<Duration, Failure> {
         let (message, signature) = &self.signed[turn % self.signed.len()];
         let before: Duration = ClockId::CLOCK_THREAD_CPUTIME_ID.now()?.into();
@@ -152,7 +151,7 @@ pub fn email(who: usize) -> String {
     format!("ada.{who:05}@people.example")
 }
 
-/// What an identity provider says of one person, valid for an hour.
+/// Returns the claims of one person, valid for an hour.
 pub fn claims(issuer: &str, who: usize) -> Result<Value, Failure> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     Ok(json!({
@@ -164,7 +163,7 @@ pub fn claims(issuer: &str, who: usize) -> Result<Value, Failure> {
     }))
 }
 
-/// A token of these claims.
+/// Signs a token with these claims.
 pub fn compact(
     alg: Alg,
     kid: &str,
@@ -178,7 +177,7 @@ pub fn compact(
     Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
-/// Whether an answer is a 201 with a good token for the person who asked.
+/// Checks that a response is a 201 with a valid token for the caller.
 pub fn check(answer: &[u8], asked: &Request) -> Result<(), Failure> {
     let answer: Value = serde_json::from_slice(answer)?;
     if answer["statusCode"] != 201 {
@@ -215,7 +214,7 @@ pub fn check(answer: &[u8], asked: &Request) -> Result<(), Failure> {
         .map_or(Ok(()), |(_, what)| Err(format!("{what} is not as it must be: {body}").into()))
 }
 
-/// Whether an answer is the 401 that a tampered token must get.
+/// Checks that a response is the 401 for a tampered token.
 pub fn check_refused(answer: &[u8]) -> Result<(), Failure> {
     let answer: Value = serde_json::from_slice(answer)?;
     if answer["statusCode"] != 401 {

@@ -1,4 +1,4 @@
-//! One process's part in a round of warm requests, and the core that it runs on.
+//! Part of one process in a round of warm requests, and the core that it runs on.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::tokens::{self, Request};
 use crate::upstream::Upstream;
 use crate::{Failure, us};
 
-/// Invocations of one target before the next has its turn.
+/// Number of invocations of one target before the next target continues.
 pub const BATCH: usize = 200;
 
-/// Puts this thread, and the targets it starts, on one core; gives the cores it had.
+/// Pins this thread, and the targets it starts, to one core. Returns its previous cores.
 pub fn pin(wanted: bool) -> Result<CpuSet, Failure> {
     let free = sched_getaffinity(Pid::from_raw(0))?;
     if wanted {
-        // Targets are children of this thread: they inherit its core.
+        // Targets are children of this thread and inherit its core.
         sched_setaffinity(Pid::from_raw(0), &last_core(&free)?)?;
     }
     Ok(free)
@@ -35,15 +35,15 @@ fn last_core(free: &CpuSet) -> Result<CpuSet, Failure> {
     Ok(one)
 }
 
-/// One process in one round.
+/// Process in one round.
 pub struct Turn<'a> {
     pub target: &'a Target,
     pub process: Process,
-    /// Microseconds of each measured request; none where several are under way at once.
+    /// Microseconds of each measured request, empty for concurrent requests.
     pub took: Vec<f64>,
-    /// Upstream requests while it was measured.
+    /// Upstream requests during the measurement.
     pub asked: usize,
-    /// Whether all its requests must be refused instead.
+    /// Whether all its requests must be rejected.
     pub refused: bool,
     served: usize,
     cpu: Duration,
@@ -96,7 +96,7 @@ impl<'a> Turn<'a> {
             let request = &mut requests[place];
             let answer = self.process.invoke(&mut request.event)?;
             self.took.push(us(answer.took));
-            // The status of every answer, and of one in each batch everything: an error is cheap.
+            // The status of every response is checked, because errors are cheap, and one per batch completely.
             if self.refused {
                 tokens::check_refused(&answer.body)?;
             } else if self.target.base || count > 0 {
@@ -108,7 +108,7 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
-    /// All answers are checked whole: they may have been exchanged among those who wait.
+    /// Checks all responses completely, because concurrent ones could be exchanged.
     fn many(&mut self, requests: &mut [Request]) -> Result<(), Failure> {
         self.process.invoke_many(requests, BATCH, self.at_once, tokens::check)
     }
@@ -125,7 +125,7 @@ fn count(requests: usize) -> f64 {
 
 pub fn expect_created(answer: &[u8]) -> Result<(), Failure> {
     const CREATED: &[u8] = b"\"statusCode\":201";
-    // Python writes a space behind the colon.
+    // Python writes a space after the colon.
     const SPACED: &[u8] = b"\"statusCode\": 201";
     let holds = |wanted: &[u8]| answer.windows(wanted.len()).any(|window| window == wanted);
     if holds(CREATED) || holds(SPACED) {

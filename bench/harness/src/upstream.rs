@@ -1,5 +1,5 @@
-//! Stand-ins for Secrets Manager and an identity provider: TLS on loopback, each answer held back
-//! for a set time, each request counted.
+//! Stand-ins for Secrets Manager and an identity provider with TLS on loopback. They delay each
+//! response and count each request.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -18,7 +18,7 @@ use crate::Failure;
 use crate::runtime::http_request;
 use crate::tokens::{self, Issuer};
 
-/// What has been asked of the stand-ins so far.
+/// Requests to the stand-ins so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
     pub secrets: usize,
@@ -26,8 +26,8 @@ pub struct Asked {
     pub discovery: usize,
 }
 
-/// How long the stand-ins have taken over their answers so far, from the end of each request to its
-/// answer: what was to be held back, and the lateness of a machine that does other things.
+/// Time from the end of each request to its response so far: the delay, and the scheduling latency of
+/// a busy machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Held {
     pub secrets: Duration,
@@ -66,28 +66,28 @@ pub struct Upstream {
     pub secrets_port: u16,
     pub issuer_port: u16,
     pub roots: PathBuf,
-    /// The CA of the run alone, for programs that bring their own roots.
+    /// File with the CA of the run only, for programs with built-in roots.
     pub ca: PathBuf,
     counters: Arc<Counters>,
-    /// Key sets by the path they lie at.
+    /// Key sets by path.
     sets: Arc<RwLock<HashMap<String, String>>>,
 }
 
-/// Whom targets trust besides the CA of the run.
+/// Trusted root certificates in addition to the CA of the run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Roots {
-    /// Everybody the system trusts, as in Lambda.
+    /// The system's root certificates, as in Lambda.
     System,
-    /// Nobody: the difference is what reading the system's roots costs.
+    /// None. The difference is the cost of reading the system's root certificates.
     Own,
 }
 
-/// Where Linux distributions keep the certificates that everybody trusts.
+/// Paths of root certificates in Linux distributions.
 const SYSTEM_ROOTS: [&str; 2] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
 
 impl Upstream {
-    /// Starts both servers. `directory` is where the file of trusted roots goes.
+    /// Starts both servers. Writes the file of trusted roots to `directory`.
     pub fn start(
         issuer: &Issuer,
         delay: Duration,
@@ -156,7 +156,7 @@ impl Upstream {
         format!("https://localhost:{}", self.issuer_port)
     }
 
-    /// Another key set beside the issuer's own; gives where it lies.
+    /// Adds a key set and returns its URL.
     pub fn add_keys(&self, name: &str, set: String) -> String {
         let path = format!("/keys/{name}");
         let address = format!("{}{path}", self.issuer());
@@ -227,13 +227,13 @@ fn discovery(port: u16) -> String {
     .to_string()
 }
 
-/// A certificate for `localhost`, and a file with the system's roots and ours: reading some 140
-/// certificates is part of what a cold start costs.
+/// Creates a certificate for `localhost`, and a file with the system's roots and the CA of the run.
+/// Reading about 140 certificates is part of a cold start.
 fn certificates(
     roots: Roots,
     directory: &std::path::Path,
 ) -> Result<(Arc<ServerConfig>, PathBuf, PathBuf), Failure> {
-    // Two names: one name for both would make the leaf look as if it had signed itself.
+    // With the same name as its CA, the leaf certificate would appear to be self-signed.
     let mut ca = CertificateParams::new(Vec::new())?;
     ca.distinguished_name.push(DnType::CommonName, "bench CA");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -260,7 +260,7 @@ fn certificates(
     Ok((Arc::new(tls), path, alone))
 }
 
-/// An answer, and where it is counted.
+/// Response and its counter.
 struct Reply {
     kind: &'static str,
     body: String,
@@ -268,7 +268,7 @@ struct Reply {
     counter: fn(&Counters) -> &Counter,
 }
 
-/// Answers on threads of its own, for as long as the harness runs.
+/// Answers requests on separate threads until the harness ends.
 fn serve<A>(listener: TcpListener, tls: Arc<ServerConfig>, delay: Duration, answer: A)
 where
     A: Fn(&str) -> Option<Reply> + Send + Sync + 'static,
@@ -277,7 +277,7 @@ where
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let (tls, answer) = (Arc::clone(&tls), Arc::clone(&answer));
-            // A client that goes away in the middle is a function that was stopped.
+            // A client that disconnects is a function that was stopped.
             std::thread::spawn(move || drop(converse(stream, tls, delay, &*answer)));
         }
     });
@@ -311,14 +311,14 @@ fn converse(
         let length = body.len();
         let head =
             format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n");
-        // Before it is on its way: the client may be done before this thread goes on.
+        // Count before sending, because the client can finish before this thread continues.
         counter(&tally).add(asked.elapsed());
         stream.write_all((head + &body).as_bytes())?;
         stream.flush()?;
     }
 }
 
-/// Waits as long as it says and no longer: sleeping alone would add what it takes to wake up.
+/// Waits for exactly this time. A plain sleep would add the wake-up latency.
 fn hold(delay: Duration) {
     const WAKE_UP: Duration = Duration::from_micros(300);
     let until = Instant::now() + delay;

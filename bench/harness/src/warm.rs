@@ -1,4 +1,4 @@
-//! Warm requests: latency and CPU of an invocation once the process has served many.
+//! Warm requests: latency and CPU time of an invocation after many others.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::turn::{self, BATCH, Turn};
 use crate::upstream::Upstream;
 use crate::{Failure, us};
 
-/// One target's rounds with one algorithm; the same index is the same round.
+/// Rounds of one target with one algorithm. Equal indexes belong to the same round.
 #[derive(Default)]
 struct Rounds {
     p50: Vec<f64>,
@@ -47,7 +47,7 @@ pub fn run(
         for (alg, target) in &cases {
             turns.push(Turn::start(&targets[*target], &mut requests[*alg], args.warmup, 1)?);
         }
-        // Short turns: the speed of a shared machine drifts within seconds.
+        // The turns are short, because the speed of a shared machine changes within seconds.
         for batch in 0..wanted.div_ceil(BATCH) {
             for place in 0..cases.len() {
                 let index = (place + batch + round) % cases.len();
@@ -76,9 +76,9 @@ pub fn run(
     Ok(())
 }
 
-/// CPU time of a bare verification, in microseconds, the mean of a batch as with requests: each of
-/// another signature and behind a request of the base, so that it finds the core's caches and
-/// branch predictors as a function does.
+/// Returns the mean CPU time of a bare signature check in microseconds. Each check has a different
+/// signature and follows a request of the base, so that caches and branch predictors are in the same
+/// state as for a function.
 fn bare(
     turn: &mut Turn,
     bare: &BareVerification,
@@ -112,7 +112,7 @@ fn print(
 ) {
     let pinned = if args.pin { "harness and target on one core" } else { "not pinned" };
     println!(
-        "\n### Warm, {} ({} rounds of {} after {}, {pinned}; the bare verification takes {verification:.1} µs)\n",
+        "\n### Warm, {} ({} rounds of {} after {}, {pinned}; the bare signature check takes {verification:.1} µs)\n",
         alg.name(),
         results[0].cpu.len(),
         args.requests.unwrap_or(2000),
@@ -153,7 +153,8 @@ fn print(
     }
 }
 
-/// ES256 verification itself is dearer: what counts is that nothing else grows with it.
+/// Compares ES256 with RS256 plus the difference of the signature checks, since nothing else may
+/// differ.
 fn compare(targets: &[Target], rs: &[Rounds], es: &[Rounds], bare: &[Vec<f64>], bar: &mut Bar) {
     let ours = |target: &Target| !target.base && !target.peer;
     for (at, target) in targets.iter().enumerate().filter(|(_, target)| ours(target)) {

@@ -1,4 +1,4 @@
-//! The least a function on `lambda_http` can do: the base of every ratio in the bench.
+//! Minimal function on `lambda_http`, the base of every ratio in the benchmark.
 
 use lambda_http::{Body, Error, Request, Response, run, service_fn};
 

@@ -1,5 +1,5 @@
-//! A LiveKit token endpoint as one writes it in an afternoon: the Rust sample of LiveKit's
-//! documentation in a Lambda function, with an identity provider's token checked before it.
+//! The Rust sample of LiveKit's documentation as a Lambda function, which first verifies an identity
+//! provider's token.
 
 use std::env;
 

@@ -38,8 +38,8 @@ export function figures() {
     return Object.fromEntries(columns(names).map((name, place) => [name, Number.parseFloat(values[place])]));
   };
   return {
-    initCpu: row('### Cold start')['CPU ms to first answer'],
-    upstream: Number(page.match(/### Cold start \(\d+ rounds, upstream answers held back (\d+) ms\)/)[1]),
+    initCpu: row('### Cold start')['CPU ms to first response'],
+    upstream: Number(page.match(/### Cold start \(\d+ rounds, upstream responses delayed by (\d+) ms\)/)[1]),
     rs256: row('### Warm, RS256')['CPU µs per request'] / 1000,
     es256: row('### Warm, ES256')['CPU µs per request'] / 1000,
   };
