@@ -1,4 +1,4 @@
-/** Black or white, whichever reads better on `color`, which is `#RRGGBB`, by WCAG's contrast ratio. */
+/** Returns black or white, whichever has the higher WCAG contrast ratio on `color`, which is `#RRGGBB`. */
 export function legibleOn(color) {
   const [r, g, b] = [1, 3, 5]
     .map((at) => parseInt(color.slice(at, at + 2), 16) / 255)
@@ -8,13 +8,13 @@ export function legibleOn(color) {
   return white > black ? { label: "white", ratio: white } : { label: "black", ratio: black };
 }
 
-/** Paints `element` in a presence color, with a label that can be read on it. */
+/** Sets the background of `element` to a presence color, and its text to a legible color. */
 export function paint(element, color) {
   element.style.backgroundColor = color;
   element.style.color = legibleOn(color).label;
 }
 
-/** What stands in for a picture: the first letters of the first two words of `name`. */
+/** Returns the replacement for a picture: the first letters of the first two words of `name`. */
 export function initials(name) {
   return name.split(/\s+/).map((word) => [...word][0] ?? "").slice(0, 2).join("");
 }

@@ -1,4 +1,4 @@
-/** An element; strings become text, so nothing that a server sent is ever read as HTML. */
+/** Creates an element. Strings become text, so data from a server is never parsed as HTML. */
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
@@ -6,7 +6,7 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** One of the page's icons. */
+/** Creates one of the page's icons. */
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");

@@ -1,4 +1,4 @@
-// The card "Room" of this page: who is there, the switches that the token allows, and what went wrong.
+// The card "Room" of this page: participants, the switches that the token allows, and error messages.
 import { ConnectionState, DisconnectReason, MediaDeviceFailure, Room, RoomEvent, Track } from "livekit-client";
 import { asOwnDevice, join, JoinError, mayPublish, whyEnded } from "./room.js";
 import { Tiles } from "./tiles.js";
@@ -6,7 +6,7 @@ import { clearTrouble, showTrouble } from "./trouble.js";
 
 const $ = (id) => document.getElementById(id);
 
-/** After any of these the tiles and switches are brought up to date. */
+/** Events that update the tiles and switches. */
 const CHANGES = [
   RoomEvent.ParticipantConnected, RoomEvent.ParticipantDisconnected,
   RoomEvent.ParticipantNameChanged, RoomEvent.ParticipantAttributesChanged, RoomEvent.ParticipantPermissionsChanged,
@@ -27,20 +27,20 @@ const SWITCHES = [
   {
     button: $("screen"), source: Track.Source.ScreenShare, what: "screen share",
     isOn: (me) => me.isScreenShareEnabled, set: (me, on) => me.setScreenShareEnabled(on),
-    // Phones cannot.
+    // Phones do not support it.
     exists: () => Boolean(navigator.mediaDevices?.getDisplayMedia),
   },
 ];
 
-const TICK_BOX = "To have both here, tick “This tab is a device of its own”.";
-const NO_DEVICES = "A device of its own needs PARTICIPANT_DEVICES=true at the token endpoint.";
+const TICK_BOX = "To use both tabs, tick “Join as a separate device”.";
+const NO_DEVICES = "A separate device requires PARTICIPANT_DEVICES=true at the token endpoint.";
 
 let room;
 let tiles;
 
 /**
- * Joins and stays until someone ends it. `device` names this tab, if it is to be a device of its own;
- * `showToken` gets the token's details; resolves when the connection has ended or did not come about.
+ * Joins a room. `device` is the name of this tab if it is a separate device. `showToken` receives the details of the
+ * token. Resolves when the connection has ended or failed.
  */
 export async function meet({ tokens, options, device, showToken }) {
   room = new Room({ adaptiveStream: true, dynacast: true });
@@ -52,7 +52,7 @@ export async function meet({ tokens, options, device, showToken }) {
   const ended = new Promise((resolve) => room.on(RoomEvent.Disconnected, resolve));
 
   clearTrouble();
-  setState(`Joining ${options.roomName || "a fresh room"}…`);
+  setState(`Joining ${options.roomName || "a new room"}…`);
   try {
     const asked = device ? await asOwnDevice(tokens, options, device) : options;
     const details = await join(room, tokens, asked);
@@ -79,7 +79,7 @@ export async function meet({ tokens, options, device, showToken }) {
   }
 }
 
-/** Leaves, or gives up joining. */
+/** Leaves the room, or cancels joining. */
 export function leave() {
   return room?.disconnect();
 }
@@ -113,7 +113,7 @@ function refresh() {
   }
   $("refused").hidden = refused.length === 0;
   $("refused").textContent = whyRefused(refused, me.attributes.role);
-  // Browsers play sound only after a click on the page; the button is one.
+  // Browsers play sound only after a click on the page, for which the button exists.
   $("sound").hidden = room.canPlaybackAudio;
 }
 
@@ -122,7 +122,7 @@ function showState(state) {
     setState("Connection lost, reconnecting…");
   }
   if (state === ConnectionState.Connecting) {
-    $("leave").textContent = "Give up";
+    $("leave").textContent = "Cancel";
     $("leave").hidden = false;
   }
   if (state !== ConnectionState.Connected) return;
@@ -135,22 +135,22 @@ function showState(state) {
 
 function whoIsHere() {
   const names = [...room?.remoteParticipants.values() ?? []].map(({ name, identity }) => name || identity);
-  return names.length ? `Here already: ${names.join(", ")}.` : "Nobody else is here yet: join from a second window as someone else.";
+  return names.length ? `Already in the room: ${names.join(", ")}.` : "No other participant is here: join as another person in a second window.";
 }
 
-/** What the token does not let this participant send. LiveKit's server holds them to it. */
+/** Returns a text about the media that the token does not allow. LiveKit's server enforces it. */
 function whyRefused(refused, role) {
   const by = role ? `The role “${role}”` : "Your token";
   if (refused.length === SWITCHES.length) {
-    return `${by} lets you watch and listen, and send nothing: no microphone, camera or screen share.`;
+    return `${by} allows you to watch and listen only, without microphone, camera or screen share.`;
   }
-  return `${by} does not let you send: ${refused.join(", ")}.`;
+  return `${by} does not allow: ${refused.join(", ")}.`;
 }
 
 function whyNoDevice(what, error) {
   const reasons = {
-    [MediaDeviceFailure.PermissionDenied]: "The browser was not allowed to use it. Its address bar or settings say how to allow it.",
-    [MediaDeviceFailure.NotFound]: "The browser finds none on this machine.",
+    [MediaDeviceFailure.PermissionDenied]: "The browser was not allowed to use it. You can allow it in the address bar or the settings.",
+    [MediaDeviceFailure.NotFound]: "The browser found none on this machine.",
     [MediaDeviceFailure.DeviceInUse]: "Another program uses it.",
   };
   const detail = reasons[MediaDeviceFailure.getFailure(error)] ?? `${error.message}.`;

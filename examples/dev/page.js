@@ -1,4 +1,4 @@
-// The form of this page, and signing in at the identity provider of the example.
+// The form of this page, and the sign-in at the identity provider of the example.
 import { el } from "./element.js";
 import { copy, showAnswer, showDetails, showNoAnswer, showRequest } from "./token.js";
 import { showTrouble } from "./trouble.js";
@@ -7,10 +7,10 @@ const IDP = "http://127.0.0.1:3001";
 const ENDPOINT = `${location.origin}/token`;
 const $ = (id) => document.getElementById(id);
 
-/** This tab, where it is to be a device of its own. */
+/** The name of this tab as a separate device. */
 const DEVICE = crypto.randomUUID().slice(0, 8);
 
-/** Signing in: yours is your identity provider's SDK. */
+/** Signs in and returns an access token. Use your identity provider's SDK instead. */
 async function signIn(person, expiresIn) {
   const headers = { "Content-Type": "application/json" };
   const body = JSON.stringify({ person, expires_in: expiresIn });
@@ -21,7 +21,7 @@ async function signIn(person, expiresIn) {
   }
 }
 
-/** What needs the library from the CDN. Without it there are still tokens to look at. */
+/** The modules that require the library from the CDN. Without it, the page can still show tokens. */
 const meeting = import("livekit-client").then(
   async () => ({ ...await import("./meeting.js"), ...await import("./room.js") }),
   (error) => ({ roomTokens: () => {}, meet: async () => showTrouble(whyNoLibrary(error)) }),
@@ -30,11 +30,11 @@ const meeting = import("livekit-client").then(
 function whyNoLibrary({ message }) {
   return {
     title: "LiveKit’s client library could not be loaded",
-    detail: `It comes from cdn.jsdelivr.net, and is refused if a byte of it differs from what this page expects. Without it you can still get tokens; to join, reload the page when that address can be reached. The browser says: ${message}.`,
+    detail: `It is loaded from cdn.jsdelivr.net, and rejected if its hash differs from the one in this page. You can still get tokens. To join, reload the page when cdn.jsdelivr.net is reachable. Message of the browser: ${message}.`,
   };
 }
 
-/** One source of tokens per person: it keeps the last token it got. */
+/** Token sources by person. Each caches its last token. */
 const sources = new Map();
 
 async function joinRoom() {
@@ -53,7 +53,7 @@ async function joinRoom() {
     });
   } finally {
     $("join").disabled = false;
-    // The button that ended it is gone; whoever has moved on meanwhile stays where they are.
+    // The pressed button is hidden now. The focus moves only if it is still in this card.
     if ($("room").contains(document.activeElement) || document.activeElement === document.body) {
       ($("again").checkVisibility() ? $("again") : $("join")).focus();
     }
@@ -68,7 +68,7 @@ $("form").addEventListener("submit", (event) => {
 $("again").addEventListener("click", joinRoom);
 $("leave").addEventListener("click", async () => (await meeting).leave());
 
-/** A request, plain or with one fault. */
+/** Returns a request, valid or with one fault. */
 async function buildRequest(person, room, variant) {
   const accessToken = await signIn(person, variant === "expired" ? -60 : undefined);
   const headers = { Authorization: `Bearer ${accessToken}`, "Content-Type": "application/json" };
@@ -79,7 +79,7 @@ async function buildRequest(person, room, variant) {
   return { method: "POST", headers, body };
 }
 
-/** Asks for a token by hand, to show the answer as it came. */
+/** Requests a token without LiveKit's client, and shows the unchanged response. */
 async function getToken() {
   const person = new FormData($("form")).get("person");
   try {
@@ -97,7 +97,7 @@ async function getToken() {
 
 $("snippet").textContent = `import { Room, TokenSource } from "livekit-client";
 
-// Yours: your identity provider's SDK, which also renews the token.
+// Use your identity provider's SDK instead, which also renews the token.
 const login = await fetch("${IDP}/login", {
   method: "POST",
   headers: { "Content-Type": "application/json" },
@@ -107,7 +107,7 @@ let { access_token: accessToken } = await login.json();
 
 const tokens = TokenSource.endpoint("${ENDPOINT}", {
   headers: {
-    // A getter in a plain object: each fetch sends the token of that moment.
+    // A getter in a plain object, so that each fetch sends the current token.
     get Authorization() { return \`Bearer \${accessToken}\`; },
   },
 });

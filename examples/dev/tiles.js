@@ -1,12 +1,12 @@
-// A tile per participant and per shared screen, in a list: presence color, name, picture or video, microphone.
+// A list with one tile per participant and shared screen: presence color, name, picture or video, microphone.
 import { Track } from "livekit-client";
 import { initials, paint } from "./colors.js";
 import { el, icon } from "./element.js";
 
-/** For participants whose token is not from roomkey. */
+/** Color of participants whose token is not from roomkey. */
 const NO_COLOR = "#374151";
 
-/** Keeps `list` in step with `room`: call `sync` after whatever happened there. */
+/** Displays the participants of `room` in `list`. Call `sync` after every event of the room. */
 export class Tiles {
   #room;
   #list;
@@ -51,7 +51,7 @@ export class Tiles {
   }
 }
 
-/** One track at a time in one media element. */
+/** Plays one track at a time in one media element. */
 class Player {
   #track;
 
@@ -59,7 +59,7 @@ class Player {
     this.element = element;
   }
 
-  /** A participant does not hear or echo themselves: `publication` is then left out. */
+  /** Plays a publication. Without one, such as for the participant's own microphone, nothing is played. */
   play(publication) {
     const track = publication?.isMuted ? undefined : publication?.track;
     this.element.hidden = !track;
@@ -96,7 +96,7 @@ class PersonTile {
     this.element.classList.toggle("speaking", participant.isSpeaking);
     paint(this.label, color);
 
-    // A second device has its person's identity as an attribute, and its own behind that and a colon.
+    // The identity of a separate device is that of the person, which is an attribute, followed by a colon and the device.
     const device = identity && identity !== participant.identity ? participant.identity.slice(identity.length + 1) : "";
     this.#name.replaceChildren(
       name, participant.isLocal ? " (you)" : "", device ? el("small", {}, ` device ${device}`) : "",

@@ -1,4 +1,4 @@
-// The cards "Answer" and "The request just made": a quick look into a token.
+// The cards "Response" and "Request", which show a token and its request.
 import { initials, legibleOn, paint } from "./colors.js";
 import { el } from "./element.js";
 
@@ -20,19 +20,19 @@ export function showAnswer(response, answer, milliseconds) {
   const { participant_token: token, server_url: server } = answer;
   show(response.ok ? "good" : "bad", `${response.status} ${response.statusText}`, ` in ${Math.round(milliseconds)} ms`,
     ...(token ? issued(token, server) : problem(answer)),
-    el("h3", {}, "The JSON"), json(answer),
+    el("h3", {}, "JSON"), json(answer),
     ...(token ? decoded(token) : []));
 }
 
-/** The token of a join, as livekit-client hands it out. */
+/** Shows the token of a join, as livekit-client returns it. */
 export function showDetails({ serverUrl, participantToken }) {
   $("request").hidden = true;
-  show("good", "The token you joined with", "", ...issued(participantToken, serverUrl), ...decoded(participantToken));
+  show("good", "Token of this connection", "", ...issued(participantToken, serverUrl), ...decoded(participantToken));
 }
 
 export function showNoAnswer(why) {
   $("request").hidden = true;
-  show("bad", "No answer", "", el("p", { class: "last" }, why));
+  show("bad", "No response", "", el("p", { class: "last" }, why));
 }
 
 function show(kind, status, aside, ...result) {
@@ -44,7 +44,7 @@ function problem({ title, detail, type, code }) {
   return [
     el("p", {}, el("b", {}, title), detail ? `: ${detail}` : ""),
     el("p", {}, "Code ", el("code", {}, code), ". ",
-      el("a", { href: type, target: "_blank", rel: "noopener" }, "What it means and what to do")),
+      el("a", { href: type, target: "_blank", rel: "noopener" }, "Meaning and remedy")),
   ];
 }
 
@@ -64,7 +64,7 @@ function issued(token, server) {
   const list = Object.entries(facts).flatMap(([term, value]) => [el("dt", {}, term), el("dd", {}, value)]);
   return [
     el("div", { class: "participant" }, portrait, el("div", {}, badge, el("dl", {}, ...list))),
-    el("h3", {}, "What the token allows"),
+    el("h3", {}, "Permissions"),
     el("ul", { class: "grants" }, ...grants(payload).map(([may, what]) =>
       el("li", {}, el("b", { class: may ? "good" : "soft" }, may ? "May " : "May not "), el("span", {}, what)))),
   ];
@@ -74,23 +74,23 @@ function grants({ video, nbf, exp }) {
   const time = (seconds) => new Date(seconds * 1000).toLocaleTimeString();
   const sources = (video.canPublishSources ?? []).map((source) => source.replaceAll("_", " "));
   return [
-    [video.roomJoin, `join the room ${video.room}, and no other`],
+    [video.roomJoin, `join the room ${video.room} only`],
     [video.canPublish, `publish ${sources.length ? sources.join(", ") : "camera, microphone and screen"}`],
     [video.canPublishData, "send data messages"],
-    [video.canSubscribe, "see and hear the others"],
+    [video.canSubscribe, "see and hear other participants"],
     [video.canUpdateOwnMetadata, "change its own name, metadata and attributes"],
-    [video.roomAdmin, "moderate: remove and mute others"],
-    [true, `connect from ${time(nbf)} to ${time(exp)} (${Math.round((exp - nbf) / 60)} minutes); who is connected then stays so`],
+    [video.roomAdmin, "remove and mute other participants"],
+    [true, `connect from ${time(nbf)} to ${time(exp)} (${Math.round((exp - nbf) / 60)} minutes); connections continue afterwards`],
   ];
 }
 
 function decoded(token) {
   const { header, payload } = decode(token);
-  return [el("h3", {}, "The token, decoded"),
+  return [el("h3", {}, "Decoded token"),
     el("h4", {}, "Header"), json(header), el("h4", {}, "Claims"), json(payload)];
 }
 
-/** A JWT's header and payload. Decoding is not verifying: LiveKit does that, with the API secret. */
+/** Decodes the header and payload of a JWT without verification. LiveKit verifies it with the API secret. */
 function decode(token) {
   const [header, payload] = token.split(".").slice(0, 2).map((part) => {
     const bytes = Uint8Array.from(atob(part.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
@@ -108,7 +108,7 @@ function json(value) {
   return pre;
 }
 
-/** Copies `text`, and says so on the button that was pressed. */
+/** Copies `text` and confirms it on the pressed button. */
 export async function copy({ currentTarget: button }, text) {
   await navigator.clipboard.writeText(text);
   const label = button.textContent;

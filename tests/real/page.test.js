@@ -1,4 +1,4 @@
-// The page of `cargo run --example dev`, in Chromium, with a LiveKit server: people meet there.
+// The page of `cargo run --example dev` in Chromium, with calls on a LiveKit server.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { startLiveKit } from './support/livekit_server.js';
@@ -6,7 +6,7 @@ import { buildExample, listen, reads, seesSpeaker, startVisitors, watch, withExa
 import { contrasts, namelessParts, shoot, tabStop, toRgb } from './support/page_looks.js';
 import { eventually, freePort } from './support/processes.js';
 
-const NOBODY_ELSE = 'Nobody else is here yet';
+const NOBODY_ELSE = 'No other participant is here';
 
 let livekitPort;
 let livekit;
@@ -29,7 +29,7 @@ const color = (locator, property) => locator.evaluate((element, name) => getComp
 describe('the page', () => {
   withExample(() => ({ LIVEKIT_URL: livekit.url }));
 
-  describe('two people in a room', () => {
+  describe('two participants', () => {
     let ada;
     let grace;
     let known;
@@ -42,12 +42,12 @@ describe('the page', () => {
     });
     after(() => Promise.all([ada?.close(), grace?.close()]));
 
-    test('each is told of the other', async () => {
+    test('page announces the other participant', async () => {
       await reads(ada.happened, 'Grace Hopper joined.');
-      await reads(grace.happened, 'Here already: Ada Lovelace.');
+      await reads(grace.happened, 'Already in the room: Ada Lovelace.');
     });
 
-    test('each sees the other: name, presence color, picture or initials', async () => {
+    test('tile shows name, presence color, and picture or initials', async () => {
       assert.deepEqual([...known.keys()].sort(), ['Ada Lovelace', 'Grace Hopper']);
       for (const [who, label, name] of [
         [ada, 'Ada Lovelace (you)', 'Ada Lovelace'], [ada, 'Grace Hopper', 'Grace Hopper'],
@@ -66,14 +66,14 @@ describe('the page', () => {
       await shoot(ada, 'two-people');
     });
 
-    test('the token joined with is shown', async () => {
+    test('page shows the token of the connection', async () => {
       const answer = await ada.page.locator('#answer').innerText();
-      for (const words of ['The token you joined with', 'ada@example.com', known.get('Ada Lovelace').attributes.color]) {
+      for (const words of ['Token of this connection', 'ada@example.com', known.get('Ada Lovelace').attributes.color]) {
         assert.ok(answer.includes(words), `${words} in ${answer}`);
       }
     });
 
-    test('pictures flow both ways', async () => {
+    test('video is sent in both directions', async () => {
       await ada.turn('Camera', true);
       await grace.turn('Camera', true);
       for (const [who, label] of [[ada, 'Grace Hopper'], [grace, 'Ada Lovelace'], [ada, 'Ada Lovelace (you)']]) {
@@ -84,7 +84,7 @@ describe('the page', () => {
       }
     });
 
-    test('sound flows both ways, and who speaks is marked, without motion for who wants none', async () => {
+    test('audio is sent in both directions and speakers are marked, without animation if motion is reduced', async () => {
       const marks = [seesSpeaker(ada, { moving: true }), seesSpeaker(grace, { moving: false })];
       await ada.turn('Microphone', true);
       await grace.turn('Microphone', true);
@@ -93,11 +93,11 @@ describe('the page', () => {
         await who.tile(label).getByTitle(/^(microphone on|speaking)$/).waitFor();
         assert.ok(await listen(who.tile(label).locator('audio')) > 0, label);
       }
-      assert.equal(await ada.tile('Ada Lovelace (you)').locator('audio').evaluate((audio) => audio.srcObject), null, 'no echo of oneself');
+      assert.equal(await ada.tile('Ada Lovelace (you)').locator('audio').evaluate((audio) => audio.srcObject), null, 'no audio of the own microphone');
       await shoot(ada, 'cameras');
     });
 
-    test('a screen is shared, and no longer', async () => {
+    test('screen share appears and disappears', async () => {
       await ada.turn('Screen share', true);
       const tile = grace.tile('Screen of Ada Lovelace');
       assert.ok(await watch(tile.locator('video')) > 0);
@@ -107,7 +107,7 @@ describe('the page', () => {
       await tile.waitFor({ state: 'detached' });
     });
 
-    test('what is switched off shows', async () => {
+    test('tile shows a disabled microphone and camera', async () => {
       await grace.turn('Microphone', false);
       await grace.turn('Camera', false);
       const tile = ada.tile('Grace Hopper');
@@ -116,7 +116,7 @@ describe('the page', () => {
       assert.ok(await tile.locator('video').isHidden());
     });
 
-    test('the server is gone: reconnecting; it is back: so are both', async () => {
+    test('participants reconnect after an outage of the server', async () => {
       await livekit.stop('SIGKILL');
       for (const who of [ada, grace]) await reads(who.state, 'Connection lost, reconnecting…');
       await shoot(grace, 'reconnecting');
@@ -126,7 +126,7 @@ describe('the page', () => {
       await eventually('two tiles', async () => await ada.tiles.count() === 2);
     });
 
-    test('who leaves is gone', async () => {
+    test('tile disappears when its participant leaves', async () => {
       await grace.leave();
       await reads(ada.happened, 'Grace Hopper left.');
       assert.equal(await ada.tiles.count(), 1);
@@ -135,7 +135,7 @@ describe('the page', () => {
       assert.deepEqual([...(await participants('standup')).keys()], ['Ada Lovelace']);
     });
 
-    test('who is removed is told, and asks for a new token to come back', async () => {
+    test('removed participant sees a message and joins again with a new token', async () => {
       const asked = ada.asked.length;
       await livekit.rooms.removeParticipant('standup', 'ada@example.com');
       await reads(ada.trouble, 'You were removed from the room.');
@@ -145,12 +145,12 @@ describe('the page', () => {
       assert.equal(ada.asked.length, asked + 1);
     });
 
-    test('a room that is closed says so', async () => {
+    test('page shows a message when the room is closed', async () => {
       await livekit.rooms.deleteRoom('standup');
       await reads(ada.trouble, 'The room was closed.');
     });
 
-    test('nothing went wrong unseen', () => {
+    test('console has no unexpected errors', () => {
       for (const { exceptions, complaints } of [ada, grace]) {
         assert.deepEqual(exceptions, []);
         assert.deepEqual(complaints.filter((text) => text.includes('Content Security Policy')), []);
@@ -168,7 +168,7 @@ describe('the page', () => {
     });
     after(() => first?.close());
 
-    test('the newer stays, and the older is told why', async () => {
+    test('second tab replaces the first, which shows a message', async () => {
       await second.enter('Ada', 'desk');
       const words = await reads(first.trouble, 'You joined from another tab or device.');
       assert.ok(words.includes('PARTICIPANT_DEVICES=true'), words);
@@ -176,7 +176,7 @@ describe('the page', () => {
       await shoot(first, 'second-tab');
     });
 
-    test('a tab that is a device of its own joins beside the other', async () => {
+    test('tab as a separate device joins without ending the other', async () => {
       await first.enter('Ada', 'desk', { device: true });
       const label = /^Ada Lovelace device [0-9a-f]{8}$/;
       await second.tiles.getByText(label).waitFor();
@@ -194,7 +194,7 @@ describe('the page', () => {
     });
   });
 
-  describe('for everybody', () => {
+  describe('accessibility', () => {
     let visitor;
     before(async () => {
       visitor = await visitors.visit();
@@ -202,7 +202,7 @@ describe('the page', () => {
     });
     after(() => visitor?.close());
 
-    test('by keyboard alone: sign in, join, switch, leave, join again', async () => {
+    test('page works with the keyboard only', async () => {
       const { keyboard } = visitor.page;
       const next = async (name) => {
         await keyboard.press('Tab');
@@ -214,7 +214,7 @@ describe('the page', () => {
       await next('Room name');
       await keyboard.press('ControlOrMeta+a');
       await keyboard.type('keys');
-      await next('This tab is a device of its own');
+      await next('Join as a separate device');
       await next('Join');
       await keyboard.press('Enter');
       await reads(visitor.state, 'In keys as Grace Hopper');
@@ -236,14 +236,14 @@ describe('the page', () => {
       await reads(visitor.state, 'In keys as Grace Hopper');
     });
 
-    test('every button, field, list and picture has a name', async () => {
+    test('every button, field, list and picture has an accessible name', async () => {
       await visitor.turn('Camera', true);
       await visitor.tiles.getByLabel('Grace Hopper, camera').waitFor();
       assert.deepEqual(await namelessParts(visitor), []);
     });
 
     for (const colorScheme of ['light', 'dark']) {
-      test(`all text stands out by 4.5:1, ${colorScheme}`, async () => {
+      test(`text has a contrast of at least 4.5:1 in the ${colorScheme} scheme`, async () => {
         await visitor.page.emulateMedia({ colorScheme });
         const seen = await contrasts(visitor);
         assert.ok(seen.length > 60, `${seen.length} texts`);
@@ -251,7 +251,7 @@ describe('the page', () => {
       });
     }
 
-    test('on a narrow screen nothing sticks out', async () => {
+    test('narrow screen has no horizontal overflow', async () => {
       await visitor.page.setViewportSize({ width: 380, height: 800 });
       assert.ok(await visitor.page.evaluate(() => document.documentElement.scrollWidth) <= 380);
     });
@@ -290,41 +290,41 @@ describe('the page with a policy', () => {
   });
   after(() => Promise.all([ada?.close(), nemo?.close()]));
 
-  test('a viewer has no switches, is told why, and sees the others', async () => {
+  test('viewer has no switches, sees the reason, and receives video', async () => {
     await nemo.enter('Nemo', 'acme:stage');
     assert.ok(await watch(nemo.tile('Ada Lovelace').getByLabel(/, camera$/)) > 0);
     assert.deepEqual(await nemo.switches.allInnerTexts(), []);
     assert.equal(await nemo.room.locator('#refused').innerText(),
-      'The role “viewer” lets you watch and listen, and send nothing: no microphone, camera or screen share.');
+      'The role “viewer” allows you to watch and listen only, without microphone, camera or screen share.');
     assert.deepEqual(await ada.switches.allInnerTexts(), ['Microphone', 'Camera', 'Screen share']);
     assert.ok(await ada.room.locator('#refused').isHidden());
     await shoot(nemo, 'viewer');
   });
 
-  test('who may only speak has the microphone alone', async () => {
+  test('speaker has only the microphone switch', async () => {
     const grace = await visitors.visit();
     await grace.enter('Grace', 'acme:stage');
     assert.deepEqual(await grace.switches.allInnerTexts(), ['Microphone']);
-    assert.equal(await grace.room.locator('#refused').innerText(), 'The role “speaker” does not let you send: camera, screen share.');
+    assert.equal(await grace.room.locator('#refused').innerText(), 'The role “speaker” does not allow: camera, screen share.');
     await grace.leave();
     await grace.close();
     await eventually('two tiles', async () => await nemo.tiles.count() === 2);
   });
 
-  test('a permission that is given later shows at once', async () => {
+  test('page shows a later permission immediately', async () => {
     await livekit.rooms.updateParticipant('acme:stage', 'nemo@example.com', { permission: { canPublish: true, canSubscribe: true } });
     await nemo.switch('Camera').waitFor();
     assert.ok(await nemo.room.locator('#refused').isHidden());
   });
 
-  test('a room that no rule allows', async () => {
+  test('page shows a message for a room that no rule allows', async () => {
     await nemo.leave();
     await nemo.join('Nemo', 'standup');
-    assert.match(await reads(nemo.trouble, 'room_not_allowed'), /What it means and what to do/);
+    assert.match(await reads(nemo.trouble, 'room_not_allowed'), /Meaning and remedy/);
   });
 
-  test('a device of its own is refused, and the words name the variable', async () => {
+  test('rejection of a separate device names the variable', async () => {
     await nemo.join('Nemo', 'acme:stage', { device: true });
-    assert.match(await reads(nemo.trouble, 'field_not_allowed'), /needs PARTICIPANT_DEVICES=true/);
+    assert.match(await reads(nemo.trouble, 'field_not_allowed'), /requires PARTICIPANT_DEVICES=true/);
   });
 });

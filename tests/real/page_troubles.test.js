@@ -1,4 +1,4 @@
-// The page of `cargo run --example dev`, in Chromium: what it says where joining or getting a token does not work.
+// The page of `cargo run --example dev` in Chromium: messages if joining or fetching a token fails.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { startLiveKit } from './support/livekit_server.js';
@@ -25,11 +25,11 @@ const example = (env) => withExample(() => ({ LIVEKIT_URL: `ws://127.0.0.1:${liv
 describe('the page', () => {
   example();
 
-  test('without a LiveKit server: it says so, and how to start one; then joining works', async () => {
+  test('page explains a missing LiveKit server and joins after its start', async () => {
     const ada = await visitors.visit();
     await ada.join('Ada', 'standup');
     const words = await reads(ada.trouble, 'The LiveKit server is not running');
-    assert.ok(words.includes(`No LiveKit server answers at ws://127.0.0.1:${livekitPort}.`), words);
+    assert.ok(words.includes(`No LiveKit server responds at ws://127.0.0.1:${livekitPort}.`), words);
     assert.ok(words.includes('livekit-server --dev'), words);
     assert.equal(await ada.trouble.getByRole('link').getAttribute('href'), 'https://docs.livekit.io/transport/self-hosting/local/');
     await shoot(ada, 'server-down');
@@ -47,7 +47,7 @@ describe('the page', () => {
     before(async () => { visitor = await visitors.visit(); });
     after(() => visitor?.close());
 
-    test('a refusal reads as its problem: title, detail, code, link', async () => {
+    test('page shows title, detail, code and link of a problem', async () => {
       await visitor.join('Emmy', 'standup');
       await reads(visitor.trouble, 'Email address not set.');
       assert.match(await visitor.trouble.innerText(), /email_not_set/);
@@ -55,7 +55,7 @@ describe('the page', () => {
       await shoot(visitor, 'refused');
     });
 
-    test('a refusal is not followed by the token of another room', async () => {
+    test('join after a rejection uses a token of the requested room', async () => {
       await visitor.enter('Grace', 'standup');
       await visitor.leave();
       await visitor.join('Grace', 'x'.repeat(257));
@@ -65,7 +65,7 @@ describe('the page', () => {
       assert.deepEqual(visitor.asked.slice(-3).map((body) => JSON.parse(body).room_name.length), [7, 257, 257]);
     });
 
-    test('a request with one fault is answered as its fault deserves', async () => {
+    test('request with one fault receives the status of the fault', async () => {
       for (const [variant, answer] of [
         ['as it should be', '201 Created'], ['without a token', '401 Unauthorized'], ['with an expired token', /401.*token_expired/],
         ['with someone else’s identity', /403.*field_not_allowed/], ['with a body that is not JSON', /400.*invalid_request/],
@@ -77,37 +77,37 @@ describe('the page', () => {
       }
     });
 
-    test('no room name: a fresh room', async () => {
+    test('empty room name results in a new room', async () => {
       await visitor.join('Nemo', '');
       assert.match(await reads(visitor.state, 'In room-'), /^In room-[A-Za-z0-9_-]{22,} as Unnamed User/);
       await visitor.leave();
     });
 
-    test('an endpoint that does not answer', async () => {
+    test('page explains an unreachable endpoint', async () => {
       await visitor.page.route('**/token', (route) => route.abort());
       await visitor.join('Nemo', 'standup');
-      await reads(visitor.trouble, 'No answer from the token endpoint.');
+      await reads(visitor.trouble, 'No response from the token endpoint.');
       await visitor.page.unroute('**/token');
     });
 
-    test('an identity provider that does not answer', async () => {
+    test('page explains an unreachable identity provider', async () => {
       await visitor.page.route('**/login', (route) => route.abort());
       await visitor.join('Nemo', 'standup');
       assert.match(await reads(visitor.trouble, 'Signing in failed.'), /No identity provider at http:\/\/127\.0\.0\.1:3001/);
     });
   });
 
-  test('a LiveKit server that says nothing: one can give up', async () => {
+  test('joining can be canceled if the LiveKit server does not respond', async () => {
     const ada = await visitors.visit({ silentServer: true });
     await ada.join('Ada', 'standup');
-    await ada.button('Give up').click();
+    await ada.button('Cancel').click();
     await reads(ada.state, 'Not in a room');
     assert.ok(await ada.trouble.isHidden());
     assert.ok(await ada.button('Join').isEnabled());
     await ada.close();
   });
 
-  test('a camera that may not be used: it says so, and the call goes on', async () => {
+  test('page explains a blocked camera and the call continues', async () => {
     const strict = await startVisitors({ mayUseDevices: false });
     const ada = await strict.visit();
     await ada.enter('Ada', 'standup');
@@ -121,7 +121,7 @@ describe('the page', () => {
 
   describe('the library from the CDN', () => {
     for (const [cdn, complaint] of [['forged', /digest in the 'integrity' attribute.*has been blocked/], ['down', /ERR_FAILED/]]) {
-      test(`${cdn}: not run, and joining says so; a token can be had`, async () => {
+      test(`page explains a library that is ${cdn} and still fetches tokens`, async () => {
         const visitor = await visitors.visit({ cdn });
         await visitor.join('Ada', 'standup');
         await reads(visitor.trouble, 'LiveKit’s client library could not be loaded.');
@@ -136,7 +136,7 @@ describe('the page', () => {
       });
     }
 
-    test('scripts that are not the page’s own do not run', async () => {
+    test('scripts of other origins do not run', async () => {
       const visitor = await visitors.visit();
       const ran = await visitor.page.evaluate(() => {
         document.body.append(Object.assign(document.createElement('script'), { textContent: 'window.ran = true' }));
@@ -149,13 +149,13 @@ describe('the page', () => {
   });
 });
 
-describe('the page with a key that the LiveKit server does not know', () => {
+describe('the page with a key that is unknown to the LiveKit server', () => {
   example({ LIVEKIT_API_KEY: 'otherkey' });
 
-  test('it says that the server refuses the token', async () => {
+  test('page explains that the server rejected the token', async () => {
     const ada = await visitors.visit();
     await ada.join('Ada', 'standup');
-    assert.match(await reads(ada.trouble, 'The LiveKit server refuses the token.'), /API key/);
+    assert.match(await reads(ada.trouble, 'The LiveKit server rejected the token.'), /API key/);
     await ada.close();
   });
 });

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Prints, as a tar archive, a small root that stands in for Lambda's provided.al2023 image where no
-# registry can be reached: a shell with what SAM's emulator layer calls, this machine's C library, its CA bundle.
-# It is not Amazon Linux: whether the binary starts there is checked by its newest GLIBC symbol.
+# Prints a small root file system as a tar archive. It replaces Lambda's provided.al2023 image if no registry is
+# reachable: a shell with the commands of SAM's emulator layer, this machine's C library and its CA bundle. It is not
+# Amazon Linux, so the newest GLIBC symbol of the binary is checked separately.
 set -euo pipefail
 
 root=$(mktemp -d)
@@ -12,7 +12,7 @@ chmod 1777 "$root/tmp"
 cp "$(command -v busybox)" "$root/bin/busybox"
 for tool in sh mv chmod cp rm ls cat mkdir env id; do ln -s busybox "$root/bin/$tool"; done
 
-# Each at the very path where this machine's dynamic linker looks.
+# Each library has the path where this machine's dynamic linker searches for it.
 for library in ld-linux libc.so libm.so libgcc_s libpthread libdl librt libresolv libnss_dns libnss_files; do
   while read -r path; do
     [ -e "$path" ] || continue

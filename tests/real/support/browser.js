@@ -1,4 +1,4 @@
-// Debian's Chromium, and pages on origins of their own that have LiveKit's SDK.
+// Debian's Chromium, and pages with LiveKit's SDK on separate origins.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
@@ -7,7 +7,7 @@ import { chromium } from 'playwright-core';
 
 const SDK = readFileSync(new URL('../node_modules/livekit-client/dist/livekit-client.umd.js', import.meta.url));
 
-/** A web server with one empty page and the SDK: an origin of its own. */
+/** Starts a web server with one empty page and the SDK, on a separate origin. */
 export async function startPages() {
   const server = createServer((request, response) => {
     if (request.url === '/sdk.js') response.setHeader('content-type', 'text/javascript').end(SDK);
@@ -23,7 +23,7 @@ export async function startPages() {
   };
 }
 
-/** A browser with an empty profile. `visit` opens a page. */
+/** Starts a browser with an empty profile. `visit` opens a page. */
 export async function startBrowser() {
   const profile = mkdtempSync(`${tmpdir()}/chromium-`);
   const browser = await chromium.launchPersistentContext(profile, {
@@ -47,7 +47,7 @@ export async function startBrowser() {
   };
 }
 
-/** In the page: LiveKit's TokenSource asks `url`, with a header that it reads on each request. */
+/** Fetches a token from `url` in the page, with LiveKit's TokenSource and a header that is read for each request. */
 export const fetchToken = (page, url, bearer, options) => page.evaluate(async ([endpoint, token, wish]) => {
   const source = window.LivekitClient.TokenSource.endpoint(endpoint, {
     headers: { get Authorization() { return `Bearer ${token}`; } },

@@ -1,5 +1,5 @@
-// A look-alike of Clerk: an instance's Frontend API (the issuer with its keys) and the Backend API (keys and users,
-// for those who hold the secret key) at one address. Its tokens have the shapes of Clerk's.
+// A stand-in for Clerk: an instance's Frontend API (the issuer with its keys) and the Backend API (keys and users, with
+// the secret key) at one address. Its tokens have the format of Clerk's.
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import * as jose from 'jose';
@@ -8,7 +8,7 @@ import { newKey } from './issuer.js';
 export const SECRET_KEY = 'sk_test_a_key_that_opens_the_look_alike_alone';
 export const ORIGIN = 'https://meet.example.com';
 
-/** What the header's `cat` says of a token (`@clerk/backend`, `jwtCategories`). */
+/** Values of the header's `cat` (`@clerk/backend`, `jwtCategories`). */
 export const CATEGORY = { session: 'cl_B7d4PD111AAA', template: 'cl_B7d4PD222AAA', machine: 'cl_B7d4PD333AAA' };
 
 const address = (id, email, status) => ({
@@ -85,8 +85,8 @@ export const USERS = Object.fromEntries([
 ].map((entry) => [entry.id, entry]));
 
 /**
- * Starts the look-alike. `trouble` maps a user's id to an answer `{ status, headers }` that stands in for the user;
- * `seen` remembers the paths that were asked for.
+ * Starts the stand-in. `trouble` maps a user's ID to a response `{ status, headers }` that replaces the user. `seen`
+ * records the requested paths.
  */
 export async function startClerk() {
   const key = await newKey('RS256');
@@ -97,7 +97,7 @@ export async function startClerk() {
   const trouble = new Map();
 
   const server = createServer((request, response) => {
-    // As it was sent: a URL parser would take `%2E%2E` for a way up.
+    // The path as sent, because a URL parser would resolve `%2E%2E`.
     const [pathname] = request.url.split('?');
     seen.push(pathname);
     const answer = (status, body, headers = {}) => response
@@ -115,7 +115,7 @@ export async function startClerk() {
   await once(server, 'listening');
   const url = `http://127.0.0.1:${server.address().port}`;
 
-  /** Signs a session token of `subject`, with changes to its claims and its header; `undefined` leaves one out. */
+  /** Signs a session token of `subject`, with changes to claims and header. `undefined` removes a claim. */
   const sign = (subject, claims = {}, header = {}) => {
     const now = Math.floor(Date.now() / 1000);
     const session = {
@@ -132,7 +132,7 @@ export async function startClerk() {
     seen,
     trouble,
     sign,
-    /** How often the Backend API was asked for the user. */
+    /** Returns the number of requests to the Backend API for the user. */
     askedFor: (id) => seen.filter((path) => path === `/v1/users/${id}`).length,
     stop: async () => {
       server.closeAllConnections();

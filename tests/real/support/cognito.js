@@ -1,5 +1,4 @@
-// A Cognito user pool whose tokens have the real shapes: moto, as a server. The issuer is Cognito's own address, while
-// the keys are moto's.
+// A Cognito user pool in moto, with tokens in the real format. The issuer is Cognito's own URL, and the keys are moto's.
 import { eventually, freePort, listening, start, work } from './processes.js';
 
 const REGION = 'eu-central-1';
@@ -27,7 +26,7 @@ export async function startCognito() {
       headers: {
         'content-type': 'application/x-amz-json-1.1',
         'x-amz-target': `AWSCognitoIdentityProviderService.${action}`,
-        // moto reads the service out of the scope and does not check the signature.
+        // moto reads the service from the credential scope and does not check the signature.
         authorization: `AWS4-HMAC-SHA256 Credential=operator/20260101/${REGION}/cognito-idp/aws4_request, `
           + 'SignedHeaders=host, Signature=0',
       },
@@ -63,7 +62,7 @@ export async function startCognito() {
     issuer: `https://cognito-idp.${REGION}.amazonaws.com/${pool}`,
     keys: `${url}/${pool}/.well-known/jwks.json`,
     clients,
-    /** `access` and `id`, the tokens that the client gets for the person. */
+    /** Returns the client's tokens for the person, `access` and `id`. */
     signIn: async (person, client = 'frontend') => {
       const { AuthenticationResult: answer } = await ask('AdminInitiateAuth', {
         UserPoolId: pool,

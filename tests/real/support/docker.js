@@ -1,25 +1,25 @@
-// A Docker engine of the suite's own (Debian's), with a stand-in for Lambda's base image.
+// A separate Docker engine (Debian's) for the suite, with a stand-in for Lambda's base image.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { eventually, repository, run, start, work } from './processes.js';
 
-/** This machine's processor, by SAM's name for it. */
+/** SAM's name of this machine's processor architecture. */
 export const ARCHITECTURE = process.arch === 'arm64' ? 'arm64' : 'x86_64';
 const IMAGE = `public.ecr.aws/lambda/provided:al2023-${ARCHITECTURE}`;
 
-/** Starts the engine and gives it the image. `env` is what SAM needs to find it. */
+/** Starts the engine and imports the image. `env` contains the variables with which SAM finds it. */
 export async function startDocker() {
-  const home = mkdtempSync(`${tmpdir()}/docker-`); // a short path: sockets take at most 108 bytes
+  const home = mkdtempSync(`${tmpdir()}/docker-`); // a short path, because socket paths have at most 108 bytes
   const socket = `${home}/docker.sock`;
   const engine = start('dockerd', [
     '--host', `unix://${socket}`, '--data-root', `${work}/docker`, '--exec-root', `${home}/exec`,
     '--pidfile', `${home}/dockerd.pid`, '--storage-driver', 'overlay2', '--log-level', 'error',
-    // No rules of its own in the machine's firewall: the containers need no way out.
+    // No firewall rules, because the containers need no network access.
     '--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false',
   ]);
   const env = { DOCKER_HOST: `unix://${socket}` };
-  // Where the suite ends early: containers and mounts outlive an engine that is killed, so it is asked to stop.
+  // If the suite ends early, stop the engine gracefully. Containers and mounts would survive a kill.
   process.prependListener('exit', () => {
     if (engine.child.exitCode !== null || engine.child.signalCode !== null) return;
     const stopping = 'docker ps --quiet | xargs -r docker kill; read -r pid < "$0"; kill "$pid"; timeout 10 tail --pid="$pid" -f /dev/null';

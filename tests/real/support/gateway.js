@@ -1,19 +1,19 @@
-// An HTTP front for the function, as API Gateway is one: it turns each request into an event and the
-// answer back into HTTP. It adds no headers of its own, so CORS is the function's work alone.
+// A gateway for the function, similar to API Gateway: it converts requests to events, and responses to HTTP. It adds no
+// headers, so CORS depends on the function only.
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { FUNCTION_URL, event } from './lambda.js';
 
 /**
- * Serves `lambda` on a free loopback port, as an HTTP API, which decodes the path, or as a function URL. `seen` remembers
- * what the clients asked. `files` are pages of the same origin: type and text by path.
+ * Serves `lambda` on a free loopback port, as an HTTP API, which decodes the path, or as a function URL. `seen` records
+ * the requests. `files` are pages of the same origin: type and text by path.
  */
 export async function startGateway(lambda, { isFunctionUrl = false, files = {} } = {}) {
   const seen = [];
   const server = createServer(async (request, response) => {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
-    // As it was sent: a URL parser would take `%2E%2E` for a way up.
+    // The path as sent, because a URL parser would resolve `%2E%2E`.
     const [path, query = ''] = request.url.split('?');
     if (path in files) {
       const [type, text] = files[path];

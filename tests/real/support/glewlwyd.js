@@ -1,5 +1,4 @@
-// A second identity provider, written in C and independent of the other: Debian's Glewlwyd, set up through its own
-// administration API.
+// A second, independent identity provider in C: Debian's Glewlwyd, configured through its administration API.
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +10,7 @@ const CLIENT_PASSWORD = 'the password of the frontend';
 const SCHEMA = '/usr/share/doc/glewlwyd/database/init.sqlite3.sql.gz';
 const MODULES = '/usr/lib/glewlwyd';
 
-/** Everyone's password is their name and ` has a password`. */
+/** The password of each person is the name followed by ` has a password`. */
 export const PEOPLE = {
   alice: {
     name: 'Alice Ångström', email: 'alice@example.com', email_verified: 'yes', picture: 'https://cdn.example.com/alice.png',
@@ -21,7 +20,7 @@ export const PEOPLE = {
   leaver: { name: 'Leaver', email: 'leaver@example.com', email_verified: 'yes' },
 };
 
-/** How each of its plugins signs; a plugin is an issuer of its own. */
+/** Signature algorithm of each plugin. Every plugin is a separate issuer. */
 const SIGNERS = {
   rsa: () => ({ 'jwt-type': 'rsa', ...pair('rsa', { modulusLength: 2048 }) }),
   ecdsa: () => ({ 'jwt-type': 'ecdsa', ...pair('ec', { namedCurve: 'P-256' }) }),
@@ -29,8 +28,7 @@ const SIGNERS = {
 };
 
 /**
- * Starts Glewlwyd with the people above and an issuer for each name in `issuers`. `secret` is what the issuer `sha`
- * signs with.
+ * Starts Glewlwyd with the people above and an issuer for each name in `issuers`. The issuer `sha` signs with `secret`.
  */
 export async function startGlewlwyd({ issuers, secret }) {
   const directory = mkdtempSync(`${tmpdir()}/glewlwyd-`);
@@ -46,13 +44,13 @@ export async function startGlewlwyd({ issuers, secret }) {
   for (const issuer of issuers) await administer('POST', '/mod/plugin/', plugin(issuer, `${url}/api/${issuer}`, secret));
 
   return {
-    /** The address of an issuer. */
+    /** Returns the URL of an issuer. */
     issuer: (name) => `${url}/api/${name}`,
-    /** What its token endpoint answers to the resource owner's password. */
+    /** Returns the response of the token endpoint to the password of the resource owner. */
     signIn: (name, person, scope = 'openid') => token(`${url}/api/${name}/token`, {
       grant_type: 'password', username: person, password: `${person} has a password`, scope,
     }),
-    /** What it answers to the client for itself. */
+    /** Returns the response of the token endpoint to the client's own credentials. */
     clientToken: (name, resource) => token(`${url}/api/${name}/token`, {
       grant_type: 'client_credentials', scope: 'openid', resource,
     }),
@@ -65,7 +63,7 @@ export async function startGlewlwyd({ issuers, secret }) {
 }
 
 async function addPeople(administer) {
-  // People have neither picture nor verification until the user database is told of such a property.
+  // The user database must be configured for the properties picture and verification.
   const property = { multiple: false, read: true, write: true, 'profile-read': true, 'profile-write': false };
   const database = await administer('GET', '/mod/user/database');
   Object.assign(database.parameters['data-format'], { picture: property, email_verified: property });
@@ -90,7 +88,7 @@ async function addPeople(administer) {
   });
 }
 
-/** Calls to the administration API, signed in as its first administrator. */
+/** Returns a function for calls to the administration API as its first administrator. */
 async function administrator(url) {
   const answer = await fetch(`${url}/auth/`, {
     method: 'POST',
@@ -161,7 +159,7 @@ function plugin(name, issuer, secret) {
   };
 }
 
-/** A private and a public key as Glewlwyd takes them. */
+/** Returns a private and a public key in the format of Glewlwyd. */
 function pair(type, options) {
   const { privateKey, publicKey } = generateKeyPairSync(type, {
     ...options,
@@ -171,8 +169,8 @@ function pair(type, options) {
   return { key: privateKey, cert: publicKey };
 }
 
-// The slash at the end of `external_url` doubles in the addresses of the discovery document, as it does in
-// deployments that have it.
+// The slash at the end of `external_url` is doubled in the URLs of the discovery document, as in real deployments with
+// that setting.
 const configuration = (directory, port) => `
 port = ${port}
 bind_address = "127.0.0.1"

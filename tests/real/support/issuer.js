@@ -1,4 +1,4 @@
-// An identity provider: npm's certified `oidc-provider`, with people to sign in as.
+// An identity provider: npm's certified `oidc-provider`, with example people.
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import * as jose from 'jose';
@@ -16,16 +16,15 @@ export const PEOPLE = {
   nomail: { name: 'No Mail' },
 };
 
-/** A key pair as a private JWK, named after its algorithm and `generation`. */
+/** Creates a key pair as a private JWK, named after its algorithm and `generation`. */
 export async function newKey(alg, generation = 1) {
   const { privateKey } = await jose.generateKeyPair(alg, { extractable: true });
   return { ...(await jose.exportJWK(privateKey)), alg, use: 'sig', kid: `${alg}-${generation}` };
 }
 
 /**
- * Starts the provider. `port` and the issuer with it can be those of an earlier one: that is a key
- * rotation. `profileInToken` puts email and name into access tokens, as many providers do. `seen`
- * remembers the paths that were asked for.
+ * Starts the provider. With the `port` of an earlier one, the issuer is the same and its keys are rotated.
+ * `profileInToken` adds email and name to access tokens, as many providers do. `seen` records the requested paths.
  */
 export async function startIssuer({ keys, port = 0, profileInToken = true }) {
   const server = createServer().listen(port, '127.0.0.1');
@@ -47,7 +46,7 @@ export async function startIssuer({ keys, port = 0, profileInToken = true }) {
     }],
     clientDefaults: { id_token_signed_response_alg: keys[0].alg },
     claims: { email: ['email', 'email_verified'], profile: ['name', 'picture'] },
-    // Its ID tokens hold email and name too, as most providers' do.
+    // ID tokens contain email and name, as with most providers.
     conformIdTokenClaims: false,
     cookies: { keys: ['a key for the sign-in cookies'] },
     ttl: { AccessToken: 300, IdToken: 300, Grant: 3600, Session: 3600, Interaction: 300 },
@@ -60,7 +59,7 @@ export async function startIssuer({ keys, port = 0, profileInToken = true }) {
       devInteractions: { enabled: true },
       resourceIndicators: {
         enabled: true,
-        // The resource's last part names the algorithm: .../ES256.
+        // The last part of the resource names the algorithm: .../ES256.
         getResourceServerInfo: (_, resource) => ({
           scope: 'openid email profile',
           audience: AUDIENCE,
@@ -91,11 +90,10 @@ export async function startIssuer({ keys, port = 0, profileInToken = true }) {
 }
 
 /**
- * The provider's storage. `oidc-provider` keeps no JWT access token, and at UserInfo it takes only a
- * token that is stored and has no audience. Other providers (Auth0, Okta, Keycloak) take there the very
- * token that an API gets, and roomkey has no other. So the lookup by value, which the provider leaves
- * to its storage, finds a JWT too: verified against the provider's own keys, then the record that the
- * provider made when it issued it, without the audience. All the rest of UserInfo is the provider's.
+ * Storage of the provider. `oidc-provider` does not store JWT access tokens, and its UserInfo endpoint accepts only
+ * stored tokens without an audience. Other providers (Auth0, Okta, Keycloak) accept the token of an API there, which is
+ * the only token that roomkey has. This storage therefore also finds JWTs by value. It verifies the JWT with the
+ * provider's keys and returns the record of its issue without the audience. The rest of UserInfo is unchanged.
  */
 class Store extends MemoryAdapter {
   constructor(model, { issued, url, keys }) {

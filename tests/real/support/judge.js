@@ -1,4 +1,4 @@
-// LiveKit's own server SDK judges a participant token; its protocol package reads the room config.
+// Checks of participant tokens with LiveKit's server SDK, and of room configs with its protocol package.
 import assert from 'node:assert/strict';
 import { RoomConfiguration } from '@livekit/protocol';
 import { TokenVerifier } from 'livekit-server-sdk';
@@ -8,7 +8,7 @@ export const PALETTE = [
   '#7C2D12', '#92400E', '#78350F', '#374151', '#0D9488', '#7C3AED', '#5B21B6',
 ];
 
-/** What a plain participant may do: every grant written out, none that reaches past the room. */
+/** All grants of a plain participant, which apply to the room only. */
 const PARTICIPANT = {
   roomJoin: true,
   canPublish: true,
@@ -20,7 +20,7 @@ const PAST_THE_ROOM = ['roomCreate', 'roomList', 'roomRecord', 'roomAdmin', 'ing
 const SOURCES = ['camera', 'microphone', 'screen_share', 'screen_share_audio'];
 
 /**
- * Judges a 201 answer and returns the claims. `expected` has identity and name, and optionally room,
+ * Checks a 201 response and returns the claims. `expected` has identity and name, and optionally room,
  * server, key, secret, metadata, attributes and ttl.
  */
 export async function judge(answer, expected) {
@@ -30,7 +30,7 @@ export async function judge(answer, expected) {
   return judgeAnswer(answer.json, expected);
 }
 
-/** Judges the answer's body alone, for clients that show no more of it. */
+/** Checks only the body of a response, for clients that expose nothing else. */
 export async function judgeAnswer(body, expected) {
   const { server_url, participant_token, room_name, participant_name } = body;
   const { server = 'ws://127.0.0.1:7880', ...rest } = expected;
@@ -41,7 +41,7 @@ export async function judgeAnswer(body, expected) {
   return claims;
 }
 
-/** Judges the participant token itself. */
+/** Checks the participant token itself. */
 export async function judgeToken(token, expected) {
   const { key = 'devkey', secret = 'secret', identity, name, room, ttl = 600 } = expected;
   const claims = await new TokenVerifier(key, secret).verify(token);
@@ -66,7 +66,7 @@ export async function judgeToken(token, expected) {
     for (const source of video.canPublishSources) assert.ok(SOURCES.includes(source), source);
   }
   if (room) assert.equal(video.room, room);
-  else assert.match(video.room, /room-\S{20,}/, 'a fresh room nobody can guess');
+  else assert.match(video.room, /room-\S{20,}/, 'a new room with a random name');
 
   assert.ok(PALETTE.includes(claims.attributes.color), claims.attributes.color);
   assert.equal(claims.attributes.role, 'participant');
@@ -78,7 +78,7 @@ export async function judgeToken(token, expected) {
   return claims;
 }
 
-/** A room config is there only where it says something, and then LiveKit's strict parser takes it. */
+/** Checks that a room config is absent or not empty, and that LiveKit's strict parser accepts it. */
 function judgeRoomConfig(roomConfig) {
   if (roomConfig === undefined) return;
   assert.notDeepEqual(roomConfig, {}, 'an empty room config is left out');

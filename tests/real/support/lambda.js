@@ -1,9 +1,9 @@
-// The release binary as Lambda runs it: under AWS's own Runtime Interface Emulator.
+// The release binary under AWS's Runtime Interface Emulator.
 import { bootstrap, eventually, freePort, listening, start, work } from './processes.js';
 
 const INVOKE = '/2015-03-31/functions/function/invocations';
 
-/** What every function of the suites has; a suite adds its own. Nothing else reaches the function. */
+/** Common variables of all functions. A suite adds its own, and the function has no others. */
 const BASE = {
   PATH: process.env.PATH,
   AWS_LAMBDA_FUNCTION_NAME: 'function',
@@ -23,8 +23,8 @@ export const DEV_LIVEKIT = {
 };
 
 /**
- * Starts the function. `invoke` hands it one event at a time (two at once make the emulator exit) and
- * gives back its answer as API Gateway would read it. `executable` is another build than the release binary.
+ * Starts the function. `invoke` sends one event at a time, because two at once make the emulator exit. It returns the
+ * response as parsed by API Gateway. `executable` is a build other than the release binary.
  */
 export async function startFunction(env, executable = bootstrap) {
   const [invokePort, runtimePort] = [await freePort(), await freePort()];
@@ -54,7 +54,7 @@ export async function startFunction(env, executable = bootstrap) {
   return { invoke, stop: program.stop, log: () => program.output };
 }
 
-/** A gateway's view of the function's answer: header names in lower case, the body as JSON if it is. */
+/** Parses a response of the function like a gateway: header names in lower case, and a JSON body parsed. */
 function unpack(text) {
   const { statusCode, headers = {}, body = '', isBase64Encoded } = JSON.parse(text);
   if (typeof statusCode !== 'number') throw new Error(`not an HTTP answer: ${text}`);
@@ -69,10 +69,10 @@ function unpack(text) {
   return { status: statusCode, headers: lower, bytes, json };
 }
 
-/** The domain by which an event is a function URL's: of the same form, but with the path as it was sent. */
+/** Domain that identifies events of a function URL, which have the same form but an undecoded path. */
 export const FUNCTION_URL = 'abcdefghijklmnopqrstuvwxyz012345.lambda-url.us-east-1.on.aws';
 
-/** An API Gateway HTTP API event, payload format 2.0. HTTP APIs decode the path. */
+/** Returns an event of an HTTP API (payload format 2.0). HTTP APIs decode the path. */
 export function event({ method = 'POST', path = '/token', query = '', headers = {}, body = '', domain = 'api.example.com' } = {}) {
   const bytes = Buffer.from(body);
   const text = bytes.toString('utf8');
@@ -100,7 +100,7 @@ export function event({ method = 'POST', path = '/token', query = '', headers = 
   };
 }
 
-/** The event of a frontend that asks for a token. */
+/** Returns the event of a frontend's token request. */
 export function tokenEvent(bearer, body = {}) {
   return event({
     headers: {

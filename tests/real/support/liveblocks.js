@@ -1,5 +1,5 @@
-// A look-alike of Liveblocks' API, as far as its own packages show it: the two calls that make tokens, for those who
-// hold the secret key, and the socket of a room, for those who hold a token.
+// A stand-in for Liveblocks' API, based on its packages: the two calls that create tokens, with the secret key, and the
+// socket of a room, with a token.
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import * as jose from 'jose';
@@ -7,11 +7,11 @@ import { WebSocketServer } from 'ws';
 
 export const SECRET_KEY = 'sk_test_a-key_that_opens_the_look-alike_alone';
 
-/** `ServerMsgCode.ROOM_STATE`, and what the server says on closing (`@liveblocks/core`). */
+/** `ServerMsgCode.ROOM_STATE`, and the close codes of the server (`@liveblocks/core`). */
 const ROOM_STATE = 104;
 const NOT_ALLOWED = 4001;
 
-/** What each call takes, and whether it must be there (Liveblocks' REST API reference). */
+/** Fields of each call, and whether they are required (Liveblocks' REST API reference). */
 const isText = (value) => typeof value === 'string' && value.length > 0;
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 const isPermissions = (value) => isObject(value) && Object.keys(value).length <= 10 && Object.entries(value).every(
@@ -22,7 +22,7 @@ const CALLS = {
   '/v2/authorize-user': { userId: [isText, true], permissions: [isPermissions, true], userInfo: [isObject], organizationId: [isText] },
 };
 
-/** Why the request is refused, if it is. */
+/** Returns the reason for rejecting a request, if there is one. */
 function refusal({ method, path, headers, body }) {
   const fields = CALLS[path];
   if (!fields || method !== 'POST') return [404, 'NOT_FOUND'];
@@ -37,8 +37,8 @@ function refusal({ method, path, headers, body }) {
 }
 
 /**
- * Starts the look-alike. `seen` remembers the calls, `entered` the rooms; `trouble.status` is answered in place of a
- * token. `greeting` is what a room says first to the holder of a token, or undefined where the token does not open it.
+ * Starts the stand-in. `seen` records the calls and `entered` the rooms. `trouble.status` replaces the response with a
+ * token. `greeting` is the first message of a room to the holder of a token, or undefined if the token does not allow it.
  */
 export async function startLiveblocks() {
   const key = await jose.generateSecret('HS256');

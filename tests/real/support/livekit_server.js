@@ -1,17 +1,17 @@
-// A LiveKit server of one's own: the released one, on free ports of the loopback interface alone.
+// The released LiveKit server on free ports of the loopback interface.
 import { AgentDispatchClient, RoomServiceClient } from 'livekit-server-sdk';
 import { eventually, freePort, freeUdpPort, start, work } from './processes.js';
 
-/** The server's log entries that have all the `wanted` fields. */
+/** Returns the log entries of the server with all `wanted` fields. */
 const entries = (log, wanted) => log.split('\n')
   .filter((line) => line.startsWith('{'))
   .map((line) => JSON.parse(line))
   .filter((entry) => Object.entries(wanted).every(([field, value]) => entry[field] === value));
 
 /**
- * Starts the server. `rooms` and `dispatches` read its state with the server's own key: they are what the suites
- * believe about a room. `says` waits until its log has `count` such entries, for what it tells nobody else. `call`
- * uses one of its APIs with any token. `port` is the HTTP port, a free one unless given.
+ * Starts the server. `rooms` and `dispatches` read its state with the server's own key. `says` waits until its log has
+ * `count` matching entries, for facts that no API exposes. `call` uses one of its APIs with any token. `port` is the
+ * HTTP port, by default a free one.
  */
 export async function startLiveKit({ port, key = 'devkey', secret = 'secret' } = {}) {
   const httpPort = port ?? await freePort();
@@ -19,23 +19,23 @@ export async function startLiveKit({ port, key = 'devkey', secret = 'secret' } =
     port: httpPort,
     bind_addresses: ['127.0.0.1'],
     keys: { [key]: secret },
-    // As with --dev: a server in use complains of a secret this short.
+    // Development mode, because the server otherwise rejects a short secret.
     development: true,
     logging: { level: 'info', json: true },
     rtc: {
       node_ip: '127.0.0.1',
       udp_port: await freeUdpPort(),
-      // There is no address to bind it to: it would listen on every interface.
+      // It cannot be bound to an address and would listen on every interface.
       tcp_port: 0,
       enable_loopback_candidate: true,
       interfaces: { includes: ['lo'] },
     },
   };
-  // JSON is YAML.
+  // JSON is valid YAML.
   const program = start(`${work}/livekit-server`, ['--config-body', JSON.stringify(config)]);
   const httpUrl = `http://127.0.0.1:${httpPort}`;
   try {
-    await eventually('the LiveKit server answers', async () => (await fetch(httpUrl)).ok);
+    await eventually('the LiveKit server responds', async () => (await fetch(httpUrl)).ok);
   } catch (error) {
     await program.stop();
     throw new Error(`${error.message}\n${program.output}`);

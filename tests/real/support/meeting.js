@@ -1,4 +1,4 @@
-// A LiveKit server, roomkey that signs for it, and people who get a token there and join.
+// A LiveKit server, roomkey with its keys, and people who fetch a token and join.
 import * as jose from 'jose';
 import { AUDIENCE, newKey } from './issuer.js';
 import { startFunction, tokenEvent } from './lambda.js';
@@ -7,15 +7,15 @@ import { startParticipants } from './participants.js';
 
 const ISSUER = 'https://idp.example.com/realm';
 
-/** The claims of somebody who signed in. */
+/** Returns the claims of a signed-in person. */
 export const person = (sub, claims = {}) => ({
   sub, email: `${sub}@example.com`, email_verified: true, name: sub[0].toUpperCase() + sub.slice(1), ...claims,
 });
 
 /**
- * Starts all three. `policy` is the text of POLICY; the identity provider's keys are given as JSON, so none runs.
- * `ask` gives roomkey's answer, `token` the token alone, `join` a person in the room that the token is for,
- * `enter` somebody with a token that is there already. `present` lists who is in a room; `clear` lets everybody leave.
+ * Starts all three. `policy` is the text of POLICY. The identity provider's keys are passed as JSON, so none runs. `ask`
+ * returns roomkey's response, and `token` only the token. `join` fetches a token and joins its room, and `enter` joins
+ * with an existing token. `present` lists the participants of a room, and `clear` lets all participants leave.
  */
 export async function startMeeting({ policy, env = {} } = {}) {
   const key = await newKey('ES256');
@@ -23,7 +23,7 @@ export async function startMeeting({ policy, env = {} } = {}) {
   const [livekit, clients] = await Promise.all([startLiveKit(), startParticipants()]);
   const running = [livekit, clients];
 
-  /** One more function that signs for the same server. */
+  /** Starts another function that signs for the same server. */
   const startRoomkey = async (more = {}) => {
     const lambda = await startFunction({
       LIVEKIT_URL: livekit.url,

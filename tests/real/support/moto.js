@@ -1,11 +1,11 @@
-// A stand-in for AWS Secrets Manager that speaks its protocol: moto, as a server.
+// A stand-in for AWS Secrets Manager with its protocol: moto as a server.
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { eventually, freePort, listening, start, work } from './processes.js';
 
 /**
- * Starts moto. `ask('CreateSecret', {...})` does to it what an operator does to Secrets Manager. The function
- * reaches it through a counter: `reads` holds what was asked for, once it was answered.
+ * Starts moto. `ask('CreateSecret', {...})` performs an operator's call to Secrets Manager. The function reaches it
+ * through a counter: `reads` contains the answered requests.
  */
 export async function startMoto() {
   const port = await freePort();
@@ -19,7 +19,7 @@ export async function startMoto() {
       headers: {
         'content-type': 'application/x-amz-json-1.1',
         'x-amz-target': `secretsmanager.${action}`,
-        // moto reads the service out of the scope and does not check the signature.
+        // moto reads the service from the credential scope and does not check the signature.
         authorization: 'AWS4-HMAC-SHA256 Credential=operator/20260101/us-east-1/secretsmanager/aws4_request, '
           + 'SignedHeaders=host, Signature=0',
       },
@@ -52,7 +52,7 @@ export async function startMoto() {
       counter.close();
       await program.stop();
     },
-    /** What the function needs to find it. */
+    /** Variables with which the function finds moto. */
     env: {
       AWS_ENDPOINT_URL_SECRETS_MANAGER: `http://127.0.0.1:${counter.address().port}`,
       AWS_ACCESS_KEY_ID: 'testing',

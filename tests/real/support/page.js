@@ -1,4 +1,4 @@
-// The example `dev` and visitors of its page, each in a browser profile of their own.
+// The example `dev` and visitors of its page, each with a separate browser profile.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,10 +11,10 @@ const PORTS = [3000, 3001];
 const CDN = 'https://cdn.jsdelivr.net/npm/livekit-client@2.23.0/dist/livekit-client.esm.mjs';
 const LIBRARY = readFileSync(new URL('../node_modules/livekit-client/dist/livekit-client.esm.mjs', import.meta.url));
 
-/** Seconds for anything to come about: video is encoded and drawn by the processor, four times over. */
+/** Time limit in seconds. The processor encodes and draws up to four videos. */
 const PATIENCE = 30;
 
-/** The example's binary; `DEV_EXAMPLE` names one that is built already. */
+/** Path of the example's binary. `DEV_EXAMPLE` can name a prebuilt one. */
 const program = process.env.DEV_EXAMPLE ?? `${repository}target/debug/examples/dev`;
 
 export function buildExample() {
@@ -36,7 +36,7 @@ async function startExample(env) {
   return example;
 }
 
-/** Has the example run while the rows of a `describe` do; `env` gives its environment. */
+/** Runs the example during the tests of a `describe`. `env` returns its environment. */
 export function withExample(env) {
   let example;
   before(async () => { example = await startExample(env()); });
@@ -47,14 +47,14 @@ const answer = (body) => (route) => route.fulfill({
   body, contentType: 'application/javascript', headers: { 'access-control-allow-origin': '*' },
 });
 
-/** What the CDN does: answers with the library, or with its last byte changed, or not at all. */
+/** Behavior of the CDN: it returns the library, or a library with a changed last byte, or no response. */
 const CDN_ANSWERS = {
   up: answer(LIBRARY),
   forged: answer(Buffer.concat([LIBRARY.subarray(0, -1), Buffer.of(LIBRARY.at(-1) ^ 1)])),
   down: (route) => route.abort(),
 };
 
-/** Two seconds of something like a voice, as a WAV file: a low tone and its harmonics, in syllables. */
+/** Returns two seconds of a voice-like sound as a WAV file: a low tone and its harmonics, in syllables. */
 function voice() {
   const rate = 48_000;
   const samples = Int16Array.from({ length: 2 * rate }, (_, at) => {
@@ -75,7 +75,7 @@ function voice() {
   return Buffer.concat([header, Buffer.from(samples.buffer)]);
 }
 
-/** A browser whose camera and microphone are made up: a moving picture and a voice. Asked for them, it says yes or no. */
+/** Starts a browser with a fake camera and microphone, a moving picture and a voice. It grants or denies their use. */
 export async function startVisitors({ mayUseDevices = true } = {}) {
   const folder = mkdtempSync(`${tmpdir()}/visitors-`);
   writeFileSync(`${folder}/voice.wav`, voice());
@@ -91,7 +91,7 @@ export async function startVisitors({ mayUseDevices = true } = {}) {
     ],
   });
   return {
-    /** Opens the page in a profile of its own. To a visitor with `silentServer` LiveKit's server never answers. */
+    /** Opens the page in a separate profile. With `silentServer`, LiveKit's server never responds. */
     visit: async ({ cdn = 'up', silentServer = false, ...options } = {}) => {
       const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
       context.setDefaultTimeout(PATIENCE * 1000);
@@ -113,13 +113,13 @@ async function newVisitor(context) {
   return visitor;
 }
 
-/** Somebody at the page, who goes by what can be seen: roles, names, words. */
+/** Visitor of the page, who finds elements by their roles, names and texts. */
 class Visitor {
-  /** What the browser's console complained of. */
+  /** Errors in the browser's console. */
   complaints = [];
-  /** Exceptions that nothing caught. */
+  /** Uncaught exceptions. */
   exceptions = [];
-  /** The bodies of the requests for tokens. */
+  /** Bodies of the token requests. */
   asked = [];
 
   constructor(context, page) {
@@ -134,35 +134,35 @@ class Visitor {
     this.state = this.room.getByRole('status');
     this.trouble = this.room.getByRole('alert');
     this.happened = this.room.locator('[aria-live=polite]');
-    this.tiles = this.room.getByRole('list', { name: 'In the room' }).getByRole('listitem');
+    this.tiles = this.room.getByRole('list', { name: 'Participants' }).getByRole('listitem');
     this.switches = this.room.getByRole('switch');
   }
 
-  /** Another tab of the same browser profile. */
+  /** Opens another tab of the same browser profile. */
   tab = () => newVisitor(this.context);
   close = () => this.context.close();
 
   button = (name) => this.page.getByRole('button', { name, exact: true });
   switch = (name) => this.room.getByRole('switch', { name, exact: true });
-  /** The tile with exactly this label. */
+  /** Returns the tile with exactly this label. */
   tile = (label) => this.tiles.filter({ has: this.page.getByText(label, { exact: true }) });
 
   async join(person, room, { device = false } = {}) {
-    // Of two tabs the one behind is drawn seldom, and then pressing a button takes seconds.
+    // A tab in the background is drawn rarely, so pressing a button would take seconds.
     await this.page.bringToFront();
     await this.page.getByRole('radio', { name: person }).check();
     await this.page.getByLabel('Room name').fill(room);
-    await this.page.getByLabel('This tab is a device of its own').setChecked(device);
+    await this.page.getByLabel('Join as a separate device').setChecked(device);
     await this.button('Join').click();
   }
 
-  /** Joins, and waits until that is done. */
+  /** Joins and waits for the connection. */
   async enter(person, room, options) {
     await this.join(person, room, options);
     await reads(this.state, `In ${room} as`);
   }
 
-  /** Presses a switch, and waits until it has the new state. */
+  /** Presses a switch and waits for its new state. */
   async turn(name, on) {
     await this.switch(name).click();
     await this.switch(name).and(this.page.locator(`[aria-checked=${on}]`)).waitFor();
@@ -174,7 +174,7 @@ class Visitor {
   }
 }
 
-/** Waits until `locator` is on the page and what can be seen of it has `words`; gives what it reads. */
+/** Waits until the visible text of `locator` contains `words`, and returns the text. */
 export function reads(locator, words) {
   return eventually(`“${words}” on the page`, async () => {
     if (!await locator.isVisible()) throw new Error('it is not to be seen');
@@ -184,7 +184,7 @@ export function reads(locator, words) {
   }, PATIENCE);
 }
 
-/** Waits until five frames have been shown by a video, and gives its width. */
+/** Waits until a video has shown five frames, and returns its width. */
 export const watch = (video) => video.evaluate((element, patience) => new Promise((resolve, reject) => {
   setTimeout(() => reject(new Error(`no frames: ${element.videoWidth} wide, state ${element.readyState}`)), patience * 1000);
   let frames = 0;
@@ -196,13 +196,13 @@ export const watch = (video) => video.evaluate((element, patience) => new Promis
   element.requestVideoFrameCallback(next);
 }), PATIENCE);
 
-/** Waits until somebody is marked as speaking, and the mark moves or keeps still. */
+/** Waits until a participant is marked as speaking, with or without animation. */
 export const seesSpeaker = ({ page }, { moving }) => page.waitForFunction((wanted) => {
   const mark = document.querySelector('.tile.speaking [title=speaking] .icon');
   return mark && (mark.getAnimations().length > 0) === wanted;
 }, moving);
 
-/** Waits until what an audio element plays is louder than silence. */
+/** Waits until the sound of an audio element is louder than silence. */
 export const listen = (audio) => audio.evaluate((element, patience) => new Promise((resolve, reject) => {
   setTimeout(() => reject(new Error('nothing to hear')), patience * 1000);
   const sound = new AudioContext();

@@ -1,13 +1,13 @@
-// How the page looks and what assistive technology reads of it, as Chromium computes both.
+// Appearance and accessibility of the page, as computed by Chromium.
 import { mkdirSync } from 'node:fs';
 
-/** `#RRGGBB` as computed styles have it. */
+/** Converts `#RRGGBB` to the format of computed styles. */
 export function toRgb(color) {
   const [r, g, b] = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
   return `rgb(${r}, ${g}, ${b})`;
 }
 
-/** Where `PAGE_SHOTS` names a folder: the page light and dark, wide and narrow. */
+/** Saves screenshots to the folder `PAGE_SHOTS`, if it is set: light and dark, wide and narrow. */
 export async function shoot({ page }, name) {
   const folder = process.env.PAGE_SHOTS;
   if (!folder) return;
@@ -35,7 +35,7 @@ async function accessibilityTree({ context, page }) {
   return nodes.filter(({ ignored }) => !ignored);
 }
 
-/** The parts of the page that should have a name and have none, as `role` texts. */
+/** Returns the roles of elements that require an accessible name and have none. */
 export async function namelessParts(visitor) {
   const parts = (await accessibilityTree(visitor)).filter(({ role }) => NEED_NAMES.has(role.value));
   const roles = new Set(parts.map(({ role }) => role.value));
@@ -45,7 +45,7 @@ export async function namelessParts(visitor) {
   return parts.filter(({ name }) => !name?.value.trim()).map(({ role }) => role.value);
 }
 
-/** What has the focus: its name, and whether an outline shows it. */
+/** Returns the name of the focused element, and whether it has a visible outline. */
 export async function tabStop(visitor) {
   const focused = (await accessibilityTree(visitor))
     .filter(({ properties = [] }) => properties.some(({ name, value }) => name === 'focused' && value.value === true));
@@ -58,7 +58,7 @@ export async function tabStop(visitor) {
   return { name: focused.at(-1)?.name?.value.replace(/\s+/g, ' ').trim(), visible };
 }
 
-/** Each text to be seen and its contrast with what is behind it, by WCAG's formula. Disabled buttons are exempt. */
+/** Returns each visible text with its WCAG contrast to the background. Disabled buttons are exempt. */
 export const contrasts = ({ page }) => page.evaluate(() => {
   const channels = (color) => color.match(/[\d.]+/g).map(Number);
   const luminance = (color) => {

@@ -1,9 +1,9 @@
-// People in rooms of a LiveKit server, in LiveKit's native client (Python).
+// Participants in rooms of a LiveKit server, with LiveKit's native client (Python).
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { eventually, repository, start, work } from './processes.js';
 
-/** Starts the client. `join` brings a person into a room, or throws what the client says. */
+/** Starts the client. `join` joins a room as a person, or throws the client's error. */
 export async function startParticipants() {
   const script = `${repository}tests/real/support/participants.py`;
   const program = start(`${work}/venv/bin/python`, [script], { stdin: 'pipe' });
@@ -46,7 +46,7 @@ export async function startParticipants() {
       publish: (source) => tell(who, 'publish', { source }),
       send: (text) => tell(who, 'send', { text }),
       update: (fields) => tell(who, 'update', fields),
-      /** Waits until this person saw such an event. */
+      /** Waits until this person received a matching event. */
       sees: (wanted) => eventually(`${identity} sees ${JSON.stringify(wanted)}`, () => {
         const event = saw(wanted);
         if (!event) throw new Error(`saw ${JSON.stringify(events)}`);
@@ -59,7 +59,7 @@ export async function startParticipants() {
   await Promise.race([ready, program.exited.then(() => { throw new Error(program.output); })]);
   return {
     join,
-    /** Everybody leaves. */
+    /** Lets all participants leave. */
     clear: async () => {
       const present = [...people.keys()];
       people.clear();

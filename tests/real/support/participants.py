@@ -1,7 +1,7 @@
-"""People in rooms: LiveKit's native client, told what to do.
+"""Participants in rooms, with LiveKit's native client.
 
-Reads one command per line from stdin and answers on stdout, both JSON. What happens in a room in between is told
-as it happens. Each person is one connection of their own, under the name that the suite gave it.
+Reads one JSON command per line from stdin, and writes JSON responses to stdout. Events of a room are written when they
+occur. Each person is a separate connection with a name from the suite.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ SOURCES = {
     "screen_share_audio": rtc.TrackSource.SOURCE_SCREENSHARE_AUDIO,
 }
 NAMES = {number: name for name, number in SOURCES.items()}
-# The client waits some ten seconds for an answer that says no.
+# The client waits about ten seconds for a rejection.
 PATIENCE = 20
 
 
@@ -74,7 +74,7 @@ class Person:
         audio = source in ("microphone", "screen_share_audio")
         media = rtc.AudioSource(48000, 1) if audio else rtc.VideoSource(320, 180)
         create = rtc.LocalAudioTrack.create_audio_track if audio else rtc.LocalVideoTrack.create_video_track
-        # Before it is published: the server counts a track once its media arrives.
+        # Before publishing, because the server counts a track when its media arrives.
         self.run(speak(media) if audio else show(media))
         publication = await self.room.local_participant.publish_track(
             create(source, media), rtc.TrackPublishOptions(source=SOURCES[source])
@@ -119,7 +119,7 @@ async def obey(people, number, who, do, arguments):
         person = people.pop(who) if do == "leave" else people[who]
         result = await asyncio.wait_for(getattr(person, do)(**arguments), PATIENCE)
         tell(number=number, result=result)
-    except Exception as error:  # Whatever it is, the suite asked and gets an answer.
+    except Exception as error:  # Every error is returned to the suite.
         tell(number=number, error=f"{type(error).__name__}: {error}")
 
 

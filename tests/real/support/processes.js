@@ -1,4 +1,4 @@
-// Background programs and ports. Whatever a suite starts here ends with the suite.
+// Background programs and ports. All programs end with the suite.
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ const running = new Set();
 process.on('exit', () => running.forEach((child) => signal(child, 'SIGKILL')));
 process.on('SIGTERM', () => process.exit(143));
 
-/** A port that is free now. */
+/** Returns a free TCP port. */
 export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -26,7 +26,7 @@ export async function freePort() {
   return port;
 }
 
-/** A UDP port that is free now. */
+/** Returns a free UDP port. */
 export async function freeUdpPort() {
   const socket = createSocket('udp4').bind(0, '127.0.0.1');
   await once(socket, 'listening');
@@ -36,7 +36,7 @@ export async function freeUdpPort() {
   return port;
 }
 
-/** Asks `probe` until it says something true, for at most `seconds`. */
+/** Repeats `probe` until its result is truthy, for at most `seconds`. */
 export async function eventually(what, probe, seconds = 15) {
   const end = Date.now() + seconds * 1000;
   let last;
@@ -52,7 +52,7 @@ export async function eventually(what, probe, seconds = 15) {
   throw new Error(`${what}: not within ${seconds} s (last: ${last})`);
 }
 
-/** True once something listens on the port. */
+/** Returns whether a program listens on the port. */
 export async function listening(port, host = '127.0.0.1') {
   const socket = connect(port, host);
   try {
@@ -64,8 +64,7 @@ export async function listening(port, host = '127.0.0.1') {
 }
 
 /**
- * Starts a program in a process group of its own. `timeout` ends it even where the suite is killed
- * before it can clean up.
+ * Starts a program in a separate process group. `timeout` ends it even if the suite is killed before it can clean up.
  */
 export function start(command, args, { env = process.env, cwd = repository, seconds = 900, stdin = 'ignore' } = {}) {
   const child = spawn('timeout', ['--kill-after=5', String(seconds), command, ...args], {
@@ -97,7 +96,7 @@ function signal(child, name) {
   }
 }
 
-/** Runs a short program to its end; nothing else runs meanwhile. A failure throws, with all it printed. */
+/** Runs a short program synchronously. A failure throws an error with its whole output. */
 export function run(command, args, options = {}) {
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     cwd: repository, encoding: 'utf8', timeout: 60_000, maxBuffer: 1 << 26, ...options,
@@ -107,7 +106,7 @@ export function run(command, args, options = {}) {
   return { stdout, stderr };
 }
 
-/** Runs a program to its end beside others and gives what it printed to stdout. */
+/** Runs a program asynchronously and returns its standard output. */
 export async function output(command, args, options = {}) {
   try {
     return (await execute(command, args, { cwd: repository, timeout: 120_000, maxBuffer: 1 << 26, ...options })).stdout;

@@ -1,8 +1,8 @@
-// A person signs in: the code flow with PKCE, through the provider's own pages.
+// Sign-in of a person: the code flow with PKCE through the provider's pages.
 import { createHash, randomBytes } from 'node:crypto';
 import { CALLBACK, CLIENT } from './issuer.js';
 
-/** Signs `person` in and returns the provider's token answer: access_token, id_token. */
+/** Signs `person` in and returns the provider's token response: access_token, id_token. */
 export async function signIn(issuer, person, { alg = 'RS256' } = {}) {
   const resource = `https://meet.example.com/${alg}`;
   const verifier = randomBytes(32).toString('base64url');

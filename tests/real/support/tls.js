@@ -1,11 +1,11 @@
-// TLS in front of a service that has none, with a certificate that nobody trusts who is not told to.
+// TLS in front of a service without TLS, with a self-signed certificate.
 import { createServer } from 'node:tls';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { run } from './processes.js';
 
-/** A self-signed certificate for `localhost`, and where its two files are: below `path`. */
+/** Creates a self-signed certificate for `localhost`. Its two files are below `path`. */
 export function newCertificate(path) {
   const files = { key: `${path}.key.pem`, certificate: `${path}.pem` };
   run('openssl', [
@@ -16,7 +16,7 @@ export function newCertificate(path) {
   return files;
 }
 
-/** Hands what arrives to `port` on this machine. `protocols` remembers each handshake that succeeded. */
+/** Forwards connections to `port` on this machine. `protocols` records each successful handshake. */
 export async function startTls({ key, certificate }, port) {
   const sockets = new Set();
   const protocols = [];
