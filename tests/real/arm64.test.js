@@ -1,5 +1,5 @@
-// What `sam build` makes for Lambda's two processors, under AWS's Runtime Interface Emulator: arm64 in QEMU's user-mode
-// emulation, x86_64 as it is. `.ci/build.sh` builds both.
+// The results of `sam build` for both architectures, under AWS's Runtime Interface Emulator: arm64 in QEMU's user-mode
+// emulation, x86_64 natively. `.ci/build.sh` builds both.
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
@@ -23,7 +23,7 @@ const ada = {
   room: 'standup',
 };
 
-/** The printed events, without a network. */
+/** Tests the events of the repository without a network. */
 function answersEvents(program) {
   let lambda;
   before(async () => {
@@ -32,18 +32,18 @@ function answersEvents(program) {
   });
   after(() => lambda?.stop());
 
-  test('token.json is 201', async () => judge(await lambda.invoke(read('token.json')), ada));
+  test('function answers 201 to token.json', async () => judge(await lambda.invoke(read('token.json')), ada));
 
-  test('401-invalid_token.json is 401', async () => {
+  test('function answers 401 to 401-invalid_token.json', async () => {
     const answer = await lambda.invoke(read('401-invalid_token.json'));
     assert.equal(answer.status, 401);
     assert.equal(answer.json.code, 'invalid_token');
   });
 
-  test('it was this build that answered', () => assert.equal(program.runs().length, 1, program.binary));
+  test('response comes from this build', () => assert.equal(program.runs().length, 1, program.binary));
 }
 
-/** Keys and secret over TLS: the part of the program that is C and assembly, and differs most by processor. */
+/** Tests keys and secret over TLS. This part of the program is C and assembly, and differs most by architecture. */
 function fetchesOverTls(program) {
   const [server, key, secret] = ['wss://livekit.example.com', 'APIemulated', 'e'.repeat(40)];
   const running = [];
@@ -84,7 +84,7 @@ function fetchesOverTls(program) {
     return lambda.invoke(tokenEvent((await signIn(issuer, 'alice', { alg: 'ES256' })).access_token));
   };
 
-  test('a certificate of nobody it trusts is 503', async () => {
+  test('function answers 503 if the certificate is not trusted', async () => {
     const answer = await ask({});
     assert.equal(answer.status, 503, answer.bytes);
     assert.equal(answer.json.code, 'unavailable');
@@ -92,7 +92,7 @@ function fetchesOverTls(program) {
     assert.ok(!issuer.seen.includes('/jwks'));
   });
 
-  test('with a certificate that it trusts, keys and secret arrive and the answer is 201', async () => {
+  test('function answers 201 with keys and secret over TLS if the certificate is trusted', async () => {
     const answer = await ask({ SSL_CERT_FILE: certificate.certificate });
     await judge(answer, { server, key, secret, identity: 'alice@example.com', name: 'Alice Ångström' });
     assert.deepEqual([fronts.keys.protocols, fronts.secret.protocols], [['TLSv1.3'], ['TLSv1.3']]);
@@ -104,13 +104,13 @@ function fetchesOverTls(program) {
 
 if (unavailable === undefined) {
   const program = emulated();
-  describe('arm64, emulated: the printed events', () => answersEvents(program));
+  describe('arm64, emulated: events', () => answersEvents(program));
   describe('arm64, emulated: TLS', () => fetchesOverTls(program));
 } else {
-  test('arm64 is not built, since Rust has no standard library for it here', () => {
+  test('missing arm64 build has a reason', () => {
     assert.equal(compiles(), false, unavailable);
     assert.ok(!existsSync(`${work}/build/arm64`), 'nothing is left of an earlier build');
   });
 }
 
-describe('x86_64: the printed events', () => answersEvents(native()));
+describe('x86_64: events', () => answersEvents(native()));

@@ -1,5 +1,5 @@
-// Backends sign for their users' tokens: with the documentation's own clients, judged by LiveKit's server SDK, and
-// accepted by a LiveKit server.
+// Backends sign requests for their users' tokens with the clients of the documentation. LiveKit's server SDK checks the
+// tokens, and a LiveKit server accepts them.
 import assert from 'node:assert/strict';
 import { createHash, createHmac, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -47,7 +47,7 @@ const environment = (key = 'backend-1', secret = KEYS[key]) => ({
   ROOMKEY_URL: gateway.url, ROOMKEY_API_KEY: key, ROOMKEY_API_SECRET: secret,
 });
 
-/** A fresh copy of the documentation's Node client, with another configuration. */
+/** Returns a new copy of the documentation's Node client with another configuration. */
 async function nodeClient(variables = environment()) {
   Object.assign(process.env, variables);
   return import(`${folder}/roomkey.mjs?${randomUUID()}`);
@@ -61,7 +61,7 @@ async function python(name, values, variables = environment()) {
 }
 const values = ({ roomId, userId, name, role }) => [roomId, userId, name, role];
 
-/** The two clients by what they share: a token, and another one. */
+/** Both clients behind one interface: fetch a token, and refresh it. */
 const CLIENTS = {
   Node: async (variables) => {
     const { createToken, refreshToken } = await nodeClient(variables);
@@ -75,7 +75,7 @@ const CLIENTS = {
 
 const verified = (token) => new TokenVerifier(meeting.livekit.key, meeting.livekit.secret).verify(token);
 
-/** Judges a whole answer. */
+/** Checks a complete response. */
 async function judge(answer, participant, ttl = SIX_HOURS) {
   assert.deepEqual(Object.keys(answer).sort(), ['expiresAt', 'token', 'url']);
   assert.equal(answer.url, meeting.livekit.url);
@@ -89,7 +89,7 @@ async function judge(answer, participant, ttl = SIX_HOURS) {
   return claims;
 }
 
-/** Sends a request that is signed in full; `change` is made to it afterwards. */
+/** Sends a signed request, to which `change` is applied after signing. */
 async function post(body, { path = '/v1/token', key = 'backend-1', timestamp = `${Math.floor(Date.now() / 1000)}`, change = {}, to = gateway } = {}) {
   const hash = createHash('sha256').update(body).digest('hex');
   const signature = createHmac('sha256', KEYS[key]).update(`POST\n${path}\n${timestamp}\n${hash}`).digest('hex');
@@ -102,7 +102,7 @@ async function post(body, { path = '/v1/token', key = 'backend-1', timestamp = `
 }
 const unique = (fields = {}) => JSON.stringify({ ...ALICE, ...fields, nonce: randomUUID() });
 
-/** RTCstack's form of an error, with its text. */
+/** Checks RTCstack's form of an error with its text. */
 function expectUnauthorized({ status, headers, json }, detail, what = detail) {
   assert.deepEqual([status, json.title, json.status, json.detail], [401, 'Unauthorized', 401, detail], what);
   assert.equal(json.code, 'invalid_signature');
@@ -110,7 +110,7 @@ function expectUnauthorized({ status, headers, json }, detail, what = detail) {
   assert.equal(headers.get('content-type'), 'application/problem+json');
 }
 
-describe('the worked example', () => {
+describe('worked example', () => {
   const request = block('backends', 'http', 'POST /v1/token');
   const [head, body] = request.trimEnd().split('\n\n');
   const header = (name) => head.match(new RegExp(`^${name}: (.*)$`, 'm'))[1];
@@ -118,12 +118,12 @@ describe('the worked example', () => {
   const [, path, timestamp] = text.split('\n');
   const secret = 'a secret of thirty-two bytes....';
 
-  test('is the text of its request', () => {
+  test('worked example has the text of its request', () => {
     const hash = createHash('sha256').update(body).digest('hex');
     assert.equal(text, ['POST', head.split(' ')[1], header('X-RTCstack-Timestamp'), hash].join('\n'));
   });
 
-  test('is what both clients sign', async () => {
+  test('both clients compute the signature of the worked example', async () => {
     const variables = environment('backend-1', secret);
     const { sign } = await nodeClient(variables);
     assert.equal(sign(path, timestamp, body), header('X-RTCstack-Signature'));
@@ -135,7 +135,7 @@ describe('the worked example', () => {
 
 for (const [language, start] of Object.entries(CLIENTS)) {
   describe(`the client in ${language}`, () => {
-    test("a token that LiveKit's SDK and server accept, and another for the same", async () => {
+    test("client fetches and refreshes a token that LiveKit's SDK and server accept", async () => {
       const client = await start();
       const participant = { ...ALICE, roomId: `by ${language}` };
       const first = await client.create(participant);
@@ -155,13 +155,13 @@ for (const [language, start] of Object.entries(CLIENTS)) {
       assert.deepEqual(attributes, renewed.attributes);
     });
 
-    test('equal requests in one second are two', async () => {
+    test('equal requests in one second are accepted', async () => {
       const client = await start();
       const answers = await Promise.all([client.create(ALICE), client.create(ALICE), client.create(ALICE)]);
       for (const answer of answers) await judge(answer, ALICE);
     });
 
-    test('what goes wrong is told', async () => {
+    test('client reports errors', async () => {
       await assert.rejects(
         (await start(environment('backend-1', 'another secret of more than 32 bytes'))).create(ALICE),
         /roomkey: 401 invalid_signature: Invalid X-RTCstack-Signature/,
@@ -193,19 +193,19 @@ describe('roles', () => {
     });
   }
 
-  test('the same person has the same color by both doors', async () => {
+  test('color of a person is the same on both routes', async () => {
     const { json } = await post(unique({ userId: 'ada@example.com' }));
     const [ours, theirs] = [json.token, await meeting.token(person('ada'), { room_name: 'any' })];
     assert.equal((await verified(ours)).attributes.color, (await verified(theirs)).attributes.color);
   });
 
-  test('metadata is text in the token', async () => {
+  test('metadata is a string in the token', async () => {
     const { json } = await post(unique({ metadata: { role: 'host', seat: 4 } }));
     assert.deepEqual(JSON.parse((await verified(json.token)).metadata), { role: 'host', seat: 4 });
   });
 });
 
-describe('what is signed cannot be changed', () => {
+describe('changes after signing', () => {
   const text = 'Invalid X-RTCstack-Signature';
   const rows = {
     'another role': { body: JSON.stringify({ ...ALICE, role: 'host' }) },
@@ -218,7 +218,7 @@ describe('what is signed cannot be changed', () => {
     test(row, async () => expectUnauthorized(await post(JSON.stringify(ALICE), { change }), text));
   }
 
-  test("a signature over an empty body, which RTCstack's own server takes", async () => {
+  test("signature over an empty body is rejected, unlike on RTCstack's server", async () => {
     expectUnauthorized(await post('', { change: { body: JSON.stringify(ALICE) } }), text);
   });
 
@@ -233,7 +233,7 @@ describe('what is signed cannot be changed', () => {
   }
 });
 
-test('a request is good once, in each execution environment', async () => {
+test('request is accepted once per execution environment', async () => {
   const other = await meeting.startRoomkey();
   const elsewhere = await startGateway(other);
   try {
@@ -248,11 +248,11 @@ test('a request is good once, in each execution environment', async () => {
   }
 });
 
-// RTCstack's SDK is in no registry, so what it does about tokens is written down here.
-test("a token that is about to expire is renewed as RTCstack's SDK does it, for the same person", async () => {
+// RTCstack's SDK is not in a registry, so its token handling is reproduced here.
+test("token before its expiry is renewed for the same person, as by RTCstack's SDK", async () => {
   const { createToken, refreshToken } = await nodeClient();
   const alice = { ...ALICE, roomId: 'long call', role: 'caller' };
-  /** What `createCall(…).connect()` does about tokens (`packages/sdk/src/call.ts`). */
+  /** The token handling of `createCall(…).connect()` (`packages/sdk/src/call.ts`). */
   const createCall = ({ token, url, tokenRefresher }) => ({
     connect: async () => {
       assert.equal(url, meeting.livekit.url);
@@ -303,7 +303,7 @@ describe('keys', () => {
     await moto?.stop();
   });
 
-  test('the second is added, and the first taken away, without a restart or a pause', async () => {
+  test('second key is added and the first removed without a restart or an interruption', async () => {
     assert.deepEqual([await status('backend-1'), await status('backend-2')], [200, 401]);
     await put({ 'backend-1': first, 'backend-2': second });
     await turns('backend-2', 200);
@@ -313,7 +313,7 @@ describe('keys', () => {
     assert.equal(await status('backend-2'), 200);
   });
 
-  test('malformed ones do not replace good ones', async () => {
+  test('malformed keys do not replace valid ones', async () => {
     const reads = moto.reads.length;
     await put({ 'backend-2': 'short' });
     await eventually('the malformed secret was read', async () => {
@@ -324,7 +324,7 @@ describe('keys', () => {
     assert.equal(await status('backend-2'), 200);
   });
 
-  test('without any there is no such door', async () => {
+  test('route does not exist without keys', async () => {
     const none = await startGateway(await meeting.startRoomkey({ BACKEND_API_KEYS: '' }));
     try {
       const { status: code, json } = await post(unique(), { to: none });

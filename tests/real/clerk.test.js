@@ -1,4 +1,4 @@
-// Clerk: session tokens that Clerk's own SDK accepts, tokens of the same key that are no session, and the profile from
+// Clerk: session tokens that Clerk's SDK accepts, other tokens with the same key, and the profile from
 // the Backend API.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -30,7 +30,7 @@ const trusting = (env) => startFunction({
   ...env,
 });
 
-/** Clerk's own verdict on a token: its claims, or an error. */
+/** Returns the result of Clerk's SDK for a token: its claims or an error. */
 const clerksVerdict = (token) => verifyToken(token, {
   secretKey: SECRET_KEY, apiUrl: clerk.url, authorizedParties: [ORIGIN],
 });
@@ -62,19 +62,19 @@ describe('session tokens', () => {
     assert.equal(user.imageUrl, ALICE.attributes.imageUrl);
   });
 
-  test('a session of the time before categories and versions', async () => {
+  test('session token without category and version is accepted', async () => {
     const claims = { v: undefined, sts: undefined, fva: undefined, jti: undefined };
     const token = await clerk.sign('user_alice', claims, { cat: undefined });
     await clerksVerdict(token);
     await judge(await lambda.invoke(tokenEvent(token)), ALICE);
   });
 
-  test('a session in an organization', async () => {
+  test('session token in an organization is accepted', async () => {
     const o = { id: 'org_1', slg: 'acme', rol: 'admin', per: 'manage', fpm: '1' };
     await judge(await ask('user_alice', { o }), ALICE);
   });
 
-  /** What the operator's log says of each, and how the token differs from a session's. */
+  /** Reasons in the log, and the difference of each token from a session token. */
   const others = {
     'a token of a template': ['member cat', 'user_alice', { sid: undefined, sts: undefined }, { cat: CATEGORY.template }],
     'a token of a template, in a session\'s clothes': ['member cat', 'user_alice', {}, { cat: CATEGORY.template }],
@@ -87,7 +87,7 @@ describe('session tokens', () => {
     'a session that no page is known of': ['azp', 'user_alice', { azp: undefined }],
   };
   for (const [name, [reason, ...parts]] of Object.entries(others)) {
-    test(`refused, though signed with the same key: ${name}`, async () => {
+    test(`other token with the same key is rejected: ${name}`, async () => {
       const token = await clerk.sign(...parts);
       await jose.jwtVerify(token, jose.createLocalJWKSet(clerk.keySet), { issuer: clerk.url });
       const before = lambda.log().length;
@@ -107,7 +107,7 @@ describe('session tokens', () => {
     ]);
   });
 
-  test('expired', async () => {
+  test('expired session token is rejected', async () => {
     const now = Math.floor(Date.now() / 1000);
     assertProblem(await ask('user_alice', { iat: now - 70, nbf: now - 80, exp: now - 10 }), 401, 'token_expired');
   });
@@ -121,29 +121,29 @@ describe('the profile from the Backend API', () => {
 
   test('no name', async () => judge(await ask('user_nora'), { identity: 'nora@example.com', name: 'Unnamed User' }));
 
-  test('no such user', async () => {
+  test('unknown user is rejected', async () => {
     const answer = await ask('user_gone');
     assertProblem(answer, 404, 'user_not_found');
     assert.equal(answer.json.title, 'User not found');
   });
 
-  test('no primary address, though there is another', async () => {
+  test('user without a primary address is rejected despite another address', async () => {
     const answer = await ask('user_nomail');
     assertProblem(answer, 404, 'email_not_set');
     assert.equal(answer.json.title, 'Email address not set');
   });
 
   for (const subject of ['user_mallory', 'user_unasked']) {
-    test(`a primary address that is not verified: ${subject}`, async () => {
+    test(`unverified primary address is rejected: ${subject}`, async () => {
       assertProblem(await ask(subject), 403, 'email_not_verified');
     });
   }
 
   for (const subject of ['user_banned', 'user_locked']) {
-    test(`refused: ${subject}`, async () => assertProblem(await ask(subject), 401, 'invalid_token'));
+    test(`user is rejected: ${subject}`, async () => assertProblem(await ask(subject), 401, 'invalid_token'));
   }
 
-  // A function of its own, since one that met trouble leaves Clerk alone for ten seconds.
+  // A separate function per test, because a failure starts a cool-down of ten seconds.
   const inTrouble = async (subject, trouble, check) => {
     const own = await trusting();
     try {
@@ -155,7 +155,7 @@ describe('the profile from the Backend API', () => {
     }
   };
 
-  test('too many requests: 503 with the wait that Clerk asks for, and nobody else is asked about', async () => {
+  test('rate limit of Clerk results in 503 with its Retry-After and a cool-down for all users', async () => {
     await inTrouble('user_alice', { status: 429, headers: { 'retry-after': '7' } }, async (askOwn) => {
       const busy = await askOwn('user_alice');
       assertProblem(busy, 503, 'unavailable');
@@ -168,7 +168,7 @@ describe('the profile from the Backend API', () => {
   });
 
   for (const status of [500, 503, 302]) {
-    test(`the Backend API answers ${status}: 503, not a token without a name`, async () => {
+    test(`Backend API status ${status} results in 503 instead of a token without a name`, async () => {
       const trouble = { status, headers: { location: `${clerk.url}/v1/users/user_alice` } };
       await inTrouble('user_nora2', trouble, async (askOwn) => {
         const answer = await askOwn('user_nora2');
@@ -184,7 +184,7 @@ describe('the profile from the Backend API', () => {
     assertProblem(await ask('user_switched'), 401, 'invalid_token');
   });
 
-  test('a subject that reaches for another resource', async () => {
+  test('subject with a path to another resource is rejected', async () => {
     for (const subject of ['../jwks', 'user_alice/../user_nora', 'user_alice?x=', '..']) {
       assertProblem(await ask(subject), 404, 'user_not_found');
     }
@@ -192,13 +192,13 @@ describe('the profile from the Backend API', () => {
     assert.deepEqual(clerk.seen.filter((path) => !isKnown(path)), []);
   });
 
-  test('neither the key nor anything personal is logged', () => {
+  test('log contains neither the key nor personal data', () => {
     assert.match(lambda.log(), /"code":"email_not_verified"/);
     for (const text of [SECRET_KEY, 'alice', 'Ångström', '@']) assert.ok(!lambda.log().includes(text), text);
   });
 });
 
-describe('other ways to set it up', () => {
+describe('other configurations', () => {
   const running = [];
   const function_ = async (env) => {
     running.push(await trusting(env));
@@ -206,7 +206,7 @@ describe('other ways to set it up', () => {
   };
   after(() => Promise.all(running.map((program) => program.stop())));
 
-  test('recognized from the issuer; a customized session token says everything, and nobody is asked', async () => {
+  test('customized session token of a recognized issuer requires no Backend API request', async () => {
     const issuer = 'https://clerk.meet.example.com';
     const lambda = await function_({
       OIDC_PROVIDER: '', OIDC_ISSUER: issuer, OIDC_JWKS: JSON.stringify(clerk.keySet), CLERK_SECRET_KEY: 'sk_test_wrong',
@@ -224,7 +224,7 @@ describe('other ways to set it up', () => {
     assertProblem(await lambda.invoke(tokenEvent(await clerk.sign('user_alice'))), 503, 'unavailable');
   });
 
-  test('the key in the secret, beside others', async () => {
+  test('key in the secret with others is used', async () => {
     const moto = await startMoto();
     running.push(moto);
     const secret = {
@@ -240,7 +240,7 @@ describe('other ways to set it up', () => {
     await judge(await lambda.invoke(tokenEvent(await clerk.sign('user_alice'))), ALICE);
   });
 
-  test('the session cookie, from a listed page alone', async () => {
+  test('session cookie is accepted from listed origins only', async () => {
     const lambda = await function_({ SESSION_COOKIE: '__session', ALLOWED_ORIGINS: ORIGIN });
     const token = await clerk.sign('user_alice');
     const from = (origin) => lambda.invoke(event({
@@ -255,7 +255,7 @@ describe('other ways to set it up', () => {
     }
   });
 
-  test('a session cookie and every origin: the function does not start, and says why', async () => {
+  test('function does not start with a session cookie and every origin', async () => {
     const lambda = await function_({ SESSION_COOKIE: '__session', ALLOWED_ORIGINS: '*' });
     await assert.rejects(lambda.invoke(tokenEvent(await clerk.sign('user_alice'))));
     await eventually('the reason is logged', () => /ALLOWED_ORIGINS must list the origins/.test(lambda.log()));

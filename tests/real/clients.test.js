@@ -1,4 +1,4 @@
-// npm's livekit-client asks for tokens, from Node and from a page in Chromium on another origin.
+// npm's livekit-client fetches tokens, from Node and from a page in Chromium on another origin.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { TokenSource } from 'livekit-client';
@@ -18,7 +18,7 @@ let listed;
 let unlisted;
 const bearers = {};
 
-/** What the SDK gives an app, as the SDK's camelCase answer. */
+/** Checks the details that the SDK returns to an app in camelCase. */
 async function judgeDetails({ serverUrl, participantToken }, expected) {
   assert.equal(serverUrl, DEV_LIVEKIT.LIVEKIT_URL);
   return judgeToken(participantToken, expected);
@@ -41,19 +41,19 @@ after(() => Promise.all([gateway, lambda, issuer, listed, unlisted].map((part) =
 
 describe('livekit-client in Node', () => {
   let bearer;
-  /** The SDK reads `headers` on every request, so a getter always gives the current token. */
+  /** The SDK reads `headers` for every request, so a getter always returns the current token. */
   const source = () => TokenSource.endpoint(`${gateway.url}/token`, {
     headers: { get Authorization() { return `Bearer ${bearer}`; } },
   });
 
-  test('no options: a fresh room', async () => {
+  test('fetch without options results in a new room', async () => {
     bearer = bearers.alice;
     const [one, other] = [await source().fetch({}), await source().fetch({})];
     const rooms = [await judgeDetails(one, ALICE), await judgeDetails(other, ALICE)].map((claims) => claims.video.room);
     assert.notEqual(rooms[0], rooms[1]);
   });
 
-  test('every option that a client may set is in the token', async () => {
+  test('token contains every option that a client may set', async () => {
     bearer = bearers.alice;
     const details = await source().fetch({
       roomName: 'standup',
@@ -67,7 +67,7 @@ describe('livekit-client in Node', () => {
     });
   });
 
-  test('options set to nothing are absent', async () => {
+  test('empty options are omitted', async () => {
     bearer = bearers.alice;
     const details = await source().fetch({
       roomName: '', participantName: '', participantIdentity: '', participantMetadata: '', participantAttributes: {}, agentName: '',
@@ -76,7 +76,7 @@ describe('livekit-client in Node', () => {
     assert.equal(claims.roomConfig, undefined);
   });
 
-  test('the token is cached, and the header is read afresh on each fetch', async () => {
+  test('token is cached and the header is read for each fetch', async () => {
     const tokens = source();
     bearer = bearers.alice;
     const first = await tokens.fetch({ roomName: 'standup' });
@@ -95,7 +95,7 @@ describe('livekit-client in Node', () => {
     ['an agent that is not listed', 'alice', { agentName: 'support' }, '403', 'agent_not_allowed'],
   ];
   for (const [what, who, options, status, code] of denials) {
-    test(`${what}: the app reads ${status} and why`, async () => {
+    test(`app receives status ${status} and its reason after ${what}`, async () => {
       bearer = bearers[who] ?? 'not.a.token';
       await assert.rejects(source().fetch(options), (error) => {
         assert.match(error.message, new RegExp(`received ${status} / `));
@@ -117,7 +117,7 @@ describe('livekit-client in Chromium, on another origin', () => {
   });
   after(() => browser?.stop());
 
-  test('a preflight, then the token', async () => {
+  test('browser sends a preflight and receives the token', async () => {
     const from = gateway.seen.length;
     const { details, error } = await fetchToken(page, endpoint, bearers.alice, { roomName: 'standup', participantAttributes: { team: 'red' } });
     assert.equal(error, undefined);
@@ -129,19 +129,19 @@ describe('livekit-client in Chromium, on another origin', () => {
     assert.equal(seen[1].headers.origin, listed.origin);
   });
 
-  test('the browser keeps the preflight', async () => {
+  test('browser caches the preflight', async () => {
     const from = gateway.seen.length;
     const { details } = await fetchToken(page, endpoint, bearers.nora, {});
     await judgeDetails(details, { identity: 'nora@example.com', name: 'Unnamed User' });
     assert.deepEqual(gateway.seen.slice(from).map(({ method }) => method), ['POST']);
   });
 
-  test('an error text reaches the page', async () => {
+  test('page receives the text of an error', async () => {
     const { error } = await fetchToken(page, endpoint, bearers.alice, { participantIdentity: 'bob@example.com' });
     assert.match(error, /received 403 \/ .*field_not_allowed/);
   });
 
-  test('the page can read a 401', async () => {
+  test('page can read a 401 response', async () => {
     const answer = await page.evaluate(async (url) => {
       const response = await fetch(url, { method: 'POST', headers: { Authorization: 'Bearer not.a.token' } });
       return { status: response.status, type: response.headers.get('content-type'), body: await response.json() };
@@ -151,7 +151,7 @@ describe('livekit-client in Chromium, on another origin', () => {
     assert.equal(answer.body.code, 'invalid_token');
   });
 
-  test('a page on an origin that is not listed reads nothing', async () => {
+  test('page on an unlisted origin cannot read the response', async () => {
     const stranger = await browser.visit(unlisted.origin);
     const from = gateway.seen.length;
     const { details, error } = await fetchToken(stranger, endpoint, bearers.alice, {});

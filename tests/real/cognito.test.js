@@ -1,4 +1,4 @@
-// Amazon Cognito: access tokens, which have no audience, and ID tokens, which are the client's.
+// Amazon Cognito: access tokens, which have no audience, and ID tokens, whose audience is the client.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import * as jose from 'jose';
@@ -17,7 +17,7 @@ let cognito;
 before(async () => { cognito = await startCognito(); });
 after(() => cognito.stop());
 
-/** A function that trusts the pool: the provider is recognized from the issuer, its keys are moto's. */
+/** Starts a function that accepts the pool. The provider is recognized from the issuer, and the keys are moto's. */
 const trusting = (env) => startFunction({
   ...DEV_LIVEKIT, OIDC_ISSUER: cognito.issuer, OIDC_JWKS_URI: cognito.keys, PROFILE_SOURCE: 'claims', ...env,
 });
@@ -37,19 +37,19 @@ test('the pool\'s tokens have the shapes of Cognito\'s', async () => {
   assert.equal(access.sub, id.sub);
 });
 
-describe('access tokens, for those who list the client', () => {
+describe('access tokens with OIDC_AUTHORIZED_PARTIES', () => {
   let lambda;
   before(async () => {
     lambda = await trusting({ OIDC_AUTHORIZED_PARTIES: cognito.clients.frontend, PARTICIPANT_IDENTITY: 'sub' });
   });
   after(() => lambda.stop());
 
-  test('its access token', async () => {
+  test('access token of the client is accepted', async () => {
     const { access: token } = await cognito.signIn('alice');
     await judge(await lambda.invoke(tokenEvent(token)), { identity: jose.decodeJwt(token).sub, name: 'Unnamed User' });
   });
 
-  test('its ID token', async () => {
+  test('ID token of the client is rejected', async () => {
     const { id: token } = await cognito.signIn('alice');
     assertProblem(await lambda.invoke(tokenEvent(token)), 401, 'invalid_token');
     await eventually('the reason is logged', () => /token_use/.test(lambda.log()));
@@ -61,7 +61,7 @@ describe('access tokens, for those who list the client', () => {
     }
   });
 
-  test('both clients may be listed', async () => {
+  test('two listed clients are accepted', async () => {
     const both = await trusting({
       OIDC_AUTHORIZED_PARTIES: Object.values(cognito.clients).join(', '), PARTICIPANT_IDENTITY: 'sub',
     });
@@ -76,7 +76,7 @@ describe('access tokens, for those who list the client', () => {
   });
 });
 
-test('an access token holds no email address', async () => {
+test('access token without an email address is rejected', async () => {
   const lambda = await trusting({ OIDC_AUTHORIZED_PARTIES: cognito.clients.frontend });
   try {
     const { access: token } = await cognito.signIn('alice');
@@ -86,29 +86,29 @@ test('an access token holds no email address', async () => {
   }
 });
 
-describe('ID tokens, for those who name the client as the audience', () => {
+describe('ID tokens with OIDC_AUDIENCE', () => {
   let lambda;
   before(async () => { lambda = await trusting({ OIDC_AUDIENCE: cognito.clients.frontend }); });
   after(() => lambda.stop());
   const ask = async (person, client) => lambda.invoke(tokenEvent((await cognito.signIn(person, client)).id));
 
-  test('email, verification, name and picture stand in it', async () => judge(await ask('alice'), ALICE));
+  test('ID token contains email, verification, name and picture', async () => judge(await ask('alice'), ALICE));
 
   test('no name', async () => judge(await ask('nora'), { identity: 'nora@example.com', name: 'Unnamed User' }));
 
-  test('an address that is not verified', async () => assertProblem(await ask('mallory'), 403, 'email_not_verified'));
+  test('unverified address is rejected', async () => assertProblem(await ask('mallory'), 403, 'email_not_verified'));
 
-  test('no address', async () => assertProblem(await ask('nomail'), 404, 'email_not_set'));
+  test('missing address is rejected', async () => assertProblem(await ask('nomail'), 404, 'email_not_set'));
 
-  test('another client\'s ID token', async () => assertProblem(await ask('alice', 'other'), 401, 'invalid_token'));
+  test('ID token of another client is rejected', async () => assertProblem(await ask('alice', 'other'), 401, 'invalid_token'));
 
-  test('an access token has no audience', async () => {
+  test('access token is rejected because it has no audience', async () => {
     const { access: token } = await cognito.signIn('alice');
     assertProblem(await lambda.invoke(tokenEvent(token)), 401, 'invalid_token');
   });
 });
 
-test('another pool with the same keys', async () => {
+test('token of another pool with the same keys is rejected', async () => {
   const lambda = await trusting({ OIDC_ISSUER: `${cognito.issuer}x`, OIDC_AUDIENCE: cognito.clients.frontend });
   try {
     const { id: token } = await cognito.signIn('alice');
@@ -118,7 +118,7 @@ test('another pool with the same keys', async () => {
   }
 });
 
-test('client and audience at once cannot be met: the function does not start, and says why', async () => {
+test('function does not start if client and audience are both set', async () => {
   const { frontend } = cognito.clients;
   const lambda = await trusting({ OIDC_AUDIENCE: frontend, OIDC_AUTHORIZED_PARTIES: frontend });
   try {

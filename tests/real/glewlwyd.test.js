@@ -1,4 +1,4 @@
-// Glewlwyd as the issuer: a provider of another make, whose access tokens hold neither email nor name.
+// Glewlwyd as the issuer, a second provider whose access tokens contain neither email nor name.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import * as jose from 'jose';
@@ -19,7 +19,7 @@ before(async () => {
 });
 after(() => glewlwyd.stop());
 
-/** A function that trusts the issuer of that name. Glewlwyd's `aud` is the list of the token's scopes, as one text. */
+/** Starts a function that accepts the issuer. Glewlwyd's `aud` is the list of the token's scopes in one string. */
 const trusting = (issuer, env) => startFunction({
   ...DEV_LIVEKIT, OIDC_ISSUER: glewlwyd.issuer(issuer), OIDC_AUDIENCE: 'openid', ...env,
 });
@@ -37,47 +37,47 @@ for (const [issuer, alg] of [['rsa', 'RS256'], ['ecdsa', 'ES256']]) {
     const signIn = async (person, scope) => (await glewlwyd.signIn(issuer, person, scope)).access_token;
     const ask = async (token) => lambda.invoke(tokenEvent(token));
 
-    test('an access token; email, name and picture come from UserInfo', async () => {
+    test('access token is accepted with email, name and picture from UserInfo', async () => {
       const token = await signIn('alice');
       assert.equal(jose.decodeProtectedHeader(token).alg, alg);
       assert.equal(jose.decodeJwt(token).email, undefined);
       await judge(await ask(token), ALICE);
     });
 
-    test('its audience as part of a longer text is another audience', async () => {
+    test('audience in a longer string is rejected', async () => {
       const token = await signIn('alice', 'openid meet');
       assert.equal(jose.decodeJwt(token).aud, 'openid meet');
       assertProblem(await ask(token), 401, 'invalid_token');
     });
 
-    test('an ID token is for the client', async () => {
+    test('ID token is rejected because its audience is the client', async () => {
       const { id_token: token } = await glewlwyd.signIn(issuer, 'alice');
       assert.equal(jose.decodeJwt(token).aud, CLIENT);
       assertProblem(await ask(token), 401, 'invalid_token');
     });
 
-    test('a refresh token is no token of ours', async () => {
+    test('refresh token is rejected', async () => {
       const { refresh_token: token } = await glewlwyd.signIn(issuer, 'alice');
       assertProblem(await ask(token), 401, 'invalid_token');
     });
 
-    test('the client itself is nobody that UserInfo knows', async () => {
+    test('token of the client itself is rejected by UserInfo', async () => {
       const { access_token: token } = await glewlwyd.clientToken(issuer);
       assert.equal(jose.decodeJwt(token).aud, 'openid');
       assertProblem(await ask(token), 404, 'user_not_found');
     });
 
-    test('an address that UserInfo does not call verified', async () => {
+    test('unverified address from UserInfo is rejected', async () => {
       assertProblem(await ask(await signIn('mallory')), 403, 'email_not_verified');
     });
 
-    test('no address', async () => {
+    test('missing address is rejected', async () => {
       assertProblem(await ask(await signIn('nomail')), 404, 'email_not_set');
     });
   });
 }
 
-describe('other ways to trust it', () => {
+describe('other configurations', () => {
   const running = [];
   const function_ = async (issuer, env) => {
     running.push(await trusting(issuer, env));
@@ -85,7 +85,7 @@ describe('other ways to trust it', () => {
   };
   after(() => Promise.all(running.map((lambda) => lambda.stop())));
 
-  test('by the client: its access token is taken, its ID token not', async () => {
+  test("listed client's access token is accepted and its ID token is rejected", async () => {
     const lambda = await function_('rsa', { OIDC_AUDIENCE: '', OIDC_AUTHORIZED_PARTIES: CLIENT });
     const { access_token: access, id_token: id } = await glewlwyd.signIn('rsa', 'alice', 'openid meet');
     await judge(await lambda.invoke(tokenEvent(access)), ALICE);
@@ -93,7 +93,7 @@ describe('other ways to trust it', () => {
     assertProblem(await lambda.invoke(tokenEvent(id)), 401, 'invalid_token');
   });
 
-  test('by another client, or another audience', async () => {
+  test('token for another client or audience is rejected', async () => {
     const { access_token: token } = await glewlwyd.signIn('rsa', 'alice');
     const client = await function_('rsa', { OIDC_AUTHORIZED_PARTIES: 'backend' });
     assertProblem(await client.invoke(tokenEvent(token)), 401, 'invalid_token');
@@ -101,20 +101,20 @@ describe('other ways to trust it', () => {
     assertProblem(await audience.invoke(tokenEvent(token)), 401, 'invalid_token');
   });
 
-  test('one issuer at the same address is not the other', async () => {
+  test('token of another issuer at the same address is rejected', async () => {
     const lambda = await function_('rsa');
     const { access_token: token } = await glewlwyd.signIn('ecdsa', 'alice');
     assertProblem(await lambda.invoke(tokenEvent(token)), 401, 'invalid_token');
   });
 
-  test('somebody who was removed: the issuer refuses the token', async () => {
+  test('token of a removed user is rejected by UserInfo', async () => {
     const lambda = await function_('ecdsa');
     const { access_token: token } = await glewlwyd.signIn('ecdsa', 'leaver');
     await glewlwyd.remove('leaver');
     assertProblem(await lambda.invoke(tokenEvent(token)), 401, 'invalid_token');
   });
 
-  test('two issuers at once: each with its own audience, nobody with the other one\'s', async () => {
+  test('two issuers each accept only their own audience', async () => {
     const lambda = await function_('rsa', {
       OIDC_ISSUER: `app=${glewlwyd.issuer('rsa')},staff=${glewlwyd.issuer('ecdsa')}`,
       OIDC_AUDIENCE: '',
@@ -129,7 +129,7 @@ describe('other ways to trust it', () => {
     assertProblem(await lambda.invoke(tokenEvent(await token('sha', 'openid'))), 401, 'invalid_token');
   });
 
-  test('two issuers at once: the same sub is another participant', async () => {
+  test('same sub of two issuers results in two participants', async () => {
     const lambda = await function_('rsa', {
       OIDC_ISSUER: `app=${glewlwyd.issuer('rsa')},staff=${glewlwyd.issuer('ecdsa')}`,
       OIDC_AUDIENCE: '',
@@ -145,7 +145,7 @@ describe('other ways to trust it', () => {
   });
 });
 
-describe('an issuer that signs with a shared secret', () => {
+describe('issuer with a shared secret', () => {
   let lambda;
   let token;
   before(async () => {
@@ -154,12 +154,12 @@ describe('an issuer that signs with a shared secret', () => {
   });
   after(() => lambda.stop());
 
-  test('its token', async () => {
+  test('token with the shared secret is accepted', async () => {
     assert.equal(jose.decodeProtectedHeader(token).alg, 'HS256');
     await judge(await lambda.invoke(tokenEvent(token)), ALICE);
   });
 
-  test('the same claims signed with another secret, another algorithm or none', async () => {
+  test('token with another secret, another algorithm or no signature is rejected', async () => {
     const claims = jose.decodeJwt(token);
     const header = jose.decodeProtectedHeader(token);
     const sign = (key, alg) => new jose.SignJWT(claims).setProtectedHeader({ ...header, alg }).sign(key);
@@ -176,7 +176,7 @@ describe('an issuer that signs with a shared secret', () => {
     }
   });
 
-  test('without the secret among ours its tokens are refused, whatever its key set holds', async () => {
+  test('token is rejected without the shared secret, independent of the key set', async () => {
     const plain = await trusting('sha');
     try {
       assertProblem(await plain.invoke(tokenEvent(token)), 401, 'invalid_token');

@@ -1,5 +1,5 @@
-// LiveKit's server SDK and protocol package judge tokens for many kinds of request. The provider's key set is
-// given as JSON, so nothing but the function runs.
+// LiveKit's server SDK and protocol package check tokens for many kinds of request. The provider's key set is
+// passed as JSON, so only the function runs.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import * as jose from 'jose';
@@ -12,7 +12,7 @@ const ISSUER = 'https://idp.example.com/realm';
 let key;
 const running = [];
 
-/** A bearer of `person`, signed by the provider's key. */
+/** Returns an access token of `person`, signed with the provider's key. */
 async function bearer(person, claims = {}) {
   return new jose.SignJWT({ ...PEOPLE[person], ...claims })
     .setProtectedHeader({ alg: 'ES256', kid: key.kid })
@@ -32,7 +32,7 @@ async function offline(env = {}) {
 before(async () => { key = await newKey('ES256'); });
 after(() => Promise.all(running.map((lambda) => lambda.stop())));
 
-describe('what the server SDK reads in a token', () => {
+describe('tokens in the server SDK', () => {
   const ALICE = { identity: 'alice@example.com', name: 'Alice Ångström' };
   const MANY = Object.fromEntries(Array.from({ length: 64 }, (_, index) => [`key.${index}`, `${index}`]));
   const requests = [
@@ -45,7 +45,7 @@ describe('what the server SDK reads in a token', () => {
     ['camelCase', { roomName: 'standup', participantMetadata: 'm' }, { room: 'standup', metadata: 'm' }],
     ['an empty room config', { room_config: {} }, {}],
     ['an agent without a name', { room_config: { agents: [{}] } }, {}],
-    ['fields nobody knows', { room_name: 'standup', color: 'red', room_config: { someday: 1 } }, { room: 'standup' }],
+    ['unknown fields', { room_name: 'standup', color: 'red', room_config: { someday: 1 } }, { room: 'standup' }],
   ];
   let lambda;
   before(async () => { lambda = await offline(); });
@@ -64,7 +64,7 @@ describe('what the server SDK reads in a token', () => {
     assert.equal(await color('one'), await color('two'));
   });
 
-  test('a token that was tampered with, or another key, is refused', async () => {
+  test('server SDK rejects a tampered token and another key', async () => {
     const answer = await lambda.invoke(tokenEvent(await bearer('alice')));
     const [head, body, signature] = answer.json.participant_token.split('.');
     const claims = { ...JSON.parse(Buffer.from(body, 'base64url')), sub: 'bob@example.com' };
@@ -74,7 +74,7 @@ describe('what the server SDK reads in a token', () => {
   });
 });
 
-test('identity as sub, a longer life, random colors', async () => {
+test('token has sub as identity, a longer lifetime and a random color', async () => {
   const lambda = await offline({ PARTICIPANT_IDENTITY: 'sub', TOKEN_TTL_SECONDS: '3600', PRESENCE_COLOR: 'random' });
   const colors = new Set();
   for (let draw = 0; draw < 40; draw += 1) {
@@ -85,7 +85,7 @@ test('identity as sub, a longer life, random colors', async () => {
   assert.ok(colors.size > 1 && colors.size <= PALETTE.length, `${colors.size} colors in 40 draws`);
 });
 
-test('a device of its own', async () => {
+test('token of a separate device has its identity', async () => {
   const lambda = await offline({ PARTICIPANT_DEVICES: 'true' });
   const answer = await lambda.invoke(tokenEvent(await bearer('alice'), { participant_identity: 'alice@example.com:phone-2' }));
   await judge(answer, { identity: 'alice@example.com:phone-2', name: 'Alice Ångström' });

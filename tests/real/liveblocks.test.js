@@ -1,5 +1,5 @@
-// One sign-in for Liveblocks too. `@liveblocks/node` judges what roomkey asks of Liveblocks' API, `@liveblocks/client` what
-// it hands on. The API itself is a look-alike: nothing here speaks to Liveblocks.
+// The sign-in for Liveblocks. `@liveblocks/node` checks roomkey's requests to Liveblocks' API, and `@liveblocks/client`
+// the responses. The API is a stand-in, and no request reaches Liveblocks.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
@@ -22,7 +22,7 @@ const MEMBER = { ...person('grace'), org_id: 'acme' };
 
 let liveblocks;
 let meeting;
-/** Functions with and without patterns in their policy, each behind a gateway. */
+/** Functions with and without patterns in their policies, each behind a gateway. */
 let identifying;
 let authorizing;
 const gateways = [];
@@ -46,7 +46,7 @@ after(async () => {
   await liveblocks?.stop();
 });
 
-/** Asks as a client does, as `caller`, who is about to enter `room`. */
+/** Sends the request of `caller`'s client before it enters `room`. */
 async function ask(gateway, caller, room) {
   const response = await fetch(gateway.url + PATH, {
     method: 'POST',
@@ -56,7 +56,7 @@ async function ask(gateway, caller, room) {
   return { status: response.status, headers: response.headers, text: await response.text() };
 }
 
-/** What `call` made somebody ask the look-alike. */
+/** Returns the requests to the stand-in that `call` caused. */
 async function recorded(call) {
   const before = liveblocks.seen.length;
   const answer = await call();
@@ -72,7 +72,7 @@ describe("roomkey's requests are those of @liveblocks/node", () => {
     return { method, path, authorization, contentType, body };
   };
 
-  /** Lets the SDK ask for the same, and compares. */
+  /** Sends the same request with the SDK and compares both. */
   async function compare(gateway, caller, room) {
     const [ours, answer] = await recorded(() => ask(gateway, caller, room));
     assert.equal(answer.status, 200, answer.text);
@@ -80,7 +80,7 @@ describe("roomkey's requests are those of @liveblocks/node", () => {
     const [theirs, result] = await recorded(() => {
       if (!permissions) return sdk().identifyUser({ userId }, { userInfo });
       const session = sdk().prepareSession(userId, { userInfo });
-      // It refuses patterns and scopes that the API would not take.
+      // The SDK rejects patterns and scopes that the API does not support.
       for (const [pattern, scopes] of Object.entries(permissions)) session.allow(pattern, scopes);
       return session.authorize();
     });
@@ -98,7 +98,7 @@ describe("roomkey's requests are those of @liveblocks/node", () => {
     assert.match(color, /^#[0-9A-F]{6}$/);
   });
 
-  test('identifyUser, of somebody without name and picture', async () => {
+  test('identifyUser without name and picture matches the SDK', async () => {
     const { sub, email, email_verified } = ADA;
     const { body } = await compare(identifying, { sub, email, email_verified });
     assert.deepEqual(Object.keys(body.userInfo), ['name', 'color']);
@@ -119,7 +119,7 @@ describe("roomkey's requests are those of @liveblocks/node", () => {
     });
   }
 
-  test('as many patterns as Liveblocks takes, with scopes by role', async () => {
+  test('request has the maximum number of patterns with scopes by role', async () => {
     const names = Array.from({ length: 10 }, (_, index) => `"{sub}-${index}-*"`);
     const rule = (role) => `[[allow]]\nwhen = { seat = "${role}" }\nrooms = ["*"]\nrole = "${role}"\nliveblocks = [${names}]\n`;
     const scopes = { host: '*:write', moderator: '*:write', participant: '*:write', viewer: '*:read' };
@@ -130,7 +130,7 @@ describe("roomkey's requests are those of @liveblocks/node", () => {
     }
   });
 
-  test('the judges say no to what Liveblocks would refuse', async () => {
+  test('SDK and stand-in reject invalid requests', async () => {
     assert.throws(() => sdk().prepareSession('ada').allow('a*b', ['*:write']), /Invalid room name or pattern/);
     assert.throws(() => sdk().prepareSession('ada').allow('a'.repeat(129), ['*:write']), /Invalid room name or pattern/);
     const session = sdk().prepareSession('ada');
@@ -146,8 +146,8 @@ describe("roomkey's requests are those of @liveblocks/node", () => {
   });
 });
 
-describe('answers', () => {
-  test('are never kept, and each has a token of its own', async () => {
+describe('responses', () => {
+  test('responses are not cached and have different tokens', async () => {
     const before = liveblocks.seen.length;
     const answers = [await ask(identifying, ADA), await ask(identifying, ADA), await ask(identifying, ADA)];
     assert.equal(new Set(answers.map(({ text }) => text)).size, 3);
@@ -155,7 +155,7 @@ describe('answers', () => {
     for (const { headers } of answers) assert.equal(headers.get('cache-control'), 'no-store');
   });
 
-  test('a key that Liveblocks refuses is 503, and nothing of it is told', async () => {
+  test('rejected key results in 503 without details', async () => {
     const gateway = await serve(await meeting.startRoomkey({ LIVEBLOCKS_SECRET_KEY: 'sk_another' }));
     const { status, headers, text } = await ask(gateway, ADA);
     assert.equal(status, 503);
@@ -163,7 +163,7 @@ describe('answers', () => {
     assert.doesNotMatch(text, /INVALID_SECRET_KEY|sk_/);
   });
 
-  test('without a key there is no such door', async () => {
+  test('route does not exist without a key', async () => {
     const gateway = await serve(await meeting.startRoomkey({ LIVEBLOCKS_SECRET_KEY: '' }));
     const { status, text } = await ask(gateway, ADA);
     assert.deepEqual([status, JSON.parse(text).code], [404, 'not_found']);
@@ -174,7 +174,7 @@ describe('@liveblocks/client in Node', () => {
   const leaving = [];
   after(() => leaving.forEach((leave) => leave()));
 
-  /** A client of `caller`'s, which asks at `url`. */
+  /** Creates a client of `caller` with the endpoint `url`. */
   const clientOf = (caller, url) => createClient({
     authEndpoint: url,
     baseUrl: liveblocks.url,
@@ -185,7 +185,7 @@ describe('@liveblocks/client in Node', () => {
       }),
     },
   });
-  /** Lets a client enter a room. `errors` has what it gave up for. */
+  /** Lets a client enter a room. `errors` contains its final errors. */
   function enter(client, name) {
     const { room, leave } = client.enterRoom(name);
     leaving.push(leave);
@@ -196,7 +196,7 @@ describe('@liveblocks/client in Node', () => {
     return { room, errors, connected, refused };
   }
 
-  test('is in the room as the person that LiveKit knows, in the same color', async () => {
+  test('client enters the room with the identity and color of LiveKit', async () => {
     const { room, connected } = enter(clientOf(ADA, identifying.url + PATH), 'doc-1');
     await connected();
     const { id, info, canWrite } = room.getSelf();
@@ -207,14 +207,14 @@ describe('@liveblocks/client in Node', () => {
     assert.deepEqual(liveblocks.entered.at(-1).claims.ui, info);
   });
 
-  test('one ID token opens every room', async () => {
+  test('one ID token grants access to every allowed room', async () => {
     const client = clientOf(ADA, identifying.url + PATH);
     const before = identifying.seen.length;
     for (const name of ['doc-1', 'doc-2']) await enter(client, name).connected();
     assert.equal(identifying.seen.length, before + 1);
   });
 
-  test('an access token opens its rooms, and for another room the client asks again', async () => {
+  test('access token grants access to its rooms and the client refetches for another room', async () => {
     const client = clientOf(MEMBER, authorizing.url + PATH);
     const before = authorizing.seen.length;
     for (const name of ['acme:docs:1', 'acme:docs:2']) {
@@ -233,7 +233,7 @@ describe('@liveblocks/client in Node', () => {
     assert.equal(host.room.getSelf().canWrite, true);
   });
 
-  test('gives up on 401, 403 and 404, and asks again after 503', async () => {
+  test('client stops after 401, 403 and 404 and retries after 503', async () => {
     const clerk = await startClerk();
     const withoutEmail = person('ada', { email: undefined });
     const byClerk = { PROFILE_SOURCE: 'clerk', CLERK_API_URL: clerk.url, CLERK_SECRET_KEY: CLERK_KEY };
@@ -265,7 +265,7 @@ describe('@liveblocks/client in Node', () => {
     }
   });
 
-  test('takes fresh tokens, and gives up where somebody keeps them on the way', async () => {
+  test('client accepts new tokens and stops if a proxy caches them', async () => {
     const rule = (rooms) => `[[allow]]\nrooms = ["*"]\nrole = "participant"\nliveblocks = ["${rooms}:*"]\n`;
     const lambda = await meeting.startRoomkey({ POLICY: rule('one') + rule('two') });
     const fresh = clientOf(ADA, (await serve(lambda)).url + PATH);
@@ -285,7 +285,7 @@ describe('in Chromium', () => {
   const module = (name) => ['text/javascript', readFileSync(fileURLToPath(import.meta.resolve(name)), 'utf8')];
   const imports = { '@liveblocks/client': '/client.js', '@liveblocks/core': '/core.js' };
   const files = {
-    // What a bundler puts in: the packages ask for the environment.
+    // The value that a bundler would insert, because the packages read the environment.
     '/': ['text/html', `<!doctype html><title>app</title><script>var process = { env: { NODE_ENV: 'production' } };</script>
       <script type="importmap">${JSON.stringify({ imports })}</script>`],
     '/client.js': module('@liveblocks/client'),
@@ -301,7 +301,7 @@ describe('in Chromium', () => {
   });
   after(() => browser?.stop());
 
-  /** A page whose sockets to Liveblocks end at the look-alike. */
+  /** Opens a page whose sockets to Liveblocks are connected to the stand-in. */
   async function visit() {
     const page = await browser.visit('about:blank');
     await page.routeWebSocket('wss://api.liveblocks.io/**', async (socket) => {
@@ -312,7 +312,7 @@ describe('in Chromium', () => {
     await page.goto(pages.url);
     return page;
   }
-  /** In the page: enters a room with the client that `source` exports, and tells who it is there, or why not. */
+  /** Enters a room in the page with the client that `source` exports. Returns its identity or the error. */
   const enter = async (page, source, accessToken) => {
     await page.evaluate(async ([code, token]) => {
       window.session = { accessToken: token };
@@ -324,7 +324,7 @@ describe('in Chromium', () => {
     return outcome.jsonValue();
   };
 
-  test("the documentation's code, across origins", async () => {
+  test("code of the documentation works across origins", async () => {
     const api = await serve({ invoke: (asked) => lambda.invoke(asked) });
     const source = block('liveblocks', 'js', 'createClient').replaceAll('https://api.example.com', api.url);
     const { id, info } = await enter(await visit(), source, await meeting.bearer(ADA));
@@ -334,7 +334,7 @@ describe('in Chromium', () => {
     assert.match(reason, /Email address not set/);
   });
 
-  test('a session cookie, on the origin of the page', async () => {
+  test('session cookie is accepted from the origin of the page', async () => {
     const source = `import { createClient } from '@liveblocks/client'; export const client = createClient({ authEndpoint: '${PATH}' });`;
     const page = await visit();
     assert.match(await enter(page, source), /missing_token.* \(401 returned/);

@@ -1,4 +1,4 @@
-// The server APIs of a LiveKit server take a host's token for the host's own room, and nobody's for more.
+// The server APIs of a LiveKit server accept a host's token for the host's room only.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { AccessToken } from 'livekit-server-sdk';
@@ -44,7 +44,7 @@ const REFUSED = { status: 401, code: 'unauthenticated', msg: 'permissions denied
 let meeting;
 let victim;
 let track;
-/** Publishes, and waits for the server to list it. */
+/** Publishes a track and waits until the server lists it. */
 async function speak(somebody) {
   const { sid } = await somebody.publish('microphone');
   await eventually('the track is there', async () => {
@@ -63,7 +63,7 @@ after(() => meeting?.stop());
 
 const token = (seat, room) => meeting.token(person(seat, { seat }), { room_name: room });
 
-/** What an administrator of a room can do in it. */
+/** Actions of an administrator in a room. */
 const inRoom = (room = 'office', identity = victim.identity, track_sid = track) => ({
   'RoomService/ListParticipants': { room },
   'RoomService/GetParticipant': { room, identity },
@@ -77,7 +77,7 @@ const inRoom = (room = 'office', identity = victim.identity, track_sid = track) 
   'RoomService/RemoveParticipant': { room, identity },
 });
 
-/** What no token for a room may do. */
+/** Actions that no token for a room allows. */
 const pastTheRoom = (room = 'office') => ({
   'RoomService/ListRooms': {},
   'RoomService/CreateRoom': { name: 'another' },
@@ -100,18 +100,18 @@ async function refuses(bearer, calls) {
   }
 }
 
-describe('what reaches past the room is refused', () => {
+describe('actions beyond the room', () => {
   for (const seat of SEATS) {
     test(seat, async () => refuses(await token(seat, 'office'), pastTheRoom()));
   }
 
-  test('but not to a token with the grants', async () => {
+  test('token with the grants is accepted for actions beyond the room', async () => {
     const server = new AccessToken(meeting.livekit.key, meeting.livekit.secret, { identity: 'server' });
     server.addGrant({ room: 'nowhere', roomJoin: true, roomAdmin: true, destinationRoom: 'elsewhere' });
     server.addGrant({ roomCreate: true, roomList: true, roomRecord: true, ingressAdmin: true });
     server.addSIPGrant({ admin: true, call: true });
     const bearer = await server.toJwt();
-    // In a room that is not there, where the server need not wait for anybody.
+    // In a room that does not exist, so that the server does not wait for participants.
     await Promise.all(Object.entries(pastTheRoom('nowhere')).map(async ([method, body]) => {
       const { status, msg } = await meeting.livekit.call(bearer, method, body);
       assert.ok(status !== REFUSED.status, `${method}: ${status} ${msg}`);
@@ -119,23 +119,23 @@ describe('what reaches past the room is refused', () => {
   });
 });
 
-describe("administration of one's own room", () => {
+describe("administration of the own room", () => {
   for (const seat of ['moderator', 'participant', 'viewer']) {
-    test(`${seat}: refused`, async () => {
+    test(`${seat} cannot administer the room`, async () => {
       await refuses(await token(seat, 'office'), inRoom());
       const { name, tracks } = await meeting.livekit.rooms.getParticipant('office', victim.identity);
       assert.deepEqual([name, tracks.map(({ muted }) => muted)], ['Victim', [false]]);
     });
   }
 
-  test("of another's: refused to hosts of the neighboring room", async () => {
+  test("host of another room cannot administer the room", async () => {
     for (const seat of ['host', 'chair', 'moderator', 'viewer']) {
       await refuses(await token(seat, 'elsewhere'), inRoom());
     }
   });
 
   for (const seat of ['host', 'chair']) {
-    test(`${seat}: mutes, renames, sends, removes`, async () => {
+    test(`${seat} mutes, renames, sends and removes`, async () => {
       const room = `room of the ${seat}`;
       const guest = await meeting.join(person('guest'), { room_name: room });
       const sid = await speak(guest);

@@ -36,7 +36,7 @@ before(async () => {
 afterEach(() => meeting.clear());
 after(() => Promise.all([browser, gateway, meeting, pages].map((part) => part?.stop())));
 
-/** Each asks for a token for `room` in the way of its language, and gives the server's URL and the token. */
+/** Functions that fetch a token for `room` with a client, and return the server's URL and the token. */
 const sources = {
   'plain HTTP': async (bearer, room) => {
     const response = await fetch(`${gateway.url}/token`, {
@@ -64,7 +64,7 @@ const sources = {
   },
 };
 
-describe('a token joins, and its holder is heard', () => {
+describe('participants with each client', () => {
   for (const [client, source] of Object.entries(sources)) {
     test(client, async () => {
       const room = `acme:${client}`;
@@ -80,15 +80,15 @@ describe('a token joins, and its holder is heard', () => {
       assert.ok(PALETTE.includes(attributes.color));
     });
 
-    test(`${client}: a room of another tenant is refused`, async () => {
+    test(`${client} receives a rejection for a room of another tenant`, async () => {
       await assert.rejects(source(await meeting.bearer(ADA), 'globex:board'), /403.*room_not_allowed/s);
       assert.deepEqual(await meeting.livekit.rooms.listRooms(['globex:board']), []);
     });
   }
 });
 
-describe('livekit-client in Chromium, from the token to the call', () => {
-  /** Fetches a token, joins and publishes a picture; tells what became of it and of a change of metadata. */
+describe('livekit-client in Chromium', () => {
+  /** Fetches a token, joins and publishes video. Returns the results of publishing and of changing metadata. */
   const call = async (who, room) => page.evaluate(async ([endpoint, bearer, roomName]) => {
     const { Room, TokenSource: Source } = window.LivekitClient;
     const source = Source.endpoint(endpoint, { headers: { Authorization: `Bearer ${bearer}` } });
@@ -102,7 +102,7 @@ describe('livekit-client in Chromium, from the token to the call', () => {
     const attempt = async (promise) => promise.then(() => 'accepted', (error) => error.message);
     const canvas = document.createElement('canvas');
     const brush = canvas.getContext('2d');
-    // A canvas sends a frame when something is drawn on it.
+    // A canvas sends a frame for each change of its content.
     setInterval(() => brush.fillRect(Math.random() * 200, 0, 10, 10), 100);
     const [picture] = canvas.captureStream(5).getVideoTracks();
     return {

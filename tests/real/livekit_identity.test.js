@@ -1,4 +1,4 @@
-// Who a LiveKit server says is in the room: the person of the token, in one tab or several, while it is valid.
+// Participants in a LiveKit server's room: the person of the token, in one or several tabs, while it is valid.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { ParticipantInfo_Kind } from '@livekit/protocol';
@@ -32,7 +32,7 @@ before(async () => { meeting = await startMeeting({ policy: POLICY, env: { PARTI
 afterEach(() => meeting.clear());
 after(() => meeting?.stop());
 
-describe('what RoomService reports of who joined', () => {
+describe('participants in RoomService', () => {
   const rows = [
     ['name, picture, color, role', ADA, {}, { name: ADA.name, attributes: { role: 'participant', imageUrl: PICTURE } }],
     ['metadata and attributes of the client', ADA, {
@@ -61,7 +61,7 @@ describe('what RoomService reports of who joined', () => {
     });
   }
 
-  test('without a room: one of its own', async () => {
+  test('participant without a requested room joins a new room', async () => {
     const [ada, ben] = [await meeting.join(ADA), await meeting.join(person('ben'))];
     for (const { room, identity } of [ada, ben]) {
       assert.match(room, /room-\S{20,}$/);
@@ -71,8 +71,8 @@ describe('what RoomService reports of who joined', () => {
   });
 });
 
-describe('the largest that roomkey issues is taken', () => {
-  test('a token just below MAX_TOKEN_BYTES', async () => {
+describe('largest values', () => {
+  test('server accepts a token just below MAX_TOKEN_BYTES', async () => {
     let metadata = 'm'.repeat(4096);
     let answer = { status: 413 };
     while (answer.status === 413) {
@@ -85,7 +85,7 @@ describe('the largest that roomkey issues is taken', () => {
     assert.equal((await meeting.livekit.rooms.getParticipant('large', ADA.email)).metadata, metadata);
   });
 
-  test('an identity of 256 bytes, and none of 257', async () => {
+  test('server accepts an identity of 256 bytes and roomkey rejects 257', async () => {
     const email = `${'e'.repeat(188)}@example.com`;
     const ask = (device) => meeting.ask(person('eve', { email }), { participant_identity: `${email}:${'d'.repeat(device)}` });
     const { identity } = await meeting.enter((await ask(55)).json.participant_token);
@@ -94,10 +94,10 @@ describe('the largest that roomkey issues is taken', () => {
   });
 });
 
-describe('one person, several tabs', () => {
+describe('several tabs of one person', () => {
   const second = { room_name: 'tabs', participant_identity: `${ADA.email}:tab2` };
 
-  test('a tab with a device of its own joins beside the first', async () => {
+  test('tab as a separate device joins without ending the first', async () => {
     const tabs = [await meeting.join(ADA, { room_name: 'tabs' }), await meeting.join(ADA, second)];
     assert.deepEqual(tabs.map(({ identity }) => identity), [ADA.email, second.participant_identity]);
     const [one, two] = (await meeting.livekit.rooms.listParticipants('tabs')).map(({ attributes }) => attributes);
@@ -106,27 +106,27 @@ describe('one person, several tabs', () => {
     assert.equal(tabs[0].saw({ event: 'disconnected' }), undefined);
   });
 
-  test('the same tab again takes the place of the old one', async () => {
+  test('second connection of the same tab replaces the first', async () => {
     const tabs = [await meeting.join(ADA, second), await meeting.join(ADA, second)];
     await tabs[0].sees({ event: 'disconnected', reason: 'DUPLICATE_IDENTITY' });
     assert.deepEqual(await meeting.present('tabs'), [second.participant_identity]);
   });
 
-  test('nobody takes the place of another', async () => {
+  test('participant with a similar identity replaces nobody else', async () => {
     const ada = await meeting.join(ADA, { room_name: 'tabs' });
     for (const participant_identity of [ADA.email, `${ADA.email}:tab2`, ADA.email.toUpperCase()]) {
       const answer = await meeting.ask(person('eve'), { room_name: 'tabs', participant_identity });
       assert.deepEqual([answer.status, answer.json.code], [403, 'field_not_allowed'], participant_identity);
     }
-    // An identity is text to the server: this is nobody else's tab either.
+    // The server compares identities as strings, so this is a separate participant as well.
     await meeting.join(person('eve'), { room_name: 'tabs', participant_identity: 'eve@example.com:ada' });
     assert.deepEqual(await meeting.present('tabs'), [ADA.email, 'eve@example.com:ada']);
     assert.equal(ada.saw({ event: 'disconnected' }), undefined);
   });
 });
 
-describe('a token lives as long as it says', () => {
-  // The function's clock is off, so that its tokens are as old as these seconds. The server allows one minute.
+describe('lifetime of tokens', () => {
+  // The function's clock is shifted by these seconds, which sets the age of its tokens. The server has a leeway of one minute.
   const rows = [
     ['just issued', 0, 'old', undefined],
     ['old, still valid', -500, 'old', undefined],

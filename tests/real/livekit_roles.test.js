@@ -1,4 +1,4 @@
-// A LiveKit server holds people to the role that the policy gave them: what they publish, send and rename.
+// A LiveKit server enforces the role of the policy for publishing, sending and renaming.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { TrackSource } from '@livekit/protocol';
@@ -62,7 +62,7 @@ before(async () => { meeting = await startMeeting({ policy: POLICY }); });
 afterEach(() => meeting.clear());
 after(() => meeting?.stop());
 
-/** Somebody with that role, and a participant who watches, in a room of their own. */
+/** Joins a participant with the role, and a second one that watches, in a separate room. */
 async function meet(role, room) {
   const watcher = await meeting.join(person('watcher'), { room_name: room });
   const somebody = await meeting.join(person(role, { seat: role }), { room_name: room });
@@ -71,7 +71,7 @@ async function meet(role, room) {
 
 const listed = (room, identity) => meeting.livekit.rooms.getParticipant(room, identity);
 
-describe('what the server read in the token', () => {
+describe('permissions on the server', () => {
   const nothing = {
     canPublish: false,
     canPublishData: false,
@@ -126,7 +126,7 @@ describe('publishing', () => {
         await somebody.publish(source);
         await watcher.sees({ event: 'media', identity: somebody.identity, source });
       }
-      // The server tells its log at once; the client only waits for an answer that never comes.
+      // The server logs the rejection immediately, while the client waits for a response that never arrives.
       const attempts = refused.map(async (source) => {
         await somebody.publish(source).catch(() => new Promise(() => {}));
         throw new Error(`${role} published ${source}`);
@@ -142,7 +142,7 @@ describe('publishing', () => {
   }
 });
 
-test('who may not subscribe hears nobody', async () => {
+test('participant without permission to subscribe receives no tracks', async () => {
   const room = 'subscribe';
   const { watcher, somebody: deaf } = await meet('announcer', room);
   const other = await meeting.join(person('ada'), { room_name: room });
@@ -156,7 +156,7 @@ test('who may not subscribe hears nobody', async () => {
 });
 
 describe('data', () => {
-  /** The watcher hears the server: its data channel is open. What is sent before is lost, so this is repeated. */
+  /** Waits until the data channel of the watcher is open. Earlier messages are lost, so sending is repeated. */
   const hears = (watcher, text) => eventually(`the watcher hears ${text}`, async () => {
     await meeting.livekit.rooms.sendData(watcher.room, Buffer.from(text), DataPacket_Kind.RELIABLE, {});
     return watcher.saw({ event: 'data', text });
@@ -179,9 +179,9 @@ describe('data', () => {
       const room = `data ${role}`;
       const { watcher, somebody } = await meetAndListen(role, room);
       await somebody.send('not allowed');
-      // Long enough for the server to have had it before it is told to take the next one.
+      // Long enough for the server to process the message before the next one is allowed.
       for (let time = 1; time <= 10; time += 1) await hears(watcher, `message ${time}`);
-      // The channel keeps order: once a later message arrives, the first one will not.
+      // The channel preserves order, so the first message cannot arrive after a later one.
       await meeting.livekit.rooms.updateParticipant(room, somebody.identity, { permission: { canPublishData: true } });
       await somebody.send('allowed');
       await watcher.sees({ event: 'data', text: 'allowed' });
@@ -190,8 +190,8 @@ describe('data', () => {
   }
 });
 
-describe("one's own name, metadata and attributes", () => {
-  // The name comes last: with each change the client repeats the name that it knows.
+describe("own name, metadata and attributes", () => {
+  // The name is last, because the client repeats the known name with each change.
   const change = [{ metadata: 'new' }, { attributes: { color: '#000000', role: 'host' } }, { name: 'Somebody Else' }];
 
   for (const role of ['host', 'moderator', 'participant', 'viewer']) {
@@ -221,7 +221,7 @@ describe("one's own name, metadata and attributes", () => {
 });
 
 describe('attributes in the request to join', () => {
-  // Go's URL encoding, with its padding.
+  // Go's URL encoding with padding.
   const base64 = Buffer.from(JSON.stringify({ color: '#000000' })).toString('base64');
   const attributes = base64.replaceAll('+', '-').replaceAll('/', '_');
   for (const [role, status] of [['participant', 401], ['host', 401], ['editor', 200]]) {

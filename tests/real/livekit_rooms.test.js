@@ -1,4 +1,4 @@
-// What roomkey puts into a token about the room is what a LiveKit server makes of the room: limits, agents, name.
+// A LiveKit server applies the room settings of roomkey's tokens: limits, agents and name.
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { after, afterEach, before, describe, test } from 'node:test';
@@ -42,7 +42,7 @@ before(async () => { meeting = await startMeeting({ policy: POLICY }); });
 afterEach(() => meeting.clear());
 after(() => meeting?.stop());
 
-/** The room as the server reports it. */
+/** Returns the room as reported by the server. */
 async function made(name) {
   const [room] = await meeting.livekit.rooms.listRooms([name]);
   const { maxParticipants, emptyTimeout, departureTimeout, metadata } = room;
@@ -53,7 +53,7 @@ async function made(name) {
   };
 }
 
-describe('what the policy or the client asks for arrives in the room', () => {
+describe('settings of the policy and the client', () => {
   const FIXED = { maxParticipants: 3, emptyTimeout: 111, departureTimeout: 7, metadata: '{"kind":"webinar"}' };
   const EVERYBODYS = [['captions', '', ''], ['notes', 'minutes', '']];
   const rows = [
@@ -82,7 +82,7 @@ describe('what the policy or the client asks for arrives in the room', () => {
   }
 });
 
-describe('what a client may not ask for is refused, and no room is made', () => {
+describe('rejected settings of the client', () => {
   const rows = [
     ['more people than the cap', 'ask:no', { max_participants: 51 }, 'field_not_allowed'],
     ['no limit at all', 'ask:no', { max_participants: 4294967295 }, 'field_not_allowed'],
@@ -104,7 +104,7 @@ describe('what a client may not ask for is refused, and no room is made', () => 
   }
 });
 
-test('the room is full: the last one stays outside', async () => {
+test('last participant cannot join a full room', async () => {
   const room = 'pair:full';
   for (const who of [ADA, person('ben')]) await meeting.join(who, { room_name: room });
   await assert.rejects(meeting.join(person('eve'), { room_name: room }));
@@ -112,13 +112,13 @@ test('the room is full: the last one stays outside', async () => {
   assert.deepEqual(await meeting.present(room), ['ada@example.com', 'ben@example.com']);
 });
 
-describe('names are exact', () => {
+describe('names of rooms', () => {
   const names = [
     'a/b', 'a//b', '/a', '../a', './a', '.', '..', 'a/../b', 'a%2Fb', 'a%2fb', 'a%252Fb', '%', '%00', 'a+b', 'a b', ' a', 'a ',
     'a', 'A', '\uff41', '\u0430', 'a\u00a0b', 'a?b=c&room=d', 'a#b', 'a:b', 'a;b', "a'b\"c", 'a\\b', 'a*b', '{a}',
     'Größe', 'Gro\u0308ße', '空間 😀', '🙂'.repeat(64), 'r'.repeat(256),
   ];
-  test(`${names.length} names, as many rooms`, async () => {
+  test(`${names.length} different names result in as many rooms`, async () => {
     const others = (await meeting.livekit.rooms.listRooms()).map((room) => room.name);
     for (const name of names) {
       const somebody = await meeting.join(ADA, { room_name: name });
@@ -131,8 +131,8 @@ describe('names are exact', () => {
   });
 });
 
-describe('a token opens one room', () => {
-  /** Asks for a signaling connection as clients do, with a query of one's own. */
+describe('rooms of a token', () => {
+  /** Requests a signaling connection like a client, with a custom query. */
   const signal = (query) => new Promise((resolve, reject) => {
     const url = `${meeting.livekit.httpUrl}/rtc?${new URLSearchParams(query)}`;
     const headers = {
@@ -148,7 +148,7 @@ describe('a token opens one room', () => {
       .end();
   });
 
-  test('a join that names another lands in its own', async () => {
+  test('join with another room name results in the room of the token', async () => {
     const access_token = await meeting.token(ADA, { room_name: 'own' });
     const { status, close } = await signal({ access_token, room: 'other', protocol: '15' });
     assert.equal(status, 101);
@@ -157,7 +157,7 @@ describe('a token opens one room', () => {
     close();
   });
 
-  test('a token that was changed opens none', async () => {
+  test('changed token is rejected', async () => {
     const [head, body, signature] = (await meeting.token(ADA, { room_name: 'own' })).split('.');
     const claims = JSON.parse(Buffer.from(body, 'base64url'));
     claims.video.room = 'other';

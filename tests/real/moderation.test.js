@@ -1,4 +1,4 @@
-// Hosts and moderators mute and remove people in a LiveKit server's rooms, through roomkey.
+// Hosts and moderators mute and remove participants in a LiveKit server's rooms through roomkey.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { TrackSource } from '@livekit/protocol';
@@ -44,7 +44,7 @@ can_publish = false
 [roles.editor]
 can_update_own_metadata = true
 `;
-/** A policy of another day, with a role that is gone by now. */
+/** An earlier policy, with a role that no longer exists. */
 const EARLIER = `
 [[allow]]
 rooms = ["*"]
@@ -60,7 +60,7 @@ after(() => meeting?.stop());
 const seated = (seat, team = 'red', name = seat) => person(name, { seat, team });
 const pathOf = (room, identity, end) => `/v1/rooms/${encodeURIComponent(room)}/participants/${encodeURIComponent(identity)}${end}`;
 
-/** Asks as `caller`, through a function URL, or through an HTTP API, which decodes the path. */
+/** Sends a request of `caller` through a function URL, or through an HTTP API, which decodes the path. */
 async function moderate(caller, method, room, identity, { isHttpApi = false, from = meeting, lambda = from.lambda } = {}) {
   const path = pathOf(room, identity, method === 'POST' ? '/mute' : '');
   const headers = { authorization: `Bearer ${await from.bearer(caller)}` };
@@ -81,7 +81,7 @@ function expectProblem(answer, status, code, what) {
 }
 
 const listed = (room, identity) => meeting.livekit.rooms.getParticipant(room, identity);
-/** Which of somebody's tracks are muted, as the server has it. */
+/** Returns the muted tracks of a participant as reported by the server. */
 async function muted(room, identity) {
   const { tracks } = await listed(room, identity);
   return Object.fromEntries(tracks.map((track) => [TrackSource[track.source].toLowerCase(), track.muted]));
@@ -101,7 +101,7 @@ describe('mute', () => {
     assert.deepEqual(await muted(room, victim.identity), { microphone: false, camera: false, screen_share_audio: false });
   });
 
-  test('silences what can be heard, and nothing else', async () => {
+  test('mute affects audio tracks only', async () => {
     expectDone(await mute(seated('moderator'), room, victim.identity), 'mute');
     assert.deepEqual(await muted(room, victim.identity), { microphone: true, camera: false, screen_share_audio: true });
     for (const who of [watcher, victim]) {
@@ -110,19 +110,19 @@ describe('mute', () => {
     assert.equal(watcher.saw({ event: 'muted', source: 'camera' }), undefined);
   });
 
-  test('twice is as good as once', async () => {
+  test('second mute has no further effect', async () => {
     expectDone(await mute(seated('moderator'), room, victim.identity), 'again');
     assert.deepEqual(await muted(room, victim.identity), { microphone: true, camera: false, screen_share_audio: true });
   });
 
-  test('somebody without tracks has nothing to mute', async () => {
+  test('mute succeeds for a participant without tracks', async () => {
     expectDone(await mute(seated('moderator'), room, watcher.identity), 'no tracks');
   });
 });
 
 describe('remove', () => {
   const room = 'red:remove';
-  test('ends the connection of that one', async () => {
+  test('remove ends the connection of the participant only', async () => {
     const watcher = await meeting.join(seated('none', 'red', 'watcher'), { room_name: room });
     const victim = await meeting.join(seated('none', 'red', 'victim'), { room_name: room });
     await watcher.sees({ event: 'joined', identity: victim.identity });
@@ -139,7 +139,7 @@ describe('remove', () => {
     assert.deepEqual(await meeting.present(room), [watcher.identity]);
   });
 
-  test('and they can be back at once, until a claim is taken from them', async () => {
+  test('removed participant can return until a claim is withdrawn', async () => {
     const somebody = seated('none', 'red', 'back');
     const token = await meeting.token(somebody, { room_name: room });
     const victim = await meeting.enter(token);
@@ -154,7 +154,7 @@ describe('remove', () => {
   });
 });
 
-describe('who may, and whom', () => {
+describe('permissions of each role', () => {
   const room = 'red:roles';
   const seats = ['host', 'moderator', 'steward', 'participant', 'editor'];
   const people = {};
@@ -193,11 +193,11 @@ describe('who may, and whom', () => {
     });
   }
 
-  test('who may not learns nothing of who is there', async () => {
+  test('caller without permission does not learn who is present', async () => {
     expectProblem(await mute(seated('participant'), room, 'nobody'), 403, 'role_not_allowed', 'nobody');
   });
 
-  test("a host of another team's rooms is a participant here", async () => {
+  test("host of another team's rooms is a participant here", async () => {
     expectProblem(await remove(seated('host', 'blue'), room, people.participant.identity), 403, 'role_not_allowed', 'a participant');
     expectProblem(await remove(seated('host', 'green'), room, people.participant.identity), 403, 'room_not_allowed', 'a stranger');
     for (const other of ['Red:roles', 'red%3Aroles', ' red:roles', 'blue:roles']) {
@@ -207,14 +207,14 @@ describe('who may, and whom', () => {
     assert.ok((await meeting.present(room)).includes(people.participant.identity));
   });
 
-  test('who may rewrite their attributes can call themselves a host', async () => {
+  test('participant with editable attributes can claim the role host', async () => {
     await people.editor.update({ attributes: { role: 'host' } });
     await eventually('the server has it', async () => (await listed(room, people.editor.identity)).attributes.role === 'host');
     expectProblem(await mute(seated('moderator'), room, people.editor.identity), 403, 'role_not_allowed', 'by a moderator');
     expectDone(await mute(seated('host'), room, people.editor.identity), 'by a host');
   });
 
-  test('without a good token nobody may anything', async () => {
+  test('moderation is rejected without a valid token', async () => {
     const path = pathOf(room, people.participant.identity, '');
     for (const [headers, code] of [[{}, 'missing_token'], [{ authorization: 'Bearer a.b.c' }, 'invalid_token']]) {
       expectProblem(await meeting.lambda.invoke(event({ method: 'DELETE', path, headers, domain: FUNCTION_URL })), 401, code, code);
@@ -226,11 +226,11 @@ describe('who may, and whom', () => {
   });
 });
 
-describe('names of every kind in the path', () => {
+describe('names in the path', () => {
   const names = [
     'two words', '50%', '50%25', 'a%2Fb', 'größe 空間 😀', 'a+b&c=d', 'a#b', '...', '%', 'mute', 'token', '"<{|}>"', 'ada@example.com:phone',
   ];
-  /** What a decoded path cannot hold. */
+  /** Names that a decoded path cannot contain. */
   const onlyEncoded = ['a/b', '/', 'a?b', '../../token'];
   let bySub;
   before(async () => { bySub = await meeting.startRoomkey({ PARTICIPANT_IDENTITY: 'sub' }); });
@@ -254,10 +254,10 @@ describe('names of every kind in the path', () => {
       await check(name, { isHttpApi: true });
     });
   }
-  for (const name of onlyEncoded) test(`${name}, not through an HTTP API`, () => check(name, { isHttpApi: false }));
+  for (const name of onlyEncoded) test(`${name} is supported by a function URL only`, () => check(name, { isHttpApi: false }));
 
   for (const name of ['.', '..']) {
-    test(`${name} is a way through the path, and nobody's name`, async () => {
+    test(`${name} is rejected as a name`, async () => {
       for (const ask of [mute, remove]) {
         for (const isHttpApi of [false, true]) {
           const { status } = await ask(seated('host'), 'red:dots', name, { isHttpApi });
@@ -268,7 +268,7 @@ describe('names of every kind in the path', () => {
   }
 });
 
-test("a page runs the documentation's code, across origins", async () => {
+test("code of the documentation works in a page on another origin", async () => {
   const room = 'red:page';
   const pages = await startPages();
   const lambda = await meeting.startRoomkey({ ALLOWED_ORIGINS: pages.origin });
@@ -300,7 +300,7 @@ test("a page runs the documentation's code, across origins", async () => {
   }
 });
 
-test('a server that is down is 503, and back it is asked again', async () => {
+test("outage of the server results in 503 and ends with the server's return", async () => {
   const other = await startMeeting({ policy: POLICY });
   let again;
   try {

@@ -15,7 +15,7 @@ const ALICE = {
 };
 const COOLDOWN_SECONDS = 1;
 
-/** A function that trusts `issuer`, with the room and quiet that the cool-down asks for. */
+/** Starts a function that accepts `issuer`, with a short cool-down. */
 const trusting = (issuer, env = {}) => startFunction({
   ...DEV_LIVEKIT,
   OIDC_ISSUER: issuer.url,
@@ -49,14 +49,14 @@ describe('access tokens of every algorithm', () => {
     });
   }
 
-  test('discovery and keys were asked for once', () => {
+  test('discovery and keys are fetched once', () => {
     const asked = (path) => issuer.seen.filter((url) => url === path).length;
     assert.equal(asked('/.well-known/openid-configuration'), 1);
     assert.equal(asked('/jwks'), 1);
     assert.equal(asked('/me'), 0, 'the token said everything');
   });
 
-  test('an ID token is not an access token: its audience is the client', async () => {
+  test('ID token is rejected because its audience is the client', async () => {
     const { id_token: token } = await signIn(issuer, 'alice');
     assertProblem(await lambda.invoke(tokenEvent(token)), 401, 'invalid_token');
   });
@@ -79,7 +79,7 @@ describe('access tokens of every algorithm', () => {
   });
 });
 
-describe('the profile from UserInfo', () => {
+describe('profile from UserInfo', () => {
   let issuer;
   let lambda;
   const askedUserInfo = () => issuer.seen.filter((url) => url === '/me').length;
@@ -89,30 +89,30 @@ describe('the profile from UserInfo', () => {
   });
   after(() => Promise.all([issuer.stop(), lambda.stop()]));
 
-  test('email, name and picture come from UserInfo', async () => {
+  test('email, name and picture are read from UserInfo', async () => {
     const { access_token: token } = await signIn(issuer, 'alice', { alg: 'ES256' });
     assert.equal(jose.decodeJwt(token).email, undefined);
     await judge(await lambda.invoke(tokenEvent(token)), ALICE);
     assert.equal(askedUserInfo(), 1);
   });
 
-  test('it is asked once for a person', async () => {
+  test('UserInfo is requested once per person', async () => {
     const { access_token: token } = await signIn(issuer, 'alice', { alg: 'ES256' });
     await judge(await lambda.invoke(tokenEvent(token)), ALICE);
     assert.equal(askedUserInfo(), 1);
   });
 
-  test('an address that UserInfo does not call verified', async () => {
+  test('unverified address from UserInfo is rejected', async () => {
     const { access_token: token } = await signIn(issuer, 'mallory', { alg: 'ES256' });
     assertProblem(await lambda.invoke(tokenEvent(token)), 403, 'email_not_verified');
   });
 
-  test('no address there either', async () => {
+  test('missing address in UserInfo is rejected', async () => {
     const { access_token: token } = await signIn(issuer, 'nomail', { alg: 'ES256' });
     assertProblem(await lambda.invoke(tokenEvent(token)), 404, 'email_not_set');
   });
 
-  test('UserInfo down: 503, not a token without a name', async () => {
+  test('outage of UserInfo results in 503 instead of a token without a name', async () => {
     const { access_token: token } = await signIn(issuer, 'nora', { alg: 'ES256' });
     await issuer.stop();
     const answer = await lambda.invoke(tokenEvent(token));
@@ -121,7 +121,7 @@ describe('the profile from UserInfo', () => {
   });
 });
 
-describe('keys that change while the function runs', () => {
+describe('key rotation', () => {
   let issuer;
   let lambda;
   let first;
@@ -138,7 +138,7 @@ describe('keys that change while the function runs', () => {
   });
   after(() => Promise.all([issuer.stop(), lambda.stop()]));
 
-  test('a new key is accepted', async () => {
+  test('new key is accepted', async () => {
     await restart(2);
     second = (await signIn(issuer, 'alice')).access_token;
     assert.equal(jose.decodeProtectedHeader(second).kid, 'RS256-2');
@@ -146,17 +146,17 @@ describe('keys that change while the function runs', () => {
     await judge(await lambda.invoke(tokenEvent(second)), ALICE);
   });
 
-  test('the key that is gone is refused', async () => {
+  test('removed key is rejected', async () => {
     assertProblem(await lambda.invoke(tokenEvent(first)), 401, 'invalid_token');
   });
 
-  test('provider down: a known key is still good', async () => {
+  test('known key is accepted during an outage of the provider', async () => {
     await issuer.stop();
     await pastTheCooldown();
     await judge(await lambda.invoke(tokenEvent(second)), ALICE);
   });
 
-  test('provider down: an unknown key cannot be judged, which is 503 and not 401', async () => {
+  test('unknown key results in 503 during an outage of the provider', async () => {
     const stranger = await newKey('RS256', 3);
     const token = await new jose.SignJWT(jose.decodeJwt(second))
       .setProtectedHeader({ alg: 'RS256', typ: 'at+jwt', kid: stranger.kid })
@@ -167,7 +167,7 @@ describe('keys that change while the function runs', () => {
     assert.ok(Number.isInteger(wait) && wait >= 1 && wait <= 30);
   });
 
-  test('provider back, with yet another key', async () => {
+  test('another key is accepted after the outage', async () => {
     issuer = await startIssuer({ keys: [await newKey('RS256', 4)], port: issuer.port });
     const { access_token: token } = await signIn(issuer, 'alice');
     await pastTheCooldown();
@@ -175,7 +175,7 @@ describe('keys that change while the function runs', () => {
   });
 });
 
-test('the provider is down when the function starts: 503, then it recovers', async () => {
+test('function answers 503 during an outage at its start and recovers', async () => {
   let issuer = await startIssuer({ keys: [await newKey('EdDSA')] });
   const { access_token: token } = await signIn(issuer, 'alice', { alg: 'EdDSA' });
   const { port } = issuer;

@@ -1,5 +1,5 @@
 // The release binary under AWS's Runtime Interface Emulator, its LiveKit keys from Secrets Manager (moto),
-// the provider's keys by discovery (oidc-provider).
+// and the provider's keys by discovery (oidc-provider).
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,7 +11,7 @@ import { judge } from './support/judge.js';
 import { signIn } from './support/sign_in.js';
 
 const SERVER = 'wss://livekit.example.com';
-/** A secret's value, told apart by its generation. */
+/** Returns the value of a secret with its generation. */
 const keys = (generation) => ({
   LIVEKIT_URL: SERVER,
   LIVEKIT_API_KEY: `APIgeneration${generation}`,
@@ -30,7 +30,7 @@ let moto;
 let alice;
 const running = [];
 
-/** The function, with the named secret, asking for it again after a second. */
+/** Starts the function with the secret and a TTL of one second. */
 async function withSecret(id) {
   const lambda = await startFunction({
     ...moto.env,
@@ -48,7 +48,7 @@ const put = (id, value) => moto.ask('PutSecretValue', {
 });
 const keyOf = (answer) => JSON.parse(Buffer.from(answer.json.participant_token.split('.')[1], 'base64url')).iss;
 
-/** Asks until the function has read its secret once more, and then again: each time that generation must sign. */
+/** Sends requests until the function has refreshed its secret, and one more. This generation must sign both. */
 async function keeps(lambda, generation) {
   const before = moto.reads.length;
   await eventually('the secret is read again', async () => {
@@ -59,7 +59,7 @@ async function keeps(lambda, generation) {
   await judge(await lambda.invoke(tokenEvent(alice)), expected(generation));
 }
 
-/** A read is tried again no more than every ten seconds, so that is how long a new key may take. */
+/** A refresh is retried at most every ten seconds, which limits the delay of a new key. */
 async function turnsTo(lambda, generation) {
   await eventually(`generation ${generation} signs`, async () => {
     await sleep(250);
@@ -87,7 +87,7 @@ describe('a secret that changes', () => {
     lambda = await withSecret('livekit/keys');
   });
 
-  test('the first answer is 201', async () => {
+  test('first response is 201', async () => {
     const answer = await lambda.invoke(tokenEvent(alice, { room_name: 'standup' }));
     await judge(answer, { ...expected(1), room: 'standup' });
     assert.deepEqual(moto.reads, [{
@@ -95,44 +95,44 @@ describe('a secret that changes', () => {
     }]);
   });
 
-  test('health is 200 and asks for no token', async () => {
+  test('health check returns 200 without a token', async () => {
     assert.equal((await lambda.invoke(event({ method: 'GET', path: '/health' }))).status, 200);
   });
 
-  test('a bad token is 401', async () => {
+  test('invalid token results in 401', async () => {
     const answer = await lambda.invoke(tokenEvent(`${alice}x`));
     assert.equal(answer.status, 401);
     assert.match(answer.headers['www-authenticate'], /^Bearer/);
     assert.equal(answer.json.code, 'invalid_token');
   });
 
-  test('a rotated secret signs, without a restart', async () => {
+  test('rotated secret is used without a restart', async () => {
     await put('livekit/keys', keys(2));
     await turnsTo(lambda, 2);
   });
 
-  test('a malformed secret does not replace a good one', async () => {
+  test('malformed secret does not replace a valid one', async () => {
     await put('livekit/keys', '{"LIVEKIT_API_KEY": 7');
     await keeps(lambda, 2);
   });
 
-  test('a secret that is too short does not replace a good one', async () => {
+  test('short secret does not replace a valid one', async () => {
     await put('livekit/keys', { ...keys(3), LIVEKIT_API_SECRET: 'short' });
     await keeps(lambda, 2);
   });
 
-  test('the next good one is found', async () => {
+  test('next valid secret is used', async () => {
     await put('livekit/keys', keys(4));
     await turnsTo(lambda, 4);
   });
 
-  test('a deleted secret goes on signing', async () => {
+  test('deleted secret is still used from the cache', async () => {
     await moto.ask('DeleteSecret', { SecretId: 'livekit/keys' });
     await keeps(lambda, 4);
     assert.equal(moto.reads.at(-1).status, 400, 'Secrets Manager refused it');
   });
 
-  test('the log has a line for each request, and no secret, token, name or address', () => {
+  test('log has one line per request without secret, token, name or address', () => {
     const log = lambda.log();
     assert.match(log, /invalid_token/);
     for (const generation of [1, 2, 3, 4]) assert.ok(!log.includes(keys(generation).LIVEKIT_API_SECRET));
@@ -140,11 +140,11 @@ describe('a secret that changes', () => {
   });
 });
 
-describe('a secret that is not there yet', () => {
+describe('missing secret', () => {
   let lambda;
   before(async () => { lambda = await withSecret('livekit/later'); });
 
-  test('answers 503 and when to come back', async () => {
+  test('function answers 503 with Retry-After while the secret is missing', async () => {
     const answer = await lambda.invoke(tokenEvent(alice));
     assert.equal(answer.status, 503);
     assert.equal(answer.json.code, 'unavailable');
@@ -152,13 +152,13 @@ describe('a secret that is not there yet', () => {
     assert.ok(Number.isInteger(wait) && wait >= 1 && wait <= 30, answer.headers['retry-after']);
   });
 
-  test('recovers without a restart', async () => {
+  test('function recovers without a restart when the secret exists', async () => {
     await moto.ask('CreateSecret', { Name: 'livekit/later', SecretString: JSON.stringify(keys(5)) });
     await turnsTo(lambda, 5);
   });
 });
 
-test('Secrets Manager unreachable: what was read goes on signing', async () => {
+test('cached secret is used during an outage of Secrets Manager', async () => {
   const lambda = await withSecret('livekit/later');
   await judge(await lambda.invoke(tokenEvent(alice)), expected(5));
   await moto.stop();

@@ -1,5 +1,5 @@
-// AWS SAM itself: the template, `sam local invoke` on every event, `sam local start-api` with a browser.
-// SAM's build folder is laid out here around the release binary: `sam build` would compile it again.
+// AWS SAM: the template, `sam local invoke` for every event, and `sam local start-api` with a browser.
+// The suite creates SAM's build folder with the release binary, because `sam build` would compile it again.
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
@@ -13,7 +13,7 @@ const sam = `${work}/venv/bin/sam`;
 const project = `${work}/sam`;
 const environment = JSON.parse(readFileSync(`${repository}events/env.json`)).TokenFunction;
 const events = readdirSync(`${repository}events`).filter((name) => name.endsWith('.json') && !name.startsWith('env'));
-/** Every `code` of a refusal, by status. An event's name has its code, or says why it gets the status's only one. */
+/** Codes of rejections by status. The name of an event contains its code, unless the status has only one. */
 const CODES = {
   400: ['invalid_request'],
   401: ['missing_token', 'token_expired', 'invalid_token', 'invalid_signature'],
@@ -42,21 +42,21 @@ before(async () => {
 });
 after(() => docker?.stop());
 
-/** What follows the printed command where no image can be pulled and the machine is not the default's. */
+/** Additional options if no image can be pulled or the architecture is not the default. */
 const here = (...parameters) => ['--skip-pull-image', '--parameter-overrides', `Architecture=${ARCHITECTURE}`, ...parameters];
 
 test('sam validate --lint', async () => {
   await output(sam, ['validate', '--lint'], { env });
 });
 
-test('there is an event for success and for every refusal', () => {
+test('events cover success and every rejection', () => {
   assert.ok(events.includes('token.json'));
   for (const status of Object.keys(CODES)) {
     assert.ok(events.some((name) => name.startsWith(`${status}-`)), `an event for ${status}`);
   }
 });
 
-/** Runs the printed command on an event, and holds its answer against the event's name. */
+/** Runs the documented command for an event, and compares the response with the event's name. */
 async function invoke(name) {
   const stdout = await output(sam, ['local', 'invoke', '-e', `events/${name}`, '-n', 'events/env.json', ...here()], { cwd: project, env });
   const answer = JSON.parse(stdout.trim().split('\n').at(-1));
@@ -70,7 +70,7 @@ async function invoke(name) {
 }
 
 describe('sam local invoke', () => {
-  // Alone: the first one adds SAM's emulator to the image.
+  // Separately, because the first run adds SAM's emulator to the image.
   test('token.json', () => invoke('token.json'));
 
   describe('every other event, two at a time', { concurrency: 2 }, () => {
@@ -78,7 +78,7 @@ describe('sam local invoke', () => {
   });
 });
 
-/** What an event's answer must say: read from its bearer and its body, whatever the event's format. */
+/** Returns the expected response of an event, from its access token and body in any format. */
 function asked(name) {
   const { headers, multiValueHeaders, body, isBase64Encoded } = JSON.parse(readFileSync(`${repository}events/${name}`, 'utf8'));
   const [, authorization] = Object.entries(headers ?? multiValueHeaders).find(([header]) => /^authorization$/i.test(header));
@@ -96,7 +96,7 @@ function asked(name) {
   };
 }
 
-describe('sam local start-api, as a browser sees it', () => {
+describe('sam local start-api', () => {
   let api;
   let pages;
   let browser;
@@ -118,11 +118,11 @@ describe('sam local start-api, as a browser sees it', () => {
   after(async () => {
     await browser?.stop();
     pages?.stop();
-    // SIGINT, so that SAM removes its containers.
+    // SIGINT lets SAM remove its containers.
     await api?.stop('SIGINT', 30);
   });
 
-  test('a preflight', async () => {
+  test('preflight succeeds', async () => {
     const response = await fetch(endpoint, {
       method: 'OPTIONS',
       headers: {
@@ -135,7 +135,7 @@ describe('sam local start-api, as a browser sees it', () => {
     assert.match(response.headers.get('access-control-allow-methods'), /POST/);
   });
 
-  test('a POST is 201', async () => {
+  test('POST request returns 201', async () => {
     const response = await fetch(endpoint, {
       method: 'POST', headers: { origin: pages.origin, authorization: `Bearer ${bearer}`, 'content-type': 'application/json' }, body: '{}',
     });
@@ -144,7 +144,7 @@ describe('sam local start-api, as a browser sees it', () => {
     await judgeAnswer(await response.json(), expected);
   });
 
-  test('livekit-client in Chromium gets its token', async () => {
+  test('livekit-client in Chromium receives a token', async () => {
     const page = await browser.visit(pages.origin);
     const { details, error } = await fetchToken(page, endpoint, bearer, { roomName: 'standup' });
     assert.equal(error, undefined);

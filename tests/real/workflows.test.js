@@ -1,5 +1,5 @@
-// What GitHub runs and shows for a fork: the workflows, Dependabot's file and the forms. GitHub itself is not here, so
-// its schemas (check-jsonschema has copies) and two linters judge them, and rules of our own.
+// The workflows, Dependabot's file and the forms that GitHub uses. GitHub is not available here, so
+// its schemas (check-jsonschema has copies), two linters and this suite check them.
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ const names = readdirSync(`${github}/workflows`);
 const workflows = new Map(names.map((name) => [name, parse(read(`.github/workflows/${name}`))]));
 const jobs = [...workflows].flatMap(([name, { jobs: all }]) => Object.entries(all).map(([id, job]) => ({ name, id, job })));
 const steps = jobs.flatMap(({ name, id, job }) => (job.steps ?? []).map((step) => ({ name, id, step })));
-/** Every line of every script, with the lines that a backslash joins as one. */
+/** Returns every line of every script. Lines that end in a backslash are joined. */
 const commands = (name) => steps.filter((step) => step.name === name && step.step.run)
   .flatMap(({ step }) => step.run.replaceAll('\\\n', ' ').split('\n').map((line) => line.trim()).filter(Boolean));
 
@@ -41,9 +41,9 @@ describe('linters', () => {
 });
 
 describe('every workflow', () => {
-  test('there are the four', () => assert.deepEqual(names.sort(), ['audit.yml', 'ci.yml', 'real.yml', 'release.yml']));
+  test('repository has the four workflows', () => assert.deepEqual(names.sort(), ['audit.yml', 'ci.yml', 'real.yml', 'release.yml']));
 
-  test('actions are pinned to a commit, and say which version that is', () => {
+  test('actions are pinned to a commit with the version in a comment', () => {
     const used = names.flatMap((name) => [...read(`.github/workflows/${name}`).matchAll(/^\s*(?:- )?uses: (.*)$/gm)].map(([, text]) => text));
     assert.equal(used.length, steps.filter(({ step }) => step.uses).length + jobs.filter(({ job }) => job.uses).length);
     const versions = new Map();
@@ -56,18 +56,18 @@ describe('every workflow', () => {
   });
 
   for (const [name, workflow] of workflows) {
-    test(`${name}: reads at most, unless a job says otherwise`, () => assert.deepEqual(workflow.permissions, { contents: 'read' }));
-    test(`${name}: an older run makes way or is awaited`, () => assert.ok(workflow.concurrency?.group.includes('${{ github.ref }}')));
-    test(`${name}: not with the rights of the target`, () => {
+    test(`${name} has read permission only, except for single jobs`, () => assert.deepEqual(workflow.permissions, { contents: 'read' }));
+    test(`${name} limits concurrent runs`, () => assert.ok(workflow.concurrency?.group.includes('${{ github.ref }}')));
+    test(`${name} does not run with the rights of the target`, () => {
       for (const event of ['pull_request_target', 'workflow_run', 'issue_comment']) assert.ok(!(event in workflow.on), event);
     });
-    test(`${name}: no secret`, () => assert.doesNotMatch(read(`.github/workflows/${name}`), /\bsecrets\b/));
-    test(`${name}: nothing that others can write gets into a script`, () => {
+    test(`${name} uses no secret`, () => assert.doesNotMatch(read(`.github/workflows/${name}`), /\bsecrets\b/));
+    test(`${name} inserts no untrusted values into scripts`, () => {
       for (const { step } of steps.filter((step) => step.name === name)) assert.doesNotMatch(step.run ?? '', /\$\{\{/);
     });
   }
 
-  test('only the release writes', () => {
+  test('only the release has write permission', () => {
     const writing = jobs.filter(({ job }) => job.permissions).map(({ name, id }) => `${name} ${id}`);
     assert.deepEqual(writing, ['release.yml publish']);
     assert.deepEqual(workflows.get('release.yml').jobs.publish.permissions, {
@@ -76,16 +76,16 @@ describe('every workflow', () => {
   });
 
   for (const { name, id, job } of jobs.filter(({ job }) => !job.uses)) {
-    test(`${name} ${id}: ends`, () => assert.ok(job['timeout-minutes'] <= 150));
+    test(`${name} ${id} has a timeout`, () => assert.ok(job['timeout-minutes'] <= 150));
   }
 
-  test('a checkout leaves no credentials behind', () => {
+  test('checkout does not persist credentials', () => {
     const checkouts = steps.filter(({ step }) => step.uses?.startsWith('actions/checkout@'));
     for (const { name, step } of checkouts) assert.equal(step.with?.['persist-credentials'], false, name);
   });
 });
 
-describe('they say what the repository says', () => {
+describe('consistency with the repository', () => {
   const [, version] = read('Cargo.toml').match(/^rust-version = "(.+)"$/m);
 
   test('Rust\'s version', () => {
@@ -109,7 +109,7 @@ describe('they say what the repository says', () => {
     assert.deepEqual(commands('ci.yml').filter((line) => /^cargo (?!install)/.test(line)), [], 'recipes alone');
   });
 
-  test('.ci/run and CONTRIBUTING.md name recipes that there are', () => {
+  test('recipes in .ci/run and CONTRIBUTING.md exist', () => {
     const recipes = [...justfile.matchAll(/^([a-z][a-z-]*)[^:\n]*:(?!=)/gm)].map(([, name]) => name);
     for (const path of ['.ci/run', 'CONTRIBUTING.md', 'fuzz/README.md']) {
       const named = [...read(path).matchAll(/(?:^\$ |^step .*" |=true )just ([a-z][a-z-]*)/gm)].map(([, name]) => name);
@@ -120,7 +120,7 @@ describe('they say what the repository says', () => {
     for (const name of check.split(' ')) assert.match(read('.ci/run'), new RegExp(`^step .* just ${name}$`, 'm'));
   });
 
-  test('ci, the release and the recipes take the dependencies that Cargo.lock names', () => {
+  test('ci, the release and the recipes use the dependencies of Cargo.lock', () => {
     const recipes = justfile.split('\n').map((line) => line.trim().replace(/^RUSTDOCFLAGS=-Dwarnings /, ''));
     for (const [name, lines] of [...names.map((name) => [name, commands(name)]), ['justfile', recipes]]) {
       for (const command of lines.filter((line) => /^cargo (bench|build|clippy|doc|test|install|deny|lambda)/.test(line))) {
@@ -134,18 +134,18 @@ describe('they say what the repository says', () => {
     assert.match(read('.ci/install.sh'), new RegExp(`^cargo_tool cargo-deny ${workflows.get('audit.yml').env.CARGO_DENY_VERSION}$`, 'm'));
   });
 
-  test('real runs .ci/run, which is there and can be run', () => {
+  test('real runs .ci/run, which exists and is executable', () => {
     assert.ok(commands('real.yml').includes('.ci/run'));
     assert.ok(existsSync(`${repository}.ci/run`));
   });
 
-  test('the audit checks all that deny.toml has', () => {
+  test('audit checks every section of deny.toml', () => {
     const sections = [...read('deny.toml').matchAll(/^\[(\w+)\]$/gm)].map(([, section]) => section).filter((section) => section !== 'graph');
     assert.deepEqual(sections.sort(), ['advisories', 'bans', 'licenses', 'sources']);
     assert.ok(commands('audit.yml').some((command) => command === 'cargo deny --locked check'), 'all four');
   });
 
-  test('the folders that Dependabot looks after have what it looks for', () => {
+  test('folders of Dependabot contain its manifests', () => {
     const files = { cargo: 'Cargo.toml', npm: 'package.json', pip: /requirements\.txt$/, gomod: 'go.mod', 'github-actions': '.github' };
     for (const { 'package-ecosystem': kind, directory, directories = [directory] } of parse(read('.github/dependabot.yml')).updates) {
       for (const folder of directories) {
@@ -160,21 +160,21 @@ describe('the release', () => {
   const release = workflows.get('release.yml');
   const architectures = release.jobs.build.strategy.matrix.include.map(({ architecture }) => architecture);
 
-  test('comes from a tag alone', () => assert.deepEqual(release.on, { push: { tags: ['v*.*.*'] } }));
+  test('release starts from a tag only', () => assert.deepEqual(release.on, { push: { tags: ['v*.*.*'] } }));
 
-  test('is checked before it is built, and built before it is published', () => {
+  test('release is checked before the build and built before publication', () => {
     assert.equal(release.jobs.check.uses, './.github/workflows/ci.yml');
     assert.ok('workflow_call' in workflows.get('ci.yml').on);
     assert.deepEqual(release.jobs.build.needs, ['version', 'check']);
     assert.deepEqual(release.jobs.publish.needs, ['version', 'build']);
   });
 
-  test('has both architectures that the template knows', () => {
+  test('release has both architectures of the template', () => {
     const [, allowed] = read('template.yaml').match(/\n {2}Architecture:\n(?: {4}.*\n)*? {4}AllowedValues: \[(.*)\]/);
     assert.deepEqual(architectures.sort(), allowed.split(', ').sort());
   });
 
-  test('names its archives as the documentation does', () => {
+  test('release names its archives as in the documentation', () => {
     assert.ok(commands('release.yml').includes('zip -9 -X -j "dist/roomkey-$VERSION-$ARCHITECTURE.zip" target/lambda/bootstrap/bootstrap'));
     assert.ok(commands('release.yml').some((line) => line.startsWith('sha256sum "roomkey-$VERSION-arm64.zip" "roomkey-$VERSION-x86_64.zip"')));
     const pages = ['README.md', ...readdirSync(`${repository}docs`).map((name) => `docs/${name}`)].filter((page) => page.endsWith('.md'));
@@ -186,7 +186,7 @@ describe('the release', () => {
     }
   });
 
-  test('keeps no cache, and attests what it publishes', () => {
+  test('release uses no cache and attests its artifacts', () => {
     assert.ok(!steps.some(({ name, step }) => name === 'release.yml' && step.uses?.startsWith('actions/cache@')));
     const published = release.jobs.publish.steps.map(({ uses = '', run: script = '' }) => uses.split('@')[0] || script.split(' ').slice(0, 3).join(' '));
     const attested = published.findIndex((step) => step.startsWith('actions/attest'));
@@ -194,7 +194,7 @@ describe('the release', () => {
     assert.equal(release.jobs.publish.steps[attested].with['subject-checksums'], 'dist/SHA256SUMS');
   });
 
-  test('refuses a tag that Cargo.toml or CHANGELOG.md does not name', () => {
+  test('release rejects a tag that Cargo.toml or CHANGELOG.md does not contain', () => {
     const { run: script } = release.jobs.version.steps.find(({ id }) => id === 'version');
     const tagged = (tag, cwd) => run('bash', ['-e', '-o', 'pipefail', '-c', script], {
       cwd, env: { PATH: process.env.PATH, GITHUB_REF_NAME: tag, GITHUB_OUTPUT: '/dev/null' },
@@ -226,7 +226,7 @@ describe('the forms', () => {
   const forms = readdirSync(`${github}/ISSUE_TEMPLATE`).filter((name) => name !== 'config.yml');
 
   for (const form of forms) {
-    test(`${form}: GitHub shows it`, () => {
+    test(`${form} is valid for GitHub`, () => {
       const { body } = parse(read(`.github/ISSUE_TEMPLATE/${form}`));
       for (const of of [({ id }) => id, ({ attributes }) => attributes.label]) {
         const all = body.filter(({ type }) => type !== 'markdown').map(of);
@@ -235,7 +235,7 @@ describe('the forms', () => {
     });
   }
 
-  test('where people paste, they are told what not to', () => {
+  test('fields for logs name the data to omit', () => {
     for (const form of ['bug.yml', 'token_refused.yml']) {
       const text = read(`.github/ISSUE_TEMPLATE/${form}`);
       assert.match(text, /\*\*Never paste/);
@@ -243,7 +243,7 @@ describe('the forms', () => {
     }
   });
 
-  test('the pages that they lead to are there', () => {
+  test('linked pages exist', () => {
     const [, home] = read('Cargo.toml').match(/^repository = "(.+)"$/m);
     const anchor = (title) => title.toLowerCase().replace(/[^\w\- ]/g, '').replaceAll(' ', '-');
     let links = 0;
