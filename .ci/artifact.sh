@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# artifact.sh PROGRAM fails if Lambda could not run PROGRAM, or if its archive has more than 4 MiB.
+# artifact.sh PROGRAM fails if Lambda cannot run PROGRAM, or if its archive exceeds 4 MiB.
 set -euo pipefail
 program=$1
 folder=$(mktemp -d)

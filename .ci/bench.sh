@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks that the harness and the floor work, and that memory stays flat under a flood. Figures need a quiet machine.
+# Checks that the harness and the baseline work, and that memory is constant under a flood. Precise figures require an
+# idle machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 harness=bench/harness/target/release/roomkey-bench

