@@ -1,4 +1,4 @@
-//! The page at `/` and its files; every other request goes to roomkey as it came.
+//! Serves the page at `/` and its files, and forwards every other request to roomkey unchanged.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-/// As much as API Gateway lets through. roomkey's own limit lies far below and is its to answer.
+/// Limit of API Gateway in bytes. roomkey has a much lower limit and answers it itself.
 const LARGEST_BODY: usize = 10 * 1024 * 1024;
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
 
-/// Path, type and content.
+/// Path, media type and content of each file.
 const FILES: [(&str, &str, &str); 10] = [
     ("/", HTML, include_str!("page.html")),
     ("/page.css", CSS, include_str!("page.css")),

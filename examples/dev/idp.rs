@@ -1,7 +1,7 @@
 //! A small OpenID Connect provider: discovery, a key set, access tokens and UserInfo.
 //!
-//! roomkey speaks to it over the network exactly as to any other. Only signing in is short: `POST
-//! /login` with a person's id takes the place of a browser redirect and a password.
+//! roomkey sends requests to it over the network, as to any other provider. Only the sign-in is
+//! simplified: `POST /login` with the ID of a person replaces a browser redirect and a password.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -22,25 +22,24 @@ use serde_json::{Value, json};
 pub(crate) const ADDRESS: &str = "127.0.0.1:3001";
 pub(crate) const ISSUER: &str = "http://127.0.0.1:3001";
 pub(crate) const AUDIENCE: &str = "roomkey-dev";
-/// Seconds for which an access token is good, unless a login asks for another time.
+/// Default lifetime of an access token in seconds.
 pub(crate) const LIFETIME: i64 = 3_600;
 
-/// Someone to sign in as.
+/// Example person.
 pub(crate) struct Person {
     id: &'static str,
-    /// What the page and the printed requests call them.
+    /// Name in the page and in the printed requests.
     pub(crate) label: &'static str,
-    /// What the token endpoint answers them.
+    /// Response of the token endpoint.
     pub(crate) outcome: &'static str,
     email: Option<&'static str>,
     name: Option<&'static str>,
     picture: Option<&'static str>,
-    /// What they are in the organization `acme`: something for the rules of a policy.
+    /// Role in the organization `acme`, for the rules of a policy.
     role: Option<&'static str>,
 }
 
-/// Two whose profile is complete, so that they can meet, one without a name, one without an email
-/// address.
+/// Two people with a complete profile, one without a name, and one without an email address.
 pub(crate) const PEOPLE: [Person; 4] = [
     Person {
         id: "ada",
@@ -81,12 +80,12 @@ pub(crate) const PEOPLE: [Person; 4] = [
 ];
 
 impl Person {
-    /// Their `sub`: opaque, as real providers' are.
+    /// Returns the opaque `sub`.
     fn subject(&self) -> String {
         format!("user_{}", self.id)
     }
 
-    /// What UserInfo says of them; an access token says none of it.
+    /// Returns the claims of UserInfo, which access tokens do not contain.
     fn user_info(&self) -> Value {
         let mut claims = json!({ "sub": self.subject() });
         if let Some(email) = self.email {
@@ -103,7 +102,7 @@ impl Person {
     }
 }
 
-/// A key pair, new at every start.
+/// Identity provider with a key pair that is created at every start.
 pub(crate) struct IdentityProvider {
     signing: EncodingKey,
     verifying: DecodingKey,
@@ -114,7 +113,7 @@ pub(crate) struct IdentityProvider {
 impl IdentityProvider {
     pub(crate) fn new() -> Result<Self, Box<dyn std::error::Error>> {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
-        // 04, then x, then y.
+        // The byte 04, then x and y.
         let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
         let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
         let key_id = format!("dev-{}", &x[..8]);
@@ -128,7 +127,7 @@ impl IdentityProvider {
         })
     }
 
-    /// An access token good for `lifetime` seconds; where that is negative, one that has expired.
+    /// Signs an access token with a lifetime in seconds. A negative one results in an expired token.
     pub(crate) fn access_token(
         &self,
         person: &Person,
@@ -157,7 +156,7 @@ impl IdentityProvider {
         Ok(jsonwebtoken::encode(&header, &claims, &self.signing)?)
     }
 
-    /// The person whose access token `headers` carry.
+    /// Returns the person whose access token is in `headers`.
     fn bearer(&self, headers: &HeaderMap) -> Option<&'static Person> {
         let token = headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?;
         let mut checks = Validation::new(Algorithm::ES256);
@@ -214,8 +213,8 @@ struct Login {
     expires_in: Option<i64>,
 }
 
-/// `{"person":"ada"}` → `{"access_token", "token_type", "expires_in"}`. A login may ask for a
-/// shorter `expires_in`, or a negative one: an expired token is something to test a frontend with.
+/// Exchanges `{"person":"ada"}` for `{"access_token", "token_type", "expires_in"}`. A request can set a
+/// shorter `expires_in`, or a negative one for an expired token.
 async fn login(
     State(provider): State<Arc<IdentityProvider>>,
     Json(login): Json<Login>,
@@ -238,7 +237,7 @@ async fn picture() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "image/svg+xml")], include_str!("ada.svg"))
 }
 
-/// The page is another origin, and so is a frontend that signs in here.
+/// Allows requests from any origin, because the page and frontends have other origins.
 async fn for_any_origin(request: Request, next: Next) -> Response {
     let mut response = if request.method() == Method::OPTIONS {
         StatusCode::NO_CONTENT.into_response()

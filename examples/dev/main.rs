@@ -1,8 +1,9 @@
-//! roomkey on this machine, with an identity provider to sign in at.
+//! roomkey on this machine, with an identity provider for signing in.
 //!
 //! `cargo run --example dev` starts the token endpoint on <http://127.0.0.1:3000> and the identity
-//! provider of `idp.rs` on <http://127.0.0.1:3001>, prints requests to paste, and serves a page that
-//! makes them and joins rooms. Any variable of the README's table overrides the default given here.
+//! provider of `idp.rs` on <http://127.0.0.1:3001>. It prints ready-to-paste requests, and serves a
+//! page that sends them and joins rooms. Any variable of `docs/configuration.md` overrides the defaults
+//! below.
 
 mod endpoint;
 mod idp;
@@ -16,19 +17,19 @@ use tokio::net::TcpListener;
 
 use crate::idp::{IdentityProvider, PEOPLE};
 
-/// Where the token endpoint and the page are.
+/// Address of the token endpoint and the page.
 const ENDPOINT: &str = "127.0.0.1:3000";
 
-/// The configuration of a deployment whose LiveKit is `livekit-server --dev`.
+/// Default configuration, for a LiveKit server that was started with `livekit-server --dev`.
 const DEFAULTS: [(&str, &str); 7] = [
     ("OIDC_ISSUER", idp::ISSUER),
     ("OIDC_AUDIENCE", idp::AUDIENCE),
     ("LIVEKIT_URL", "ws://127.0.0.1:7880"),
     ("LIVEKIT_API_KEY", "devkey"),
     ("LIVEKIT_API_SECRET", "secret"),
-    // Whatever port a frontend's own development server has.
+    // Any origin, since the port of a frontend's development server is unknown.
     ("ALLOWED_ORIGINS", "*"),
-    // The page offers to be a device of its own, so that one person can try it in two tabs.
+    // The page can join as a separate device, so that one person can use two tabs.
     ("PARTICIPANT_DEVICES", "true"),
 ];
 
@@ -62,9 +63,9 @@ async fn run() -> Result<(), String> {
     }
 }
 
-/// The user's own setting, else the default above.
+/// Returns the variable of the environment, or the default above.
 fn variable(name: &str) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "an example has no other reader of it")]
+    #[expect(clippy::disallowed_methods, reason = "the example reads its own environment")]
     let own = std::env::var(name).ok().filter(|value| !value.is_empty());
     own.or_else(|| DEFAULTS.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).into()))
 }
@@ -77,7 +78,7 @@ fn now() -> SystemTime {
 async fn bind(address: &str) -> Result<TcpListener, String> {
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => {
-            format!("{address} is taken: stop the program that listens there, then start again")
+            format!("{address} is in use: stop the program that listens there, then start again")
         }
         _ => format!("cannot listen on {address}: {error}"),
     })
@@ -85,7 +86,7 @@ async fn bind(address: &str) -> Result<TcpListener, String> {
 
 fn print_welcome(provider: &IdentityProvider) -> Result<(), String> {
     let livekit = variable("LIVEKIT_URL").unwrap_or_default();
-    println!("roomkey and an identity provider, on this machine alone. Ctrl-C stops both.\n");
+    println!("roomkey and an identity provider, on this machine only. Ctrl-C stops both.\n");
     println!("  page               http://{ENDPOINT}/");
     println!("  token endpoint     http://{ENDPOINT}/token");
     println!("  identity provider  {}", idp::ISSUER);
@@ -99,7 +100,9 @@ fn print_welcome(provider: &IdentityProvider) -> Result<(), String> {
     println!("  policy             {policy}");
 
     if variable("OIDC_ISSUER").as_deref() != Some(idp::ISSUER) {
-        println!("\nOIDC_ISSUER names another issuer: send its tokens; the page's get 401.");
+        println!(
+            "\nOIDC_ISSUER is another issuer: send its tokens. Those of the page receive 401."
+        );
         return Ok(());
     }
     for person in &PEOPLE {
@@ -110,9 +113,9 @@ fn print_welcome(provider: &IdentityProvider) -> Result<(), String> {
              -d '{{\"room_name\":\"standup\"}}' -H 'Authorization: Bearer {token}'"
         );
     }
-    println!("\nThese tokens last an hour; the page signs in afresh: http://{ENDPOINT}/");
-    println!("A policy of your own may answer 403 instead: change policy.toml, or set POLICY.");
-    println!("Below is what an operator sees, a line per request.\n");
+    println!("\nThese tokens expire after an hour. The page gets new ones: http://{ENDPOINT}/");
+    println!("With a custom policy, the response can be 403: see policy.toml and POLICY.");
+    println!("The following log has one line per request.\n");
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! The examination: the function's own checks, one after the other.
+//! The function's checks, performed one after the other.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -24,8 +24,7 @@ use serde_json::{Map, Value};
 
 use crate::report::{Finding, Report};
 
-/// Examines `token`, and whether it opens `room`, as the function that `config` describes would as of
-/// `now`.
+/// Checks `token` for `room` at the time `now`, like a function with this `config`.
 pub(crate) async fn of(
     config: Config,
     token: &str,
@@ -48,8 +47,7 @@ pub(crate) async fn of(
     let shared = match &secrets {
         SecretSource::Given(secrets) => secrets.hs256.get(&hs256_name).cloned(),
         SecretSource::Managed(..) => {
-            let detail =
-                "Secrets Manager is not asked: a shared HS256 secret in it is not known here";
+            let detail = "not read from Secrets Manager, so a shared HS256 secret in it is unknown";
             report.add(Finding::note("secret", detail));
             None
         }
@@ -77,21 +75,21 @@ pub(crate) async fn of(
     ask(&policy, verified.as_object(), room, report);
 }
 
-/// Which rules of the policy are for the caller, and which of them decides.
+/// Reports the rules of the policy that apply to the caller, and the decision.
 fn ask(policy: &Policy, claims: &Map<String, Value>, room: Option<&str>, report: &mut Report) {
     let list = |patterns: Vec<String>| patterns.join(", ");
     let mut is_for_caller = false;
     for rule in policy.explain(claims) {
         is_for_caller = true;
         let (role, line, rooms) = (&rule.role.name, rule.line, list(rule.rooms().collect()));
-        let agents = list(rule.agents().chain(["the default one".to_owned()]).collect());
-        let detail = format!("line {line} is for this caller: {role} in {rooms}; agents: {agents}");
+        let agents = list(rule.agents().chain(["the default agent".to_owned()]).collect());
+        let detail = format!("line {line} applies: {role} in {rooms}; agents: {agents}");
         report.add(Finding::note("policy", &detail));
     }
     match policy.decide(claims, room, &RequestedRoomConfig::default()) {
         Ok(decision) => {
             let (role, line) = (&decision.rule.role.name, decision.rule.line);
-            let place = if room.is_some() { "the room" } else { "a fresh room" };
+            let place = if room.is_some() { "the room" } else { "a new room" };
             let detail = format!("{role} in {place}, by the rule in line {line}");
             report.add(Finding::pass("policy", &detail));
         }
@@ -99,7 +97,7 @@ fn ask(policy: &Policy, claims: &Map<String, Value>, room: Option<&str>, report:
             let code = Problem::from(&ExchangeError::Refused(refusal)).code;
             let detail = format!("{refusal}: 403 {code}");
             report.add(if room.is_none() && is_for_caller {
-                Finding::note("policy, where no room is asked for", &detail)
+                Finding::note("policy, without a room", &detail)
             } else {
                 Finding::fail("policy", &detail)
             });
@@ -107,7 +105,7 @@ fn ask(policy: &Policy, claims: &Map<String, Value>, room: Option<&str>, report:
     }
 }
 
-/// The issuer that the token's `iss` names, as the function chooses it.
+/// Returns the issuer that the token's `iss` names, like the function.
 fn choose(issuers: Vec<IssuerConfig>, token: &str, report: &mut Report) -> Option<IssuerConfig> {
     let count = issuers.len();
     if count == 1 {
@@ -119,7 +117,7 @@ fn choose(issuers: Vec<IssuerConfig>, token: &str, report: &mut Report) -> Optio
         Err(_) => None,
     };
     if found.is_none() {
-        let detail = format!("the token's iss is none of the {count} issuers of OIDC_ISSUER");
+        let detail = format!("iss is not one of the {count} issuers in OIDC_ISSUER");
         report.add(Finding::fail("issuer", &detail));
     }
     found
@@ -132,10 +130,10 @@ fn with_secret(
     now: SystemTime,
     report: &mut Report,
 ) -> Option<VerifiedClaims> {
-    report.add(Finding::note("keys", "a shared secret is configured: HS256 and nothing else"));
+    report.add(Finding::note("keys", "a shared secret is configured, so only HS256 is accepted"));
     match issuer.verifier().verify_shared(token, shared, now) {
         Ok(claims) => {
-            report.add(Finding::pass("signature and claims", "all checks hold"));
+            report.add(Finding::pass("signature and claims", "all checks passed"));
             Some(claims)
         }
         Err(error) => {
@@ -165,13 +163,12 @@ async fn with_keys(
         Ok(None) => {
             report.add(Finding::fail(
                 "keys",
-                "OIDC_ALGORITHMS is HS256, and the secret is not known here",
+                "OIDC_ALGORITHMS is HS256, and the shared secret is unknown",
             ));
             return None;
         }
         Err(error) => {
-            let detail =
-                format!("{error}: is the issuer's address right, and can it be reached from here?");
+            let detail = format!("{error}: check the URL of the issuer and the network");
             report.add(Finding::fail("keys", &detail));
             return None;
         }
@@ -191,7 +188,7 @@ fn check(
         Lookup::Unknown => {
             report.add(Finding::fail(
                 "key",
-                "the key set has no such kid: is the token another issuer's?",
+                "the key set does not contain the kid: the token may be from another issuer",
             ));
             return None;
         }
@@ -200,34 +197,30 @@ fn check(
             return None;
         }
     };
-    report.add(Finding::pass("key", "the key set holds the key"));
+    report.add(Finding::pass("key", "the key set contains the key"));
     for (name, outcome) in issuer.verifier().explain(jwt, key, now) {
         report.add(match outcome {
-            Ok(()) => Finding::pass(name, "holds"),
+            Ok(()) => Finding::pass(name, "valid"),
             Err(error) => Finding::fail(name, &hint(error)),
         });
     }
     issuer.verifier().verify(jwt, key, now).ok()
 }
 
-/// The reason, and what usually mends it.
+/// Returns the reason with the usual remedy.
 fn hint(error: VerifyError) -> String {
     let advice = match error {
         VerifyError::NotAJwt => {
-            "opaque access tokens are not JWTs: ask the provider for an audience or an API"
+            "for opaque access tokens, register the API as an audience with the provider"
         }
         VerifyError::Algorithm => "see OIDC_ALGORITHMS",
-        VerifyError::Issuer => {
-            "compare byte for byte: scheme, host, path, and the slash at the end"
-        }
-        VerifyError::Audience => {
-            "the token was issued to somebody else, or OIDC_AUDIENCE is not what the provider puts into aud"
-        }
-        VerifyError::AuthorizedParty => "the token was issued to a client that is not listed",
-        VerifyError::Expired => "get a fresh one",
-        VerifyError::NotYetValid(_) => "is this machine's clock right?",
+        VerifyError::Issuer => "compare scheme, host, path and the slash at the end byte for byte",
+        VerifyError::Audience => "the token is for another audience, or OIDC_AUDIENCE is wrong",
+        VerifyError::AuthorizedParty => "the client of the token is not listed",
+        VerifyError::Expired => "get a new token",
+        VerifyError::NotYetValid(_) => "check the clock of this machine",
         VerifyError::TokenKind(_) => {
-            "an ID, refresh, machine or pending token is no access token of a person"
+            "send an access token instead of an ID, refresh, machine or pending token"
         }
         _ => return error.to_string(),
     };
@@ -243,24 +236,23 @@ fn found_in_claims(
 ) {
     match profile.email() {
         _ if !needs_email => {
-            report.add(Finding::note("email", "is not needed: PARTICIPANT_IDENTITY is sub"));
+            report.add(Finding::note("email", "not required, because PARTICIPANT_IDENTITY is sub"));
         }
         None => {
             let detail =
-                format!("the token says there is none: 404 email_not_set\n{}", provider.setup_hint);
+                format!("missing in the token: 404 email_not_set\n{}", provider.setup_hint);
             report.add(Finding::fail("email", &detail));
         }
         Some(email) if needs_verified && !email.is_verified() => {
-            let detail =
-                format!("is not verified: 403 email_not_verified\n{}", provider.setup_hint);
+            let detail = format!("not verified: 403 email_not_verified\n{}", provider.setup_hint);
             report.add(Finding::fail("email", &detail));
         }
-        Some(_) => report.add(Finding::pass("email", "comes from the token's claims")),
+        Some(_) => report.add(Finding::pass("email", "read from the token's claims")),
     }
-    report.add(Finding::pass("name", "comes from the token's claims"));
+    report.add(Finding::pass("name", "read from the token's claims"));
 }
 
-/// The claims do not say enough.
+/// Reports that the claims lack email address or name.
 fn elsewhere(sources: &[ProfileSource], provider: &Provider, report: &mut Report) {
     let others: Vec<&str> = sources
         .iter()
@@ -269,11 +261,11 @@ fn elsewhere(sources: &[ProfileSource], provider: &Provider, report: &mut Report
         .collect();
     if others.is_empty() {
         let detail =
-            format!("the claims lack them, and nobody else is asked\n{}", provider.setup_hint);
+            format!("not in the claims, and there is no other source\n{}", provider.setup_hint);
         report.add(Finding::fail("email and name", &detail));
     } else {
         let detail = format!(
-            "the claims lack at least one: {} is asked, which is not tried here\nif it stays away: {}",
+            "not both in the claims: the function would query {} (the doctor does not)\nif one is still missing: {}",
             others.join(", then "),
             provider.setup_hint
         );
@@ -290,7 +282,7 @@ fn name_of(source: ProfileSource) -> &'static str {
     }
 }
 
-/// Claims about the token, not about the person, beside what is expected.
+/// Reports claims about the token, without those about the person, with the expected values.
 fn describe(
     claims: &Map<String, Value>,
     expected: &Expected,
@@ -316,7 +308,7 @@ fn describe(
     if let Some(expires) = claims.get("exp").and_then(Value::as_f64) {
         report.add(Finding::note("exp", &format!("{:+.0} s from now", expires - now)));
     }
-    // A name can be anything, an address among others.
+    // The name of a claim can be any string, including an email address.
     let is_usual = |name: &&str| {
         name.len() <= 64
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:/-".contains(&byte))
@@ -325,7 +317,7 @@ fn describe(
     report.add(Finding::note("claims", &names.join(" ")));
 }
 
-/// For the description only: nothing is decided by them.
+/// Returns the claims for the description, without verification.
 fn unverified_claims(token: &str) -> Option<Map<String, Value>> {
     use base64::Engine;
     let payload = token.split('.').nth(1)?;

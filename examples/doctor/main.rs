@@ -1,13 +1,12 @@
-//! Says, check by check, what the endpoint would make of a token, and why.
+//! Prints the result of every check of the endpoint for a token.
 //!
 //! ```console
 //! $ echo "$ACCESS_TOKEN" | cargo run --example doctor
 //! ```
 //!
 //! Reads the same variables as the function, and the token from standard input. The token is neither
-//! printed nor sent anywhere: UserInfo, which would be shown it, is only named. `--room NAME` asks the
-//! policy about that room; `--json` for scripts; the exit status is 0 where the token would be
-//! accepted, 1 otherwise.
+//! printed nor sent anywhere, so UserInfo is only named. `--room NAME` evaluates the policy for that
+//! room, and `--json` prints JSON. The exit status is 0 if the token would be accepted, 1 otherwise.
 
 mod examination;
 mod report;
@@ -20,7 +19,7 @@ use roomkey::{Config, text};
 
 use crate::report::{Finding, Report};
 
-/// Longest input that is read, in bytes.
+/// Maximum length of the input in bytes.
 const INPUT_BYTES: u64 = 65_536;
 
 #[tokio::main(flavor = "current_thread")]
@@ -56,11 +55,14 @@ fn usage() -> ExitCode {
 
 async fn examine(room: Option<&str>) -> Report {
     let mut report = Report::default();
-    #[expect(clippy::disallowed_methods, reason = "the doctor reads what the function would")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the doctor reads the same variables as the function"
+    )]
     let config = Config::from_lookup(|variable| std::env::var(variable).ok());
     let config = match config {
         Ok(config) => {
-            report.add(Finding::pass("configuration", "every variable can be used"));
+            report.add(Finding::pass("configuration", "all variables are valid"));
             config
         }
         Err(error) => {
@@ -70,17 +72,17 @@ async fn examine(room: Option<&str>) -> Report {
     };
     let mut token = String::new();
     if std::io::stdin().take(INPUT_BYTES).read_to_string(&mut token).is_err() {
-        report.add(Finding::fail("token", "standard input holds no text"));
+        report.add(Finding::fail("token", "standard input is not UTF-8"));
         return report;
     }
     let token = token.trim();
-    // Pasted with its scheme as often as not.
+    // Pasted tokens often include the scheme.
     let token = token.strip_prefix("Bearer ").unwrap_or(token);
     if token.is_empty() {
-        report.add(Finding::fail("token", "standard input is empty: pipe the access token in"));
+        report.add(Finding::fail("token", "standard input is empty: pipe the access token to it"));
         return report;
     }
-    #[expect(clippy::disallowed_methods, reason = "tokens are judged as of now")]
+    #[expect(clippy::disallowed_methods, reason = "tokens are checked at the current time")]
     let now = SystemTime::now();
     examination::of(config, token, room, now, &mut report).await;
     report

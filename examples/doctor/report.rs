@@ -1,11 +1,11 @@
-//! What was found, for people and for scripts.
+//! Report of the findings, as text and as JSON.
 
 use std::fmt::Write;
 
 use roomkey::text;
 use serde_json::{Value, json};
 
-/// One thing that was looked at.
+/// Result of one check.
 pub(crate) struct Finding {
     check: String,
     outcome: Outcome,
@@ -19,24 +19,24 @@ enum Outcome {
     Note,
 }
 
-/// All that was found, in order.
+/// Findings in the order of the checks.
 #[derive(Default)]
 pub(crate) struct Report {
     findings: Vec<Finding>,
 }
 
 impl Finding {
-    /// The check passes.
+    /// Creates the finding of a passed check.
     pub(crate) fn pass(check: &str, detail: &str) -> Self {
         Self::new(check, Outcome::Pass, detail)
     }
 
-    /// The check fails, and the token would be refused.
+    /// Creates the finding of a failed check, which means that the token would be rejected.
     pub(crate) fn fail(check: &str, detail: &str) -> Self {
         Self::new(check, Outcome::Fail, detail)
     }
 
-    /// Worth knowing.
+    /// Creates a finding that is informational.
     pub(crate) fn note(check: &str, detail: &str) -> Self {
         Self::new(check, Outcome::Note, detail)
     }
@@ -65,17 +65,17 @@ impl Outcome {
 }
 
 impl Report {
-    /// Adds what was found.
+    /// Adds a finding.
     pub(crate) fn add(&mut self, finding: Finding) {
         self.findings.push(finding);
     }
 
-    /// Whether nothing fails.
+    /// Whether no check failed.
     pub(crate) fn is_good(&self) -> bool {
         self.findings.iter().all(|finding| finding.outcome != Outcome::Fail)
     }
 
-    /// A line for each finding; further lines of a detail are indented.
+    /// Formats one line per finding. Further lines of a detail are indented.
     pub(crate) fn to_text(&self, with_color: bool) -> String {
         let width =
             self.findings.iter().map(|finding| finding.check.len()).max().unwrap_or_default();
@@ -86,15 +86,15 @@ impl Report {
             let detail =
                 finding.detail.replace('\n', &format!("\n{:width$}", "", width = width + 8));
             let (outcome, check) = (finding.outcome.word(), &finding.check);
-            // Writing to a String does not fail.
+            // Writing to a `String` cannot fail.
             let _ = writeln!(text, "{color}{outcome}{end}  {check:width$}  {detail}");
         }
-        let verdict = if self.is_good() { "would be accepted" } else { "would be refused" };
+        let verdict = if self.is_good() { "would be accepted" } else { "would be rejected" };
         let _ = writeln!(text, "\nThis token {verdict}.");
         text
     }
 
-    /// `{"accepted": …, "findings": [{"check", "outcome", "detail"}]}`
+    /// Formats the report as `{"accepted": …, "findings": [{"check", "outcome", "detail"}]}`.
     pub(crate) fn to_json(&self) -> Value {
         let findings: Vec<Value> = self
             .findings
@@ -111,7 +111,7 @@ impl Report {
     }
 }
 
-/// What a token says may hold escape sequences, which are not for this terminal.
+/// Replaces control characters, because values of a token can contain escape sequences.
 fn harmless(text: &str) -> String {
     let is_harmless =
         |character: char| character == '\n' || text::is_plain(character.encode_utf8(&mut [0; 4]));

@@ -138,7 +138,7 @@ async fn every_check_that_fails_is_named() {
         tells_nothing(&found.output, &token, name);
         let found = doctor(&env, &[], &token).await;
         assert_eq!(found.status, Some(1), "{name}: {}", found.output);
-        assert!(found.output.contains("would be refused"), "{name}: {}", found.output);
+        assert!(found.output.contains("would be rejected"), "{name}: {}", found.output);
         tells_nothing(&found.output, &token, name);
     }
     let found = doctor(&env, &["--json"], b"\xff\xfe").await;
@@ -258,11 +258,11 @@ async fn who_may_do_what() {
     let nobody = token(json!({ "groups": ["guests"] }));
     #[rustfmt::skip]
     let rows: [(&str, &String, &[&str], &str); 7] = [
-        ("a fresh room",     &board,  &[],                       "host in a fresh room, by the rule in line 2"),
+        ("a new room",       &board,  &[],                       "host in a new room, by the rule in line 2"),
         ("a room",           &board,  &["--room", "board:june"], "host in the room, by the rule in line 2"),
-        ("its agents",       &board,  &[],                       "host in board:*; agents: notes, the default one"),
-        ("no fresh room",    &staff,  &[],                       "no rule of the policy opens the room"),
-        ("rooms as spelled", &staff,  &[],                       "line 8 is for this caller: viewer in lobby, {org_id}"),
+        ("its agents",       &board,  &[],                       "host in board:*; agents: notes, the default agent"),
+        ("no new room",      &staff,  &[],                       "no rule of the policy opens the room"),
+        ("rooms as spelled", &staff,  &[],                       "line 8 applies: viewer in lobby, {org_id}"),
         ("another's room",   &staff,  &["--room", "board:june"], "403 room_not_allowed"),
         ("no rule",          &nobody, &[],                       "403 room_not_allowed"),
     ];
