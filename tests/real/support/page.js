@@ -26,7 +26,7 @@ async function startExample(env) {
   try {
     await eventually('the example listens', async () => {
       if (example.child.exitCode === null) await Promise.all(PORTS.map((port) => listening(port)));
-      return example.child.exitCode !== null || example.output.includes('a line per request');
+      return example.child.exitCode !== null || example.output.includes('one line per request');
     });
     assert.equal(example.child.exitCode, null, example.output);
   } catch (error) {
