@@ -67,8 +67,8 @@ describe('the page', () => {
 
     test('request with one fault receives the status of the fault', async () => {
       for (const [variant, answer] of [
-        ['as it should be', '201 Created'], ['without a token', '401 Unauthorized'], ['with an expired token', /401.*token_expired/],
-        ['with someone else’s identity', /403.*field_not_allowed/], ['with a body that is not JSON', /400.*invalid_request/],
+        ['without changes', '201 Created'], ['without a token', '401 Unauthorized'], ['with an expired token', /401.*token_expired/],
+        ['with the identity of another person', /403.*field_not_allowed/], ['with a body that is not JSON', /400.*invalid_request/],
       ]) {
         await visitor.page.getByLabel('Room name').fill('standup');
         await visitor.page.getByLabel('Send the request').selectOption(variant);
