@@ -73,7 +73,7 @@ describe('permissions', () => {
 
   test('only this API may invoke the function, and only through its routes', () => each((one) => {
     const paths = Object.entries(one.resources.HttpApi.Body.paths);
-    const routes = paths.flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()}${path.replace(/\{\w+\}/g, '*')}`));
+    const routes = paths.flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()}${path.replace(/\{\w+\+?\}/g, '*')}`));
     const permissions = ofType(one, 'AWS::Lambda::Permission');
     const sources = routes.map((route) => `arn:aws:execute-api:eu-central-1:123456789012:<HttpApi>/*/${route}`);
     assert.deepEqual(permissions.map(({ SourceArn }) => SourceArn).sort(), sources.sort());
@@ -152,6 +152,7 @@ describe('the API', () => {
       allowOrigins: ['https://app.example'],
       allowHeaders: ['Authorization', 'Content-Type'],
       allowMethods: ['POST', 'GET', 'DELETE', 'OPTIONS'],
+      exposeHeaders: ['Retry-After', 'WWW-Authenticate'],
       maxAge: 7200,
       ...(given.SessionCookie && { allowCredentials: true }),
     });

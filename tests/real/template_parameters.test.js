@@ -103,9 +103,12 @@ describe('single parameters', () => {
     OidcJwksUri: { good: ['', 'https://idp.example/keys'], bad: ['http://idp.example/keys'] },
     OidcAlgorithms: { good: ['', 'HS256', 'RS256,ES256'], bad: ['RS256; ES256'] },
     AllowedOrigins: {
-      good: ['*', 'https://a.example', 'http://localhost:5173', 'https://a.example,https://b.example:8443'],
-      bad: [undefined, '', 'a.example', 'https://a.example/', 'https://a.example, https://b.example', 'https://*.a.example', '*,https://a.example', 'https://a.example,'],
+      good: ['*', 'https://a.example', 'http://localhost:5173', 'https://a.example,https://b.example:8443', 'http://[::1]:3000',
+        'capacitor://localhost', 'https://a.example,chrome-extension://abcdefghijklmnop', 'com.example.app://'],
+      bad: ['https://A.example', 'HTTPS://a.example', 'Com.example://localhost', 'capacitor://localhost/', 'null', undefined, '', 'a.example', 'https://a.example/', 'https://a.example, https://b.example', 'https://*.a.example', '*,https://a.example', 'https://a.example,'],
     },
+    AllowedHeaders: { good: ['', 'baggage', 'baggage,sentry-trace,traceparent'], bad: ['*', 'a b', 'baggage, traceparent', 'a:b', 'baggage,'] },
+    Preflights: { good: ['gateway', 'function'], bad: ['', 'none'] },
     SessionCookie: { good: ['', '__session'], bad: ['a b', 'a=b', 'a;'] },
     LiveKitUrl: { good: ['', 'wss://livekit.example', 'ws://10.0.0.7:7880'], bad: ['https://livekit.example'] },
     LiveKitSecretArn: {
