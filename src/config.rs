@@ -1,4 +1,4 @@
-//! The environment, read once: every value is the type that its user needs.
+//! The configuration: the environment, read once into the types that the parts need.
 
 mod issuers;
 mod reader;
@@ -30,16 +30,16 @@ pub use reader::ConfigError;
 use reader::Reader;
 pub use variables::{BY_PROVIDER, RECOGNIZED, REQUIRED, VARIABLES, Variable};
 
-/// How long a key set or a secret serves while nobody can be asked for a newer one: a withdrawn key
-/// must die.
+/// The age up to which a key set or a secret is served while its upstream is down. A withdrawn key
+/// must go out of use.
 const MAX_AGE: Duration = Duration::from_hours(24);
 
-/// Least time between two tries at Secrets Manager.
+/// The minimum time between two attempts to read the secret.
 const SECRET_COOLDOWN: Duration = Duration::from_secs(10);
 
-/// The settings of one deployment. Its fields' documentation names the variables behind them.
+/// The settings of one deployment. The documentation of each field names its variables.
 pub struct Config {
-    /// `OIDC_ISSUER` and what belongs to each issuer. Never empty.
+    /// `OIDC_ISSUER` and the variables of each issuer; never empty
     pub issuers: Vec<IssuerConfig>,
     /// `CLERK_API_URL`, `WORKOS_API_URL`
     pub directories: DirectoryUrls,
@@ -47,8 +47,8 @@ pub struct Config {
     pub needs: ProfileRequirements,
     /// `PRESENCE_COLOR`, `PRESENCE_PALETTE`
     pub presence: Presence,
-    /// `LIVEKIT_SECRET_ID`, `SECRET_TTL_SECONDS`, `LIVEKIT_URL`, and for local runs what the secret
-    /// holds otherwise
+    /// `LIVEKIT_SECRET_ID`, `SECRET_TTL_SECONDS`, `LIVEKIT_URL`, and for local runs the keys of the
+    /// secret
     pub secrets: SecretSource,
     /// `PARTICIPANT_IDENTITY`, `PARTICIPANT_DEVICES`, `CLIENT_FIELDS`, `TOKEN_TTL_SECONDS`,
     /// `BACKEND_TOKEN_TTL_SECONDS`, `MAX_TOKEN_BYTES`, `REQUIRE_VERIFIED_EMAIL`
@@ -65,11 +65,11 @@ pub struct Config {
     pub liveblocks_url: String,
     /// `RUST_LOG`
     pub log_level: LevelFilter,
-    /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets: there are metrics where it is
+    /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets; without it there are no metrics
     pub function_name: Option<String>,
 }
 
-/// Where providers' user directories are.
+/// URLs of the providers' user directories.
 pub struct DirectoryUrls {
     /// `CLERK_API_URL`
     pub clerk: String,
@@ -77,7 +77,7 @@ pub struct DirectoryUrls {
     pub workos: String,
 }
 
-/// Where the secrets come from.
+/// The source of the secrets.
 pub enum SecretSource {
     /// The environment.
     Given(Box<Secrets>),
@@ -91,7 +91,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] names *every* variable that is missing, malformed or at odds with another,
+    /// [`ConfigError`] names *every* variable that is missing, malformed or in conflict with another,
     /// and never a value.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(lookup);
@@ -101,7 +101,7 @@ impl Config {
 }
 
 fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config> {
-    // Everything is read before anything is missed, so that no fault hides another.
+    // Read every variable before the first `?`, so that all faults are reported.
     let issuers = issuers::read(reader);
     let clerk = reader.parsed("CLERK_API_URL", url);
     let workos = reader.parsed("WORKOS_API_URL", url);
@@ -117,8 +117,8 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
     let origins = reader.parsed("ALLOWED_ORIGINS", Origins::parse);
     let session_cookie = reader.optional("SESSION_COOKIE", cookie_name);
     if session_cookie.is_some() && matches!(origins, Some(Origins::None | Origins::Any)) {
-        let reason = "must list the origins whose pages may use SESSION_COOKIE: a cookie travels by \
-                      itself";
+        let reason = "must list the origins that may use SESSION_COOKIE, since browsers attach cookies by \
+                      themselves";
         reader.fault("ALLOWED_ORIGINS", reason);
     }
     let cors = reader.parsed("ALLOWED_HEADERS", |names| {
@@ -148,7 +148,7 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
     })
 }
 
-/// The policy of the variable, or else the one that is built in.
+/// Returns the policy of the variable, or else the built-in one.
 fn policy<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Policy> {
     let (place, text) = match reader.text("POLICY") {
         Some(text) => ("POLICY", Cow::Owned(text)),
@@ -176,7 +176,7 @@ fn participant<L: Fn(&str) -> Option<String>>(
     });
     let devices = reader.parsed("PARTICIPANT_DEVICES", boolean);
     let client_fields = reader.parsed("CLIENT_FIELDS", client_fields);
-    // SDKs keep a token until 60 s before it expires: a shorter one would be fetched every time.
+    // SDKs reuse a token until 60 s before it expires. A shorter lifetime would cost a request each time.
     let token_ttl = reader.parsed("TOKEN_TTL_SECONDS", |text| {
         seconds(text, 61..=86_400, "must be a whole number of seconds from 61 to 86400")
     });
@@ -218,8 +218,8 @@ fn secrets<L: Fn(&str) -> Option<String>>(
             reader.required("AWS_SECRET_ACCESS_KEY", |text| Ok::<_, Reason>(text.to_owned()));
         for name in &hs256_names {
             if reader.text(name).is_some() {
-                // Ignoring it would leave key sets in force that it is meant to replace.
-                let reason = "stands beside LIVEKIT_SECRET_ID: put it into that secret";
+                // If it were ignored, a key set that it is meant to replace would stay in force.
+                let reason = "must be stored in the secret if LIVEKIT_SECRET_ID is set";
                 reader.fault(name.clone(), reason);
             }
         }
@@ -270,7 +270,7 @@ fn url(text: &str) -> Result<String, &'static str> {
     is_https_or_loopback(text).then(|| text.to_owned()).ok_or("must be an https URL")
 }
 
-/// A path of one or more segments, whatever slashes surround it, as `/segment/segment`.
+/// Parses a path of one or more segments, with or without slashes around it, into `/segment/segment`.
 fn base_path(text: &str) -> Result<String, Reason> {
     let path = text.trim_matches('/');
     let is_segment = |segment: &str| {
@@ -285,8 +285,8 @@ fn base_path(text: &str) -> Result<String, Reason> {
     }
 }
 
-/// A cookie's name ([RFC 6265 §4.1.1](https://www.rfc-editor.org/rfc/rfc6265#section-4.1.1)), of the
-/// characters that are in use.
+/// Parses the name of a cookie
+/// ([RFC 6265 §4.1.1](https://www.rfc-editor.org/rfc/rfc6265#section-4.1.1)), of common characters.
 fn cookie_name(text: &str) -> Result<String, &'static str> {
     let is_name = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
     if is_name { Ok(text.to_owned()) } else { Err("must be a cookie's name") }
@@ -302,8 +302,10 @@ fn client_fields(text: &str) -> Result<Vec<ClientField>, &'static str> {
         "participant_identity" => {
             Err("must not list participant_identity: it is never the client's choice")
         }
-        _ => Err("must be a comma list of room_name, participant_name, participant_metadata, \
-                  participant_attributes and room_config"),
+        _ => Err(
+            "must be a comma-separated list of room_name, participant_name, participant_metadata, \
+                  participant_attributes and room_config",
+        ),
     };
     text.split(',').map(field).collect()
 }

@@ -1,4 +1,4 @@
-//! The function's binary: logging, configuration, first fetches, events.
+//! The binary of the function: logging, configuration, first fetches, events.
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Why a value is refused.
+//! Reasons for which values are refused.
 
 use std::fmt;
 

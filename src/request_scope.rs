@@ -1,17 +1,16 @@
-//! What belongs to the request in whose course code runs, wherever it runs: its ids, and whether
-//! something old had to serve. A task that is started goes on in the scope of the one that starts it.
+//! Task-local request context: request IDs, and whether a stale value was served.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What a request is called by others. All come from the platform, none from the caller.
+/// The IDs of a request. All come from the platform, none from the client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestIds {
-    /// API Gateway's `requestContext.requestId`; Lambda's own where there is no gateway.
+    /// API Gateway's ID of the request; Lambda's if there is no gateway.
     pub request: Option<String>,
-    /// Lambda's, of the invocation.
+    /// Lambda's ID of the invocation.
     pub invocation: Option<String>,
-    /// X-Ray's trace: the root of `_X_AMZN_TRACE_ID`.
+    /// The X-Ray trace: the root of `_X_AMZN_TRACE_ID`.
     pub trace: Option<String>,
 }
 
@@ -25,7 +24,7 @@ tokio::task_local! {
     static CURRENT: Scope;
 }
 
-/// Runs `work` in the scope of a request of these names.
+/// Runs `work` in the scope of a request with these IDs.
 pub async fn within<F: Future>(ids: RequestIds, work: F) -> F::Output {
     CURRENT.scope(Scope { ids: Arc::new(ids), ..Scope::default() }, work).await
 }
@@ -39,18 +38,18 @@ where
     tokio::spawn(CURRENT.scope(scope, work));
 }
 
-/// The names of the request in whose scope this is called, if it is called in one.
+/// Calls `read` with the IDs of the current request, if there is one.
 pub fn with_ids<T>(read: impl FnOnce(&RequestIds) -> T) -> Option<T> {
     CURRENT.try_with(|scope| read(&scope.ids)).ok()
 }
 
-/// Notes that something served that should have been fetched again by now.
+/// Records that a stale value was served.
 pub fn note_stale() {
-    // Outside a request there is nobody to be served.
+    // Outside a request nothing is served.
     let _ = CURRENT.try_with(|scope| scope.is_stale.store(true, Ordering::Relaxed));
 }
 
-/// Whether that was noted.
+/// Whether a stale value was served to the current request.
 #[must_use]
 pub fn is_stale() -> bool {
     CURRENT.try_with(|scope| scope.is_stale.load(Ordering::Relaxed)).unwrap_or_default()

@@ -1,21 +1,21 @@
-//! Reads variables one by one and keeps every fault, so that reading never stops early.
+//! Reads variables one by one and collects every fault, so that reading never stops early.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use super::variables::VARIABLES;
 
-/// Why the function did not start: one line per variable, and never a value.
+/// The faults that keep the function from starting: one line per variable, and never a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     faults: Vec<VariableFault>,
 }
 
-/// A variable's name: those of named issuers are made of these names.
+/// The name of a variable. Names of a named issuer's variables are composed.
 pub(super) type Name = Cow<'static, str>;
 
 /// A fault of one variable, or of one line of the policy. The reason quotes nothing, so that a secret
-/// pasted into the wrong variable cannot reach the log.
+/// in the wrong variable cannot reach the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct VariableFault {
     variable: Name,
@@ -35,7 +35,7 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// The environment, and the faults found in it so far.
+/// The environment, with the faults found so far.
 pub(super) struct Reader<L> {
     lookup: L,
     faults: Vec<VariableFault>,
@@ -46,13 +46,13 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         Self { lookup, faults: Vec::new() }
     }
 
-    /// The variable's value. An empty one counts as not set: `sam local` passes every variable that
-    /// the template declares.
+    /// Returns the value of the variable. An empty one counts as not set, because `sam local` passes
+    /// every variable that the template declares.
     pub(super) fn text(&self, variable: &str) -> Option<String> {
         (self.lookup)(variable).filter(|value| !value.is_empty())
     }
 
-    /// The parsed variable, or its default from [`VARIABLES`], which must parse.
+    /// Parses the variable, or its default from [`VARIABLES`], which must be valid.
     pub(super) fn parsed<T, E: fmt::Display>(
         &mut self,
         variable: impl Into<Name>,
@@ -65,7 +65,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         }
     }
 
-    /// The parsed variable, if it is set.
+    /// Parses the variable if it is set.
     pub(super) fn optional<T, E: fmt::Display>(
         &mut self,
         variable: impl Into<Name>,
@@ -76,7 +76,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         self.keep(variable, parse(&value))
     }
 
-    /// The parsed variable, which must be set.
+    /// Parses the variable, which must be set.
     pub(super) fn required<T, E: fmt::Display>(
         &mut self,
         variable: impl Into<Name>,
@@ -98,7 +98,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         self.faults.push(VariableFault { variable: variable.into(), reason: reason.into() });
     }
 
-    /// Whether a fault of `variable` is known: one is enough for it.
+    /// Whether `variable` has a fault already.
     pub(super) fn is_faulty(&self, variable: &str) -> bool {
         self.faults.iter().any(|fault| fault.variable == variable)
     }
@@ -107,7 +107,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         read.map_err(|reason| self.fault(variable, reason.to_string())).ok()
     }
 
-    /// Every fault at once, or `value`, which is there whenever no fault was found.
+    /// Returns every fault, or `value`, which is present if there is none.
     pub(super) fn finish<T>(mut self, value: Option<T>) -> Result<T, ConfigError> {
         match value {
             Some(value) if self.faults.is_empty() => Ok(value),
@@ -119,7 +119,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
     }
 }
 
-/// What [`VARIABLES`] gives for a variable that is not set.
+/// Returns the default of a variable from [`VARIABLES`].
 pub(super) fn default_of(variable: &str) -> &'static str {
     VARIABLES.iter().find(|known| known.name == variable).map_or("", |known| known.default)
 }

@@ -1,4 +1,4 @@
-//! What all doors share: who is calling, and what of the body may be read.
+//! Request context shared by all handlers: authentication and body validation.
 
 use std::time::SystemTime;
 
@@ -11,7 +11,7 @@ use crate::bearer::UnverifiedBearer;
 use crate::exchange::{Caller, Exchange, ExchangeError, Issued};
 use crate::logging::RequestLog;
 
-/// A request on its way through the endpoint.
+/// A request, with the settings of the endpoint.
 pub(super) struct RequestContext<'a> {
     pub(super) endpoint: &'a Endpoint,
     pub(super) parts: &'a Parts,
@@ -24,7 +24,8 @@ impl<'a> RequestContext<'a> {
         &self.endpoint.exchange
     }
 
-    /// Who calls, by the token in the header, or else in the session cookie, where pages may use one.
+    /// Authenticates the caller by the token in the header, or else in the session cookie if one is
+    /// configured.
     pub(super) async fn caller(
         &self,
         record: &mut RequestLog,
@@ -46,8 +47,8 @@ impl<'a> RequestContext<'a> {
         }
     }
 
-    /// The body, empty or JSON by its own account, and of at most [`BODY_BYTES`]. Only for those who
-    /// were let in: a stranger learns nothing about the body.
+    /// Returns the body, which is empty or declared as JSON, and at most [`BODY_BYTES`] long. Handlers
+    /// call it after authentication, so that nobody else learns anything about the body.
     pub(super) fn json_body(&self) -> Result<&'a [u8], ExchangeError> {
         if self.body.len() > BODY_BYTES {
             return Err(ExchangeError::BodyTooLarge);
@@ -71,7 +72,7 @@ impl RequestLog {
 /// Whether the body is JSON by its `Content-Type`, whatever its parameters.
 fn is_json(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
-        // Browsers join what an SDK and its app both set.
+        // Browsers join the values if both an SDK and its app set the header.
         value.split(',').all(|value| {
             let essence = value.split(';').next().unwrap_or_default();
             essence.trim().eq_ignore_ascii_case("application/json")

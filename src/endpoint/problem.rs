@@ -1,4 +1,4 @@
-//! Problem documents ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)): which error a caller sees.
+//! Problem documents ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)): the errors that clients see.
 
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
@@ -11,16 +11,16 @@ use crate::participant::ParticipantError;
 use crate::policy::Refusal;
 use crate::request_scope;
 
-/// The page that explains each `code`, at its anchor.
+/// The page with a section for each `code`.
 const PAGE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/problems.md#");
 
 /// Bounds of `Retry-After`, in seconds.
 const RETRY_AFTER_SECONDS: std::ops::RangeInclusive<u64> = 1..=30;
 
-/// An error as a caller sees it.
+/// An error as a client sees it.
 ///
-/// All text but the request's id is fixed: what a caller sent or an upstream said cannot end up in an
-/// answer because the type has no room for it.
+/// All text but the request ID is fixed, so that a response cannot contain text of a request or of an
+/// upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The anchor in `docs/problems.md`.
@@ -29,7 +29,7 @@ pub struct Problem {
     pub status: StatusCode,
     title: &'static str,
     detail: Option<&'static str>,
-    /// A header that belongs to the status.
+    /// The header that the status requires.
     extra: Extra,
 }
 
@@ -54,16 +54,16 @@ struct Document {
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'static str>,
-    /// The request's id, by which an operator finds its line.
+    /// The request ID, by which an operator finds the log line.
     #[serde(skip_serializing_if = "Option::is_none")]
     instance: Option<String>,
 }
 
-/// What stands before the request's id in `instance`.
+/// The prefix of the request ID in `instance`.
 const INSTANCE: &str = "urn:roomkey:request:";
 
-/// The request's id as a URI; none where it has characters that stand in no URI
-/// ([RFC 3986 §3.3](https://www.rfc-editor.org/rfc/rfc3986#section-3.3)), which gateways' never have.
+/// Returns the request ID as a URI, unless it contains characters that are not valid in one
+/// ([RFC 3986 §3.3](https://www.rfc-editor.org/rfc/rfc3986#section-3.3)). IDs of gateways contain none.
 fn instance() -> Option<String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~=+:@!$&'()*,;/".contains(&byte);
     request_scope::with_ids(|ids| {
@@ -80,13 +80,13 @@ impl Problem {
             .with_detail(detail)
     }
 
-    /// There is no such route.
+    /// The route does not exist.
     #[must_use]
     pub fn not_found() -> Self {
         Self::new("not_found", StatusCode::NOT_FOUND, "Not found")
     }
 
-    /// The route has other methods: `allow` lists them.
+    /// The route has other methods, which `allow` lists.
     #[must_use]
     pub fn method_not_allowed(allow: &'static str) -> Self {
         let title = "The method is not allowed";
@@ -101,7 +101,7 @@ impl Problem {
             .with_detail(detail)
     }
 
-    /// The request cannot be served just now; `retry_after` is brought into 1 to 30 seconds.
+    /// An upstream is unavailable. `retry_after` is clamped to 1–30 seconds.
     #[must_use]
     pub fn unavailable(retry_after: u64) -> Self {
         let title = "Temporarily unavailable, try again shortly";
@@ -113,13 +113,14 @@ impl Problem {
         }
     }
 
-    /// A mistake of ours.
+    /// A bug in roomkey.
     #[must_use]
     pub fn internal() -> Self {
         Self::new("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal error")
     }
 
-    /// The document as a response to the request in whose [scope](crate::request_scope) this is called.
+    /// Returns the document as a response to the current request of
+    /// [`request_scope`](crate::request_scope).
     #[must_use]
     pub fn response(&self) -> Response<Vec<u8>> {
         let document = Document {
@@ -130,7 +131,7 @@ impl Problem {
             detail: self.detail,
             instance: instance(),
         };
-        // Text is always JSON.
+        // Strings and numbers always serialize.
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
@@ -177,8 +178,8 @@ impl Problem {
     }
 }
 
-/// The one place where an error becomes a status. No `_` arm: a new error does not compile until
-/// someone decides what the caller should see.
+/// The only mapping from errors to statuses. It has no `_` arm, so that a new error does not compile
+/// without a decision.
 impl From<&ExchangeError> for Problem {
     fn from(error: &ExchangeError) -> Self {
         use crate::bearer::BearerError;
@@ -191,7 +192,7 @@ impl From<&ExchangeError> for Problem {
             ExchangeError::Origin => {
                 Self::forbidden("origin_not_allowed", "The origin is not allowed")
             }
-            // Told apart because only here can a client act: refresh, and ask again.
+            // A code of its own, since a client can act: refresh the access token and try again.
             ExchangeError::Rejected(VerifyError::Expired) => Self::unauthorized(
                 "token_expired",
                 "The bearer token expired",

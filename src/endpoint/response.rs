@@ -1,4 +1,4 @@
-//! A response, and what the log says of it besides.
+//! Responses of handlers, with the outcome for the log.
 
 use std::borrow::Cow;
 
@@ -10,11 +10,11 @@ use crate::exchange::ExchangeError;
 use crate::logging::Outcome;
 use crate::upstream::error::jitter;
 
-/// A response, and what the log says of it besides.
+/// A response, with the outcome for the log.
 pub(super) struct HandlerResponse {
     pub(super) response: Response<Vec<u8>>,
     pub(super) code: &'static str,
-    /// Whom we could not ask.
+    /// The upstream that failed.
     pub(super) upstream: Option<&'static str>,
     pub(super) reason: Option<Cow<'static, str>>,
 }
@@ -44,7 +44,7 @@ impl HandlerResponse {
         }
     }
 
-    /// Nobody was too slow but all of them together, or ourselves.
+    /// The request exceeded its time budget although no single upstream timed out.
     pub(super) fn out_of_time() -> Self {
         let problem = Problem::unavailable(1 + jitter());
         Self { upstream: Some("deadline"), ..Self::problem(&problem, "out of time") }
@@ -54,7 +54,7 @@ impl HandlerResponse {
         Outcome { code: self.code, upstream: self.upstream, reason: self.reason.as_deref() }
     }
 
-    /// The same in plain text, for clients that show no other.
+    /// Replaces the body by plain text, for clients that show the body to people.
     pub(super) fn in_plain_text(self, text: &'static str) -> Self {
         let mut response = no_store(self.response.status(), text.into());
         let plain = HeaderValue::from_static("text/plain; charset=utf-8");
