@@ -1,10 +1,10 @@
 //! The configuration: the environment, read once into the types that the parts need.
 
 mod issuers;
+mod policy;
 mod reader;
 mod variables;
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -18,7 +18,7 @@ use crate::keys::shared::SECRET_BYTES;
 use crate::logging;
 use crate::oidc::issuer::KeySource;
 use crate::participant::{ClientField, Identity, ParticipantSettings};
-use crate::policy::{self, Policy, PolicyFault};
+use crate::policy::Policy;
 use crate::presence::{Choice, Presence, parse_palette};
 use crate::profile::ProfileRequirements;
 use crate::reason::Reason;
@@ -53,7 +53,7 @@ pub struct Config {
     /// `PARTICIPANT_IDENTITY`, `PARTICIPANT_DEVICES`, `CLIENT_FIELDS`, `TOKEN_TTL_SECONDS`,
     /// `BACKEND_TOKEN_TTL_SECONDS`, `MAX_TOKEN_BYTES`, `REQUIRE_VERIFIED_EMAIL`
     pub participant: ParticipantSettings,
-    /// `POLICY`
+    /// `POLICY`, or `policy.toml` in `LAMBDA_TASK_ROOT`
     pub policy: Policy,
     /// `ALLOWED_ORIGINS`, `ALLOWED_HEADERS`
     pub cors: Cors,
@@ -126,7 +126,7 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
     });
     let base_path = reader.optional("BASE_PATH", base_path);
     let log_level = reader.parsed("RUST_LOG", logging::parse_level);
-    let policy = policy(reader);
+    let policy = policy::read(reader, issuers.as_deref());
     let participant = participant?;
     Some(Config {
         issuers: issuers?,
@@ -146,24 +146,6 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
         log_level: log_level?,
         function_name: reader.text("AWS_LAMBDA_FUNCTION_NAME"),
     })
-}
-
-/// Returns the policy of the variable, or else the built-in one.
-fn policy<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Policy> {
-    let (place, text) = match reader.text("POLICY") {
-        Some(text) => ("POLICY", Cow::Owned(text)),
-        None => ("policy.toml", Cow::Borrowed(policy::BUILT_IN)),
-    };
-    match Policy::parse(&text) {
-        Ok(policy) => Some(policy),
-        Err(error) => {
-            for fault in error.faults() {
-                let PolicyFault { line, reason } = fault;
-                reader.fault(format!("{place}:{line}:"), reason.clone());
-            }
-            None
-        }
-    }
 }
 
 fn participant<L: Fn(&str) -> Option<String>>(
@@ -293,16 +275,12 @@ fn cookie_name(text: &str) -> Result<String, &'static str> {
 }
 
 fn client_fields(text: &str) -> Result<Vec<ClientField>, &'static str> {
-    let field = |name: &str| match name.trim() {
-        "room_name" => Ok(ClientField::RoomName),
-        "participant_name" => Ok(ClientField::ParticipantName),
-        "participant_metadata" => Ok(ClientField::ParticipantMetadata),
-        "participant_attributes" => Ok(ClientField::ParticipantAttributes),
-        "room_config" => Ok(ClientField::RoomConfig),
-        "participant_identity" => {
+    let field = |name: &str| match ClientField::from_name(name.trim()) {
+        Some(field) => Ok(field),
+        None if name.trim() == "participant_identity" => {
             Err("must not list participant_identity: it is never the client's choice")
         }
-        _ => Err(
+        None => Err(
             "must be a comma-separated list of room_name, participant_name, participant_metadata, \
                   participant_attributes and room_config",
         ),

@@ -24,8 +24,8 @@ use crate::oidc::claims::VerifiedClaims;
 use crate::oidc::error::VerifyError;
 use crate::oidc::issuer::{AuthenticateError, Issuer};
 use crate::oidc::jwt;
-use crate::participant::{ParticipantError, ParticipantSettings};
-use crate::policy::{Policy, Refusal, Role};
+use crate::participant::{ClientField, ParticipantError, ParticipantSettings};
+use crate::policy::{CallerClaims, Policy, Refusal, Role};
 use crate::presence::Presence;
 use crate::profile::resolver::ProfileResolver;
 use crate::profile::{Profile, ProfileError};
@@ -216,19 +216,25 @@ impl Exchange {
         request: &TokenSourceRequest,
         now: SystemTime,
     ) -> Result<Issued, ExchangeError> {
-        self.participant.check_fields(request)?;
+        let room = request.room_name.as_deref();
+        let fields = caller.client_fields(&self.policy, room);
+        self.participant.check_fields(fields, request)?;
         let profile = caller.profile(now).await?;
         let key = caller.key();
         let person = self.participant.identity_of(&key, &profile)?;
         let identity =
             self.participant.with_device(person, request.participant_identity.as_deref())?;
-        let name = self.participant.name_of(&profile, request.participant_name.as_deref())?;
+        let asked = request.participant_name.as_deref();
+        let name = self.participant.name_of(fields, &profile, asked)?;
 
-        let decision = self.policy.decide(
-            caller.claims.as_object(),
-            request.room_name.as_deref(),
-            &request.room_config,
-        )?;
+        let decision = self.policy.decide(caller.for_policy(&key), room, &request.room_config)?;
+        let mut keys = request.participant_attributes.keys();
+        if keys.any(|key| decision.rule.sets_attribute(key)) {
+            return Err(ParticipantError::FieldNotAllowed(
+                "participant_attributes must not contain a key that the policy sets",
+            )
+            .into());
+        }
         let role = &decision.rule.role;
         let room = match &request.room_name {
             Some(room) => room.clone(),
@@ -238,7 +244,9 @@ impl Exchange {
             return Err(Refusal::Room.into()); // made of a claim that is no part of a name
         }
 
-        let attributes = request.participant_attributes.iter();
+        let of_client = request.participant_attributes.iter();
+        let of_client = of_client.map(|(key, value)| (key.as_str(), value.as_str()));
+        let of_rule = decision.attributes.iter().map(|(key, value)| (*key, value.as_ref()));
         self.sign_participant_token(
             Participant {
                 person,
@@ -246,7 +254,7 @@ impl Exchange {
                 name,
                 picture: profile.picture(),
                 metadata: request.participant_metadata.as_deref(),
-                attributes: attributes.map(|(key, value)| (key.as_str(), value.as_str())).collect(),
+                attributes: of_client.chain(of_rule).collect(),
                 room,
                 role,
                 room_config: decision.room_config,
@@ -301,6 +309,24 @@ impl Caller<'_> {
             None => Cow::Borrowed(subject),
             Some(name) => Cow::Owned(format!("{name}|{subject}")),
         }
+    }
+
+    /// The identity that the policy decides about. `key` is that of [`Caller::key`].
+    fn for_policy<'b>(&'b self, key: &'b str) -> CallerClaims<'b> {
+        let issuer = self.issuer_context.name.as_deref();
+        CallerClaims { claims: self.claims.as_object(), key, issuer }
+    }
+
+    /// The request fields that clients may set by the deciding rule, if it lists them.
+    fn client_fields<'p>(
+        &self,
+        policy: &'p Policy,
+        room: Option<&str>,
+    ) -> Option<&'p [ClientField]> {
+        if !policy.has_client_fields() {
+            return None;
+        }
+        policy.client_fields(self.for_policy(&self.key()), room)
     }
 
     async fn profile(&self, now: SystemTime) -> Result<Profile, ProfileError> {

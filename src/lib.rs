@@ -25,9 +25,10 @@
 //! | [`bearer`] | the access token in a request's headers |
 //! | [`upstream`] | the HTTP client, and cached values that survive an outage |
 //! | [`request_scope`] | request IDs, and whether a stale value was served |
-//! | [`json`] | JSON without duplicate members, and claims by path |
+//! | [`json`] | JSON without duplicate fields, and values by path |
 //! | [`reason`] | reasons for which values are refused |
 //! | [`text`] | names without forbidden characters |
+//! | [`non_empty`] | lists with at least one item |
 //!
 //! A module imports only modules further down this list, and its own submodules
 //! (`tests/layers.rs`).
@@ -45,6 +46,7 @@ pub mod lambda;
 pub mod liveblocks;
 pub mod livekit;
 pub mod logging;
+pub mod non_empty;
 pub mod oidc;
 pub mod participant;
 pub mod policy;

@@ -7,8 +7,7 @@ use std::time::SystemTime;
 use roomkey::{App, Config, lambda, logging};
 
 fn main() -> ExitCode {
-    #[expect(clippy::disallowed_methods, reason = "the only reader of the environment")]
-    let config = Config::from_lookup(|variable| std::env::var(variable).ok());
+    let config = Config::from_lookup(variable);
     let level = config.as_ref().map_or(logging::DEFAULT_LEVEL, |config| config.log_level);
     let function = config.as_ref().ok().and_then(|config| config.function_name.clone());
     logging::init(level, clock, function);
@@ -40,6 +39,14 @@ fn main() -> ExitCode {
             }
         }
     })
+}
+
+/// Reads a variable. Outside Lambda, the package is the folder of the binary.
+fn variable(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "the only reader of the environment")]
+    let value = std::env::var(name).ok();
+    let folder = || Some(std::env::current_exe().ok()?.parent()?.to_str()?.to_owned());
+    value.or_else(|| if name == "LAMBDA_TASK_ROOT" { folder() } else { None })
 }
 
 #[expect(clippy::disallowed_methods, reason = "the only reader of the clock")]

@@ -73,11 +73,26 @@ pub enum ParticipantError {
     EmailNotVerified,
 }
 
+impl ClientField {
+    /// Returns the field with this name of the request.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "room_name" => Self::RoomName,
+            "participant_name" => Self::ParticipantName,
+            "participant_metadata" => Self::ParticipantMetadata,
+            "participant_attributes" => Self::ParticipantAttributes,
+            "room_config" => Self::RoomConfig,
+            _ => return None,
+        })
+    }
+}
+
 impl ParticipantSettings {
     /// Refuses what clients may not set. A field is refused, never overridden: SDKs take what they
     /// asked for for what they got.
     pub(crate) fn check_fields(
         &self,
+        of_rule: Option<&[ClientField]>,
         request: &TokenSourceRequest,
     ) -> Result<(), ParticipantError> {
         let asked = [
@@ -103,7 +118,7 @@ impl ParticipantSettings {
             ),
         ];
         for (field, is_asked, detail) in asked {
-            if is_asked && !self.client_fields.contains(&field) {
+            if is_asked && !self.may_set(of_rule, field) {
                 return Err(ParticipantError::FieldNotAllowed(detail));
             }
         }
@@ -116,6 +131,11 @@ impl ParticipantSettings {
             ));
         }
         Ok(())
+    }
+
+    /// Whether clients may set `field`: by the list of the deciding rule, or else by `CLIENT_FIELDS`.
+    fn may_set(&self, of_rule: Option<&[ClientField]>, field: ClientField) -> bool {
+        of_rule.unwrap_or(&self.client_fields).contains(&field)
     }
 
     /// What tells the person apart in LiveKit: the address of `profile`, or `key`, which is theirs
@@ -164,19 +184,21 @@ impl ParticipantSettings {
 
     pub(crate) fn name_of<'a>(
         &self,
+        of_rule: Option<&[ClientField]>,
         profile: &'a Profile,
         asked: Option<&'a str>,
     ) -> Result<&'a str, ParticipantError> {
         match asked {
             None => Ok(profile.name()),
             Some(asked) if asked == profile.name() => Ok(asked),
-            Some(asked) if self.client_fields.contains(&ClientField::ParticipantName) => Ok(asked),
+            Some(asked) if self.may_set(of_rule, ClientField::ParticipantName) => Ok(asked),
             Some(_) => Err(ParticipantError::FieldNotAllowed("participant_name is not yours")),
         }
     }
 }
 
-fn is_reserved(key: &str) -> bool {
+/// Whether clients must not set the attribute `key`, in any case.
+pub(crate) fn is_reserved(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     RESERVED_ATTRIBUTES.contains(&key.as_str())
         || RESERVED_PREFIXES.iter().any(|prefix| key.starts_with(prefix))

@@ -1,253 +1,346 @@
-//! Who may do what: rules in order, and the roles they give.
+//! The authorization policy: rules in order, and the roles that they give.
 
+mod agents;
 mod claims;
 mod condition;
+mod explain;
 mod parse;
 mod pattern;
 mod role;
 mod room_limits;
+mod room_settings;
+mod template;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use crate::liveblocks;
-use crate::livekit::room_config::{AgentDispatch, RoomConfiguration};
+use crate::livekit::room_config::RoomConfiguration;
 use crate::livekit::token_source::RequestedRoomConfig;
+use crate::participant::ClientField;
+pub use agents::AgentRefusal;
+use agents::RequestableAgents;
+pub use claims::CallerClaims;
 use claims::ClaimLookup;
 use condition::Condition;
+pub use explain::{Explanation, Obstacle};
 pub use parse::faults::{PolicyError, PolicyFault};
 use pattern::Pattern;
 pub use role::Role;
 use room_limits::RoomConfigLimits;
+use room_settings::RoomSettings;
+use template::Template;
 
-/// The text of `policy.toml`, which holds where no other is configured.
+/// The text of `policy.toml`, which applies if no other policy is configured.
 pub const BUILT_IN: &str = include_str!("../policy.toml");
 
-/// Who may enter which rooms, and as what. The first rule that matches decides; none matching is a
-/// refusal.
+/// Number of names that the list claims of one Liveblocks pattern may produce.
+const LIVEBLOCKS_NAMES: usize = 256;
+
+/// An ordered list of rules. The first rule that matches decides; if none matches, the request is
+/// rejected.
 #[derive(Clone, Debug)]
 pub struct Policy {
     rules: Vec<Rule>,
     roles: BTreeMap<String, Role>,
 }
 
-/// Callers it applies to, the rooms it opens to them, and what they are there.
+/// One `[[allow]]`: conditions on the caller, the rooms, and the role.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    /// Where it stands in the text, from 1.
+    /// The line in the text, from 1.
     pub line: usize,
-    /// What holders of the rule are.
+    /// The role of the callers to whom the rule applies.
     pub role: Role,
+    /// The fields that clients may set, if the rule replaces `CLIENT_FIELDS`.
+    client_fields: Option<Vec<ClientField>>,
+    /// The configured name of the issuer whose callers the rule is for.
+    issuer: Option<String>,
     when: Vec<Condition>,
     rooms: Vec<Pattern>,
-    /// Agents that a client may dispatch besides the default one.
-    agents: Vec<Pattern>,
-    /// What the rule, or else its role, says of the room.
-    room_config: RoomConfiguration,
-    /// What a client may say of it.
+    agents: RequestableAgents,
+    /// Attributes of the participant, by key.
+    attributes: Vec<(String, Template)>,
+    room: RoomSettings,
     limits: RoomConfigLimits,
-    /// Rooms of Liveblocks that it opens.
+    /// Liveblocks rooms.
     liveblocks: Vec<Pattern>,
 }
 
-/// What a caller may do, and where.
+/// The result for an allowed request.
 #[derive(Clone, Debug)]
 pub struct Decision<'a> {
     /// The rule that decided.
     pub rule: &'a Rule,
-    /// Where no room was asked for: what the name of a fresh one starts with.
+    /// The start of a new room's name, if no room was requested.
     pub fresh_room_prefix: String,
-    /// How the room is to be set up: by the rule, and by what was asked and is allowed.
+    /// The room settings: those of the rule, and the requested ones that it allows.
     pub room_config: RoomConfiguration,
+    /// The attributes that the rule sets. Clients must not set these keys.
+    pub attributes: Vec<(&'a str, Cow<'a, str>)>,
 }
 
-/// Why a caller may not. What it says was not sent by the caller.
+/// The reason for which a request is rejected. Contains nothing that a client sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// No rule opens the room to the caller; or, where none was asked for, none allows a fresh one.
-    #[error("no rule of the policy opens the room to this caller")]
+    /// No rule allows the room; or no room was requested, and no rule allows a new one.
+    #[error("no rule of the policy allows the room for this caller")]
     Room,
-    /// The rule that opens the room lists no such agent.
-    #[error("the rule lists no such agent")]
-    Agent,
-    /// The caller's role in the room moderates nobody, or not this one.
+    /// The deciding rule does not allow an agent.
+    #[error("{0}")]
+    Agent(AgentRefusal),
+    /// The caller's role does not moderate, or not this participant.
     #[error("the caller's role may not do that to this participant")]
     Moderation,
     /// The policy has no such role.
     #[error("the policy has no such role")]
     Role,
-    /// The rule that opens the room does not allow that much of this field of `room_config`.
-    #[error("the rule does not allow it: {0}")]
+    /// The deciding rule does not allow this value of a field of `room_config`.
+    #[error("{0}")]
     RoomConfig(&'static str),
 }
 
 impl Policy {
-    /// Reads a policy (`docs/policy.md`).
+    /// Parses the text of a policy (`docs/policy.md`).
     ///
     /// # Errors
     ///
-    /// [`PolicyError`] names every fault with its line, and quotes nothing of the text.
+    /// [`PolicyError`] lists every fault with its line, and quotes nothing of the text.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         parse::parse(text)
     }
 
-    /// What the caller with `claims`, which a verifier must have let through, may do in `room`, or in
-    /// a fresh one where none is named, and how the room is to be set up.
+    /// Returns a fault for each rule whose `issuer` is not one of `names`.
+    pub fn unknown_issuers(&self, names: &[&str]) -> Vec<PolicyFault> {
+        let is_unknown =
+            |rule: &&Rule| rule.issuer.as_deref().is_some_and(|issuer| !names.contains(&issuer));
+        let reason = "issuer must be the name of an issuer of OIDC_ISSUER, which then is \
+                      written as name=issuer";
+        let fault = |rule: &Rule| PolicyFault { line: rule.line, reason: reason.into() };
+        self.rules.iter().filter(is_unknown).map(fault).collect()
+    }
+
+    /// Decides whether a verified caller may join `room`, or a new room if none is requested, and with
+    /// which settings.
     ///
     /// Costs about a tenth of a microsecond per rule.
     ///
     /// # Errors
     ///
-    /// [`Refusal`].
+    /// - [`Refusal::Room`] if no rule matches
+    /// - [`Refusal::Agent`] and [`Refusal::RoomConfig`] if the matching rule does not allow `requested`
     pub fn decide(
         &self,
-        claims: &Map<String, Value>,
+        caller: CallerClaims<'_>,
         room: Option<&str>,
-        asked: &RequestedRoomConfig,
+        requested: &RequestedRoomConfig,
     ) -> Result<Decision<'_>, Refusal> {
-        let claims = &ClaimLookup::new(claims);
-        let (rule, fresh_room_prefix) = if let Some(room) = room {
-            // Most rules open other rooms, which costs less to see than whom they are for.
-            let mut rules = self.rules.iter();
-            let rule = rules.find(|rule| rule.opens(room, claims) && rule.applies_to(claims));
-            (rule.ok_or(Refusal::Room)?, String::new())
+        let claims = &ClaimLookup::new(caller);
+        let rule = self.deciding_rule(room, claims).ok_or(Refusal::Room)?;
+        let fresh_room_prefix = if room.is_some() {
+            String::new()
         } else {
-            let rule = self.rules.iter().find(|rule| rule.applies_to(claims));
-            let rule = rule.ok_or(Refusal::Room)?;
             let mut open = rule.rooms.iter().filter(|pattern| pattern.is_open());
-            let prefix = open.find_map(|pattern| pattern.prefix(claims)).ok_or(Refusal::Room)?;
-            (rule, prefix)
+            open.find_map(|pattern| pattern.prefix(claims)).ok_or(Refusal::Room)?
         };
-        let room_config = rule.room_config(asked, claims)?;
-        Ok(Decision { rule, fresh_room_prefix, room_config })
+        let room_config = rule.room_config(requested, claims)?;
+        let attributes = rule.filled_attributes(claims).ok_or(Refusal::Room)?;
+        Ok(Decision { rule, fresh_room_prefix, room_config, attributes })
     }
 
-    /// The rules that apply to the caller with `claims`, in order: for an operator who wants to know.
-    pub fn explain<'a>(
-        &'a self,
-        claims: &'a Map<String, Value>,
-    ) -> impl Iterator<Item = &'a Rule> + 'a {
-        self.rules.iter().filter(|rule| rule.applies_to(&ClaimLookup::new(claims)))
+    fn deciding_rule<'r, 'a>(
+        &'r self,
+        room: Option<&str>,
+        claims: &ClaimLookup<'a>,
+    ) -> Option<&'r Rule>
+    where
+        'r: 'a,
+    {
+        let mut rules = self.rules.iter();
+        match room {
+            // Most rules allow other rooms, which costs less to find out than whether they apply.
+            Some(room) => {
+                rules.find(|rule| rule.allows_room(room, claims) && rule.applies_to(claims))
+            }
+            None => rules.find(|rule| rule.applies_to(claims)),
+        }
     }
 
-    /// What a backend may give to somebody whom it calls `name`, in any room: the role, and how the
-    /// room is to be set up. A backend has no claims, so the first rule that gives the role says what
-    /// may be asked of the room.
+    /// Whether any rule lists the fields that clients may set.
+    pub fn has_client_fields(&self) -> bool {
+        self.rules.iter().any(|rule| rule.client_fields.is_some())
+    }
+
+    /// Returns the fields that clients may set by the rule that decides for `room`. `None` if that rule
+    /// does not list any, or if no rule matches; then `CLIENT_FIELDS` applies.
+    pub fn client_fields(
+        &self,
+        caller: CallerClaims<'_>,
+        room: Option<&str>,
+    ) -> Option<&[ClientField]> {
+        self.deciding_rule(room, &ClaimLookup::new(caller))?.client_fields.as_deref()
+    }
+
+    /// Returns the role and the room settings for a backend, which may use every role in every room.
+    ///
+    /// A backend has no claims. The first rule that gives the role limits the requested settings; its
+    /// attributes are not used.
     ///
     /// # Errors
     ///
-    /// [`Refusal`].
+    /// - [`Refusal::Role`] if there is no such role
+    /// - [`Refusal::Agent`] and [`Refusal::RoomConfig`] if the rule does not allow `requested`
     pub fn decide_for_backend(
         &self,
-        name: &str,
-        asked: &RequestedRoomConfig,
+        role: &str,
+        requested: &RequestedRoomConfig,
     ) -> Result<(&Role, RoomConfiguration), Refusal> {
-        let role = self.role(name).ok_or(Refusal::Role)?;
+        let role = self.role(role).ok_or(Refusal::Role)?;
         let bare = Rule::from_role(role);
-        let first = self.rules.iter().find(|rule| rule.role.name == name).unwrap_or(&bare);
-        let nothing = Map::new();
-        Ok((role, first.room_config(asked, &ClaimLookup::new(&nothing))?))
+        let first = self.rules.iter().find(|rule| rule.role.name == role.name).unwrap_or(&bare);
+        let no_claims = Map::new();
+        let claims = ClaimLookup::new(CallerClaims::new(&no_claims));
+        Ok((role, first.room_config(requested, &claims)?))
     }
 
-    /// Rooms of Liveblocks, or of a sort of them with a star at the end, that the caller with `claims`
-    /// may enter, and as what: those of the first rule that applies and has any, or that opens `room`
-    /// where one is named. `None` where no rule of the policy has any.
+    /// Returns the role in Liveblocks, and at most ten names of rooms, with a star at the end of a
+    /// prefix. `None` if no rule has the field `liveblocks`.
+    ///
+    /// The first rule decides that applies, has the field, and allows `room` if one is requested.
     ///
     /// # Errors
     ///
-    /// [`Refusal::Room`].
+    /// [`Refusal::Room`] if no rule matches, or if a name is longer than Liveblocks accepts.
     pub fn liveblocks(
         &self,
-        claims: &Map<String, Value>,
+        caller: CallerClaims<'_>,
         room: Option<&str>,
     ) -> Result<Option<(&Role, Vec<String>)>, Refusal> {
-        let claims = &ClaimLookup::new(claims);
+        let claims = &ClaimLookup::new(caller);
         let mut rules = self.rules.iter().filter(|rule| !rule.liveblocks.is_empty()).peekable();
         if rules.peek().is_none() {
             return Ok(None);
         }
         let rule = rules.find(|rule| {
-            let has_claims = rule.liveblocks.iter().all(|pattern| pattern.has_claims(claims));
             let mut patterns = rule.liveblocks.iter();
-            has_claims
+            rule.liveblocks.iter().all(|pattern| pattern.has_claims(claims))
                 && rule.applies_to(claims)
                 && room.is_none_or(|room| patterns.any(|pattern| pattern.matches(room, claims)))
         });
         let rule = rule.ok_or(Refusal::Room)?;
-        let names = rule.liveblocks.iter().map(|pattern| {
-            let name = pattern.prefix(claims)?;
-            (name.len() <= liveblocks::PATTERN_BYTES)
-                .then(|| if pattern.is_open() { name + "*" } else { name })
-        });
-        let names = names.collect::<Option<Vec<String>>>().ok_or(Refusal::Room)?;
+        let mut names = Vec::<String>::new();
+        for pattern in &rule.liveblocks {
+            let mut found = pattern.prefixes(claims, LIVEBLOCKS_NAMES);
+            found.retain(|name| name.len() <= liveblocks::PATTERN_BYTES);
+            if found.is_empty() {
+                return Err(Refusal::Room);
+            }
+            let star = if pattern.is_open() { "*" } else { "" };
+            names.extend(found.into_iter().map(|name| name + star));
+        }
+        if let (Some(room), true) = (room, names.len() > liveblocks::PATTERNS) {
+            let allows = |name: &str| match name.strip_suffix('*') {
+                Some(prefix) => room.starts_with(prefix),
+                None => room == name,
+            };
+            names.sort_by_key(|name| !allows(name));
+        }
+        names.truncate(liveblocks::PATTERNS);
         Ok(Some((&rule.role, names)))
     }
 
-    /// The role of that name, built in or of the file.
-    #[must_use]
+    /// Returns the role with this name, built in or defined by the policy.
     pub fn role(&self, name: &str) -> Option<&Role> {
         self.roles.get(name)
     }
 }
 
 impl Rule {
-    /// The rooms it opens, as the file spells them.
+    /// The room patterns, as written.
     pub fn rooms(&self) -> impl Iterator<Item = String> {
         self.rooms.iter().map(ToString::to_string)
     }
 
-    /// The agents that clients may dispatch, as the file spells them.
+    /// The patterns of agents that clients may dispatch, as written.
     pub fn agents(&self) -> impl Iterator<Item = String> {
-        self.agents.iter().map(ToString::to_string)
+        self.agents.names.iter().map(ToString::to_string)
     }
 
-    /// Whether the caller is one of those it is for: its conditions hold, and there are all claims
-    /// that its rooms' names are made of.
+    /// Whether the rule sets the attribute `key`, in any case.
+    pub fn sets_attribute(&self, key: &str) -> bool {
+        self.attributes.iter().any(|(own, _)| own.eq_ignore_ascii_case(key))
+    }
+
+    /// Whether the rule is for the caller: the issuer and all conditions match, and the caller has every
+    /// claim in braces of rooms, attributes and agent metadata.
     fn applies_to<'a>(&'a self, claims: &ClaimLookup<'a>) -> bool {
-        self.when.iter().all(|condition| condition.holds(claims))
+        self.is_for_issuer(claims)
+            && self.when.iter().all(|condition| condition.is_met(claims))
             && self.rooms.iter().all(|pattern| pattern.has_claims(claims))
+            && self.templates().all(|(_, template)| template.has_claims(claims))
     }
 
-    /// The rule of a role that no rule gives.
+    fn is_for_issuer(&self, claims: &ClaimLookup<'_>) -> bool {
+        self.issuer.is_none() || self.issuer.as_deref() == claims.issuer()
+    }
+
+    /// The texts with claims in braces, with the field that contains them.
+    fn templates(&self) -> impl Iterator<Item = (&'static str, &Template)> {
+        let attributes = self.attributes.iter().map(|(_, template)| ("attributes", template));
+        let metadata = self.room.metadata.iter().map(|(_, template)| ("room_config", template));
+        attributes.chain(metadata)
+    }
+
+    fn allows_room<'a>(&'a self, room: &str, claims: &ClaimLookup<'a>) -> bool {
+        self.rooms.iter().any(|pattern| pattern.matches(room, claims))
+    }
+
+    /// The rule for a role that no rule gives.
     fn from_role(role: &Role) -> Self {
         Self {
             line: 0,
             role: role.clone(),
+            client_fields: None,
+            issuer: None,
             when: Vec::new(),
             rooms: Vec::new(),
-            agents: Vec::new(),
-            room_config: role.room_config.clone(),
+            agents: RequestableAgents::default(),
+            attributes: Vec::new(),
+            room: role.room.clone(),
             limits: RoomConfigLimits::default(),
             liveblocks: Vec::new(),
         }
     }
 
-    /// How the room is to be set up where that is `asked`.
-    fn room_config<'a>(
-        &'a self,
-        asked: &RequestedRoomConfig,
-        claims: &ClaimLookup<'a>,
+    fn room_config<'r>(
+        &'r self,
+        requested: &RequestedRoomConfig,
+        claims: &ClaimLookup<'r>,
     ) -> Result<RoomConfiguration, Refusal> {
-        if asked.is_empty() {
-            return Ok(self.room_config.clone());
+        let mut config = self.room.fill(claims);
+        if !requested.is_empty() {
+            self.agents.add(&mut config.agents, &requested.config.agents, claims)?;
+            self.limits.apply(&mut config, &requested.config)?;
         }
-        if !asked.config.agents.iter().all(|agent| self.allows(agent, claims)) {
-            return Err(Refusal::Agent);
-        }
-        self.limits.apply(&self.room_config, &asked.config)
+        Ok(config)
     }
 
-    fn opens<'a>(&'a self, room: &str, claims: &ClaimLookup<'a>) -> bool {
-        self.rooms.iter().any(|pattern| pattern.matches(room, claims))
-    }
-
-    /// The default agent needs no leave, but which of its deployments runs is not the client's choice;
-    /// neither does one that the rule dispatches itself.
-    fn allows<'a>(&'a self, agent: &AgentDispatch, claims: &ClaimLookup<'a>) -> bool {
-        let is_default = agent.agent_name.is_empty() && agent.deployment.is_empty();
-        is_default
-            || self.agents.iter().any(|pattern| pattern.matches(&agent.agent_name, claims))
-            || self.room_config.agents.contains(agent)
+    fn filled_attributes<'r, 'a>(
+        &'r self,
+        claims: &ClaimLookup<'a>,
+    ) -> Option<Vec<(&'r str, Cow<'r, str>)>>
+    where
+        'r: 'a,
+    {
+        let fill = |(key, template): &'r (String, Template)| {
+            let text = match template.constant() {
+                Some(text) => Cow::Borrowed(text),
+                None => Cow::Owned(template.fill(claims)?.into_owned()),
+            };
+            Some((key.as_str(), text))
+        };
+        self.attributes.iter().map(fill).collect()
     }
 }

@@ -1,41 +1,42 @@
-//! Presence colors: which color a person has beside their cursor and on their tile.
+//! Presence colors, which apps show beside cursors and on tiles.
 
 use aws_lc_rs::{digest, rand};
 
-/// Most colors of a palette.
+use crate::non_empty::NonEmpty;
+use crate::reason::Reason;
+
+/// The maximum number of colors in a palette.
 const PALETTE_COLORS: usize = 64;
 
 /// A color as `#RRGGBB`.
 pub type Color = String;
 
-/// The colors to choose from, and how.
+/// A palette, and the way to choose from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presence {
-    palette: Vec<Color>,
+    palette: NonEmpty<Color>,
     choice: Choice,
 }
 
-/// How a color is chosen.
+/// The way to choose a color.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// The same person has the same color in every room, tab and product.
+    /// Depends on the identity only: a person has the same color in every room, tab and product.
     Stable,
-    /// A fresh draw for each request.
+    /// Is drawn for each request.
     Random,
 }
 
 impl Presence {
-    /// Colors of `palette`, which must not be empty.
-    #[must_use]
-    pub fn new(palette: Vec<Color>, choice: Choice) -> Self {
+    /// Creates the choice from `palette`.
+    pub fn new(palette: NonEmpty<Color>, choice: Choice) -> Self {
         Self { palette, choice }
     }
 
-    /// The color of the person with `identity` (without a device's suffix).
+    /// Returns the color of the person with `identity`, without a device's suffix.
     ///
-    /// Stable colors come from SHA-256 of the identity: its first eight bytes as a big-endian
-    /// number, modulo the number of colors.
-    #[must_use]
+    /// A stable color comes from SHA-256 of the identity: the first eight bytes as a big-endian number,
+    /// modulo the number of colors.
     pub fn color(&self, identity: &str) -> &str {
         let mut bytes = [0; 8];
         match self.choice {
@@ -43,23 +44,22 @@ impl Presence {
                 let hash = digest::digest(&digest::SHA256, identity.as_bytes());
                 bytes.copy_from_slice(&hash.as_ref()[..8]);
             }
-            // Without randomness everyone has the first color: no reason to refuse anyone.
+            // Without randomness all have the first color, which is no reason to reject a request.
             Choice::Random => drop(rand::fill(&mut bytes)),
         }
-        let place = u64::from_be_bytes(bytes) % self.palette.len().max(1) as u64;
-        usize::try_from(place)
-            .ok()
-            .and_then(|place| self.palette.get(place))
-            .map_or("", String::as_str)
+        let place = u64::from_be_bytes(bytes) % self.palette.len() as u64;
+        let place = usize::try_from(place).unwrap_or_default(); // below the length, so it fits
+        &self.palette[place]
     }
 }
 
-/// Reads a list of `#RRGGBB` colors, with commas or blanks between.
+/// Parses a list of `#RRGGBB` colors, separated by commas or by blanks.
 ///
 /// # Errors
 ///
-/// The end of a sentence that starts with the variable's name.
-pub fn parse_palette(list: &str) -> Result<Vec<Color>, &'static str> {
+/// [`Reason`] if a color has another form, or if there are none or more than 64.
+pub fn parse_palette(list: &str) -> Result<NonEmpty<Color>, Reason> {
+    const WRONG: Reason = Reason("must be a list of 1 to 64 colors as #RRGGBB");
     let has_commas = list.contains(',');
     let is_between = |byte: char| if has_commas { byte == ',' } else { byte.is_whitespace() };
     let colors: Vec<Color> = list.split(is_between).map(|color| color.trim().to_owned()).collect();
@@ -68,11 +68,8 @@ pub fn parse_palette(list: &str) -> Result<Vec<Color>, &'static str> {
             digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
         })
     };
-    if colors.len() <= PALETTE_COLORS && colors.iter().all(is_color) {
-        Ok(colors)
-    } else {
-        Err("must be a list of 1 to 64 colors as #RRGGBB")
-    }
+    let is_palette = colors.len() <= PALETTE_COLORS && colors.iter().all(is_color);
+    NonEmpty::new(colors).filter(|_| is_palette).ok_or(WRONG)
 }
 
 #[cfg(test)]
@@ -81,12 +78,12 @@ mod tests {
 
     fn presence(choice: Choice) -> Presence {
         let palette = ["#000000", "#111111", "#222222", "#333333", "#444444"];
-        Presence::new(palette.map(str::to_owned).to_vec(), choice)
+        Presence::new(NonEmpty::new(palette.map(str::to_owned).to_vec()).unwrap(), choice)
     }
 
     /// Python: `int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "big") % 5`.
     #[test]
-    fn stable_colors_are_sha256_of_the_identity() {
+    fn stable_color_is_sha256_of_the_identity() {
         let stable = presence(Choice::Stable);
         let rows = [
             ("ada@example.com", "#000000"),
@@ -100,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn random_colors_differ() {
+    fn random_color_differs_between_requests() {
         let random = presence(Choice::Random);
         let drawn: std::collections::BTreeSet<&str> =
             (0..200).map(|_| random.color("ada")).collect();
@@ -108,9 +105,9 @@ mod tests {
     }
 
     #[test]
-    fn reads_palettes() {
-        assert_eq!(parse_palette("#E74C3C, #8e44ad").unwrap(), ["#E74C3C", "#8e44ad"]);
-        assert_eq!(parse_palette("#E74C3C #8e44ad").unwrap(), ["#E74C3C", "#8e44ad"]);
+    fn palette_is_parsed_with_commas_or_blanks() {
+        assert_eq!(parse_palette("#E74C3C, #8e44ad").unwrap()[..], ["#E74C3C", "#8e44ad"]);
+        assert_eq!(parse_palette("#E74C3C #8e44ad").unwrap()[..], ["#E74C3C", "#8e44ad"]);
         let long = ["#000000"; 64].join(",");
         assert_eq!(parse_palette(&long).unwrap().len(), 64);
         for wrong in ["", "E74C3C", "#E74C3", "#E74C3C0", "#GGGGGG", "#E74C3C,", "red"] {

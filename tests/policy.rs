@@ -1,5 +1,5 @@
-//! `policy.toml` does what `policy-cases.toml` says: `cargo test --test policy`. To test a policy of
-//! one's own, both files are edited, and nothing here (`docs/policy.md`).
+//! `policy.toml` gives the results of `policy-cases.toml`: `cargo test --test policy`. To test your own
+//! policy, edit these two files (`docs/policy.md`).
 
 #[path = "../examples/policy/cases.rs"]
 mod cases;
@@ -14,7 +14,7 @@ use roomkey::policy::{self, BUILT_IN, Policy};
 const CASES: &str = include_str!("../policy-cases.toml");
 
 #[test]
-fn the_policy_does_what_its_cases_say() {
+fn policy_gives_the_results_of_its_cases() {
     let at = |file: &str, line: usize, reason: &dyn Display| format!("{file}:{line}: {reason}");
     let policy = Policy::parse(BUILT_IN).unwrap_or_else(|error| {
         let fault = |fault: &policy::PolicyFault| at("policy.toml", fault.line, &fault.reason);
@@ -28,7 +28,7 @@ fn the_policy_does_what_its_cases_say() {
     let shown = lines(&failures, |failure| format!("policy-cases.toml:{failure}"));
     let (failed, count) = (failures.len(), cases.count());
     assert!(failures.is_empty(), "\n{shown}\n{failed} of {count} cases fail\n");
-    println!("{count} cases hold");
+    println!("{count} cases pass");
 }
 
 fn lines<T>(items: &[T], line: impl Fn(&T) -> String) -> String {

@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use roomkey::livekit::token_source::RequestedRoomConfig;
-use roomkey::policy::{Decision, Policy, PolicyError};
+use roomkey::policy::{CallerClaims, Decision, Policy, PolicyError};
 use serde_json::{Map, Value, json};
 
 /// Rules of which the last decides: the others require `role`, and rooms built from claims, of which
@@ -76,7 +76,11 @@ fn decide(criterion: &mut Criterion) {
             let policy = parse(&rules(count, role));
             group.bench_function(format!("{count}, {name}"), |bencher| {
                 bencher.iter(|| {
-                    let decision = policy.decide(black_box(&claims), black_box(room), &asked);
+                    let decision = policy.decide(
+                        CallerClaims::new(black_box(&claims)),
+                        black_box(room),
+                        &asked,
+                    );
                     assert!(is_of_the_last_rule(&decision), "the last rule decides");
                     decision
                 });

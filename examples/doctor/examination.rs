@@ -17,7 +17,7 @@ use roomkey::oidc::jwt::{self, UnverifiedJwt};
 use roomkey::oidc::provider::ProfileSource;
 use roomkey::oidc::provider::Provider;
 use roomkey::oidc::verifier::Expected;
-use roomkey::policy::Policy;
+use roomkey::policy::{CallerClaims, Policy};
 use roomkey::profile::Profile;
 use roomkey::upstream::client::Client;
 use serde_json::{Map, Value};
@@ -38,6 +38,7 @@ pub(crate) async fn of(
     let policy = config.policy;
     let Some(issuer) = choose(config.issuers, token, report) else { return };
     let (sources, paths, hs256_name) = (issuer.sources, issuer.paths, issuer.hs256_name);
+    let name = issuer.name;
     let expected = issuer.verifier.expected().clone();
     report.add(Finding::note("provider", expected.provider.name));
     if let Some(claims) = &claims {
@@ -72,21 +73,32 @@ pub(crate) async fn of(
     } else {
         elsewhere(&sources, expected.provider, report);
     }
-    ask(&policy, verified.as_object(), room, report);
+    let subject = verified.subject().as_str();
+    let key = match &name {
+        Some(name) => format!("{name}|{subject}"),
+        None => subject.to_owned(),
+    };
+    let claims = verified.as_object();
+    let caller = CallerClaims { claims, key: &key, issuer: name.as_deref() };
+    ask(&policy, caller, room, report);
 }
 
 /// Reports the rules of the policy that apply to the caller, and the decision.
-fn ask(policy: &Policy, claims: &Map<String, Value>, room: Option<&str>, report: &mut Report) {
+fn ask(policy: &Policy, caller: CallerClaims<'_>, room: Option<&str>, report: &mut Report) {
     let list = |patterns: Vec<String>| patterns.join(", ");
     let mut is_for_caller = false;
-    for rule in policy.explain(claims) {
+    for explanation in policy.explain(caller, room) {
+        if !explanation.is_for_caller() {
+            continue;
+        }
         is_for_caller = true;
-        let (role, line, rooms) = (&rule.role.name, rule.line, list(rule.rooms().collect()));
+        let rule = explanation.rule;
+        let (name, line, rooms) = (&rule.role.name, rule.line, list(rule.rooms().collect()));
         let agents = list(rule.agents().chain(["the default agent".to_owned()]).collect());
-        let detail = format!("line {line} applies: {role} in {rooms}; agents: {agents}");
+        let detail = format!("line {line} applies: {name} in {rooms}; agents: {agents}");
         report.add(Finding::note("policy", &detail));
     }
-    match policy.decide(claims, room, &RequestedRoomConfig::default()) {
+    match policy.decide(caller, room, &RequestedRoomConfig::default()) {
         Ok(decision) => {
             let (role, line) = (&decision.rule.role.name, decision.rule.line);
             let place = if room.is_some() { "the room" } else { "a new room" };

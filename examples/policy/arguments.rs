@@ -1,17 +1,19 @@
-//! What the command line asks.
+//! Arguments of the command line.
 
 use std::path::PathBuf;
 
-/// How to call it.
+/// The usage text.
 pub(crate) const USAGE: &str = "\
-usage: policy --claims FILE [--room NAME] [--agent NAME]… [--room-config JSON] [--policy FILE] [--json]
+usage: policy --claims FILE [--issuer NAME] [--room NAME] [--agent NAME]… [--room-config JSON]
+              [--policy FILE] [--json]
        policy --cases FILE [--policy FILE] [--json]";
 
-/// What is asked.
+/// The arguments.
 #[derive(Default)]
 pub(crate) struct Arguments {
-    /// `--claims`, or `-` for standard input.
+    /// `--claims`; `-` is standard input.
     pub(crate) claims: Option<PathBuf>,
+    pub(crate) issuer: Option<String>,
     pub(crate) room: Option<String>,
     pub(crate) agents: Vec<String>,
     pub(crate) room_config: Option<String>,
@@ -21,7 +23,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Reads them, each given at most once but `--agent`.
+    /// Reads the arguments. Only `--agent` may be repeated.
     pub(crate) fn read(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut arguments = Self::default();
         while let Some(name) = words.next() {
@@ -29,9 +31,10 @@ impl Arguments {
                 arguments.as_json = true;
                 continue;
             }
-            let mut value = || words.next().ok_or_else(|| format!("{name} takes a value"));
+            let mut value = || words.next().ok_or_else(|| format!("{name} needs a value"));
             let is_first = match name.as_str() {
                 "--claims" => arguments.claims.replace(value()?.into()).is_none(),
+                "--issuer" => arguments.issuer.replace(value()?).is_none(),
                 "--room" => arguments.room.replace(value()?).is_none(),
                 "--room-config" => arguments.room_config.replace(value()?).is_none(),
                 "--cases" => arguments.cases.replace(value()?.into()).is_none(),
@@ -40,19 +43,22 @@ impl Arguments {
                     arguments.agents.push(value()?);
                     true
                 }
-                _ => return Err(format!("there is no {name}")),
+                _ => return Err(format!("{name} is unknown")),
             };
             if !is_first {
-                return Err(format!("{name} stands twice"));
+                return Err(format!("{name} is given twice"));
             }
         }
         let asks = arguments.room.is_some()
+            || arguments.issuer.is_some()
             || arguments.room_config.is_some()
             || !arguments.agents.is_empty();
         match (&arguments.claims, &arguments.cases) {
             (Some(_), None) => Ok(arguments),
             (None, Some(_)) if !asks => Ok(arguments),
-            (None, Some(_)) => Err("--cases says what is asked".to_owned()),
+            (None, Some(_)) => {
+                Err("--cases contains the requests: leave out the other arguments".to_owned())
+            }
             _ => Err("one of --claims and --cases must be given".to_owned()),
         }
     }

@@ -1,4 +1,4 @@
-//! Cases beside a policy: questions, and what it has to answer.
+//! Cases next to a policy: requests, and their expected results.
 
 use std::fmt;
 use std::ops::Range;
@@ -8,22 +8,22 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use toml::Spanned;
 
-use super::question::{Allowed, PolicyAnswer, Question};
+use super::question::{Allowed, Input, PolicyAnswer, Question};
 
 /// The cases of one file.
 pub(crate) struct Cases(Vec<(usize, Case, Question)>);
 
-/// What is wrong with a file of cases.
+/// A fault in a file of cases.
 pub(crate) struct Fault {
     pub(crate) line: usize,
     pub(crate) reason: String,
 }
 
-/// A case that the policy answers otherwise.
+/// A case with another result.
 pub(crate) struct Failure {
     pub(crate) line: usize,
     pub(crate) name: String,
-    /// What differs, one sentence each.
+    /// One sentence for each difference.
     pub(crate) differences: Vec<String>,
     decided: String,
 }
@@ -35,13 +35,14 @@ struct File {
     case: Vec<Spanned<Case>>,
 }
 
-/// One `[[case]]`: whoever has `claims` asks for `room`, `agents` and `room_config`; the others say
-/// what the answer must be.
+/// One `[[case]]`: `claims` and `issuer` describe the caller, `room`, `agents` and `room_config` the
+/// request, and the other fields the expected result.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
     name: String,
     claims: Map<String, Value>,
+    issuer: Option<String>,
     room: Option<String>,
     #[serde(default)]
     agents: Vec<String>,
@@ -50,6 +51,7 @@ struct Case {
     role: Option<String>,
     line: Option<usize>,
     grants: Option<Map<String, Value>>,
+    attributes: Option<Value>,
     ttl_seconds: Option<u64>,
     fresh_room: Option<String>,
     token_room_config: Option<Value>,
@@ -69,7 +71,7 @@ impl Cases {
     ///
     /// # Errors
     ///
-    /// Every fault in it; only the first, where one keeps the rest from being read.
+    /// Every fault; only the first one if it prevents reading the rest.
     pub(crate) fn read(text: &str) -> Result<Self, Vec<Fault>> {
         let line_of = |span: Range<usize>| 1 + text[..span.start].matches('\n').count();
         let file: File = toml::from_str(text).map_err(|error| {
@@ -87,21 +89,21 @@ impl Cases {
             }
             match case.question() {
                 Ok(question) => cases.push((line, case, question)),
-                Err(reason) => fault(line, reason),
+                Err(reason) => fault(line, &reason),
             }
         }
         if cases.is_empty() {
-            fault(1, "there is no case");
+            fault(1, "the file must contain a case");
         }
         if faults.is_empty() { Ok(Self(cases)) } else { Err(faults) }
     }
 
-    /// How many there are.
+    /// The number of cases.
     pub(crate) fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// Those that `policy` answers otherwise.
+    /// The cases for which `policy` decides differently.
     pub(crate) fn failures(&self, policy: &Policy) -> Vec<Failure> {
         let failure = |(line, case, question): &(usize, Case, Question)| {
             let answer = question.evaluate(policy);
@@ -115,20 +117,26 @@ impl Cases {
 }
 
 impl Case {
-    fn question(&self) -> Result<Question, &'static str> {
+    fn question(&self) -> Result<Question, String> {
         if self.role.is_some() == self.refused.is_some() {
-            return Err("a case says role or refused, and not both");
+            return Err("a case must have either role or refused".to_owned());
         }
         let is_about_token = self.line.is_some()
             || self.grants.is_some()
+            || self.attributes.is_some()
             || self.ttl_seconds.is_some()
             || self.fresh_room.is_some()
             || self.token_room_config.is_some();
         if self.refused.is_some() && is_about_token {
-            return Err("a case that says refused says nothing of a token");
+            return Err("a case with refused must have no field about the token".to_owned());
         }
-        let (room, room_config) = (self.room.as_deref(), self.room_config.as_ref());
-        Question::new(self.claims.clone(), room, &self.agents, room_config).map_err(|error| error.0)
+        Question::new(Input {
+            claims: self.claims.clone(),
+            issuer: self.issuer.as_deref(),
+            room: self.room.as_deref(),
+            agents: &self.agents,
+            room_config: self.room_config.as_ref(),
+        })
     }
 
     fn differences(&self, answer: &PolicyAnswer) -> Vec<String> {
@@ -153,6 +161,7 @@ impl Case {
         };
         compare("role", self.role.clone().map(Value::from), allowed.role.clone().into());
         compare("line", self.line.map(Value::from), allowed.line.into());
+        compare("attributes", self.attributes.clone(), serde_json::json!(allowed.attributes));
         compare("ttl_seconds", self.ttl_seconds.map(Value::from), allowed.ttl_seconds.into());
         compare(
             "fresh_room",
@@ -165,7 +174,7 @@ impl Case {
             allowed.room_config.clone().unwrap_or_else(|| Map::new().into()),
         );
         for (name, expected) in self.grants.iter().flatten() {
-            // Given or absent: LiveKit knows no third state of this one.
+            // LiveKit treats an absent roomAdmin as false.
             let absent = if name == "roomAdmin" { Value::Bool(false) } else { Value::Null };
             let found = allowed.grants.get(name).cloned().unwrap_or(absent);
             compare(name, Some(expected.clone()), found);

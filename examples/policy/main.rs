@@ -1,15 +1,15 @@
-//! Asks a policy who may do what.
+//! Prints the decision of a policy for a caller, or checks a file of cases.
 //!
 //! ```console
 //! $ cargo run --example policy -- --claims claims.json --room acme:standup
 //! $ cargo run --example policy -- --cases policy-cases.toml
 //! ```
 //!
-//! The policy is `--policy FILE`, or else `POLICY`, or else the built-in `policy.toml`, as in the
-//! function. The claims are a JSON object, what a token's payload holds, in a file or (`-`) on standard
-//! input. Claims, and not a token: a token is a secret, and for one there is the doctor, which checks
-//! it. `--json` for scripts. The exit status is 0 where the caller gets a token or all cases hold, 1
-//! where not, 64 where there is nothing to be asked: wrong arguments, or faults in one of the files.
+//! The policy is `--policy FILE`, or else `POLICY`, or else the built-in `policy.toml`. The claims are
+//! the JSON payload of a token, in a file or (`-`) on standard input; `--issuer` is the name of the
+//! token's issuer, if there are several. A token itself is a secret: the doctor checks one. `--json` is
+//! for scripts. The exit status is 0 if the caller receives a token or all cases pass, and 1 otherwise.
+//! It is 64 if the arguments or a file are invalid.
 
 mod arguments;
 mod cases;
@@ -27,7 +27,8 @@ use serde_json::{Map, Value};
 
 use crate::arguments::{Arguments, USAGE};
 use crate::cases::Cases;
-use crate::question::{PolicyAnswer, Question};
+use crate::question::{Input, PolicyAnswer, Question};
+use crate::report::Report;
 
 /// `EX_USAGE` of sysexits.h.
 const EX_USAGE: u8 = 64;
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether the caller is allowed in, or all cases hold; else what keeps it from being asked.
+/// Returns whether the caller receives a token or all cases pass, or the faults of the input.
 fn run(arguments: &Arguments) -> Result<bool, String> {
     let (policy, source) = policy(arguments.policy.as_deref())?;
     match &arguments.cases {
@@ -59,16 +60,23 @@ fn ask(policy: &Policy, source: &str, arguments: &Arguments) -> Result<bool, Str
     let claims = claims(arguments.claims.as_deref().unwrap_or(Path::new("-")))?;
     let room_config = match &arguments.room_config {
         None => None,
-        Some(text) => Some(json::parse(text.as_bytes()).map_err(|_| "--room-config is no JSON")?),
+        Some(text) => Some(json::parse(text.as_bytes()).map_err(|_| "--room-config must be JSON")?),
     };
-    let (room, agents) = (arguments.room.as_deref(), &arguments.agents);
-    let question = Question::new(claims, room, agents, room_config.as_ref())
-        .map_err(|reason| format!("400 invalid_request: {reason}"))?;
-    let answer = question.evaluate(policy);
+    let input = Input {
+        claims,
+        issuer: arguments.issuer.as_deref(),
+        room: arguments.room.as_deref(),
+        agents: &arguments.agents,
+        room_config: room_config.as_ref(),
+    };
+    let question =
+        Question::new(input).map_err(|reason| format!("400 invalid_request: {reason}"))?;
+    let (answer, rules) = (question.evaluate(policy), report::explain(&question, policy));
+    let report = Report { answer: &answer, rules: &rules, source };
     if arguments.as_json {
-        println!("{}", report::to_json(&answer, source));
+        println!("{}", report.to_json());
     } else {
-        print!("{}", report::Text(&answer, source));
+        print!("{report}");
     }
     Ok(matches!(answer, PolicyAnswer::Allowed(_)))
 }
@@ -86,14 +94,14 @@ fn run_cases(policy: &Policy, path: &Path, as_json: bool) -> Result<bool, String
         for failure in &failures {
             println!("{source}:{failure}");
         }
-        println!("{} of {} cases hold", cases.count() - failures.len(), cases.count());
+        println!("{} of {} cases pass", cases.count() - failures.len(), cases.count());
     }
     Ok(failures.is_empty())
 }
 
-/// The policy that is asked, and what its lines are lines of.
+/// The policy, and the name of its source.
 fn policy(path: Option<&Path>) -> Result<(Policy, String), String> {
-    #[expect(clippy::disallowed_methods, reason = "it reads what the function would")]
+    #[expect(clippy::disallowed_methods, reason = "the variable that the function reads")]
     let variable = std::env::var("POLICY").ok().filter(|text| !text.is_empty());
     let (text, source) = match (path, variable) {
         (Some(path), _) => (text(path)?, path.display().to_string()),
@@ -111,13 +119,13 @@ fn claims(path: &Path) -> Result<Map<String, Value>, String> {
     let text = if path == Path::new("-") {
         let mut text = String::new();
         let read = std::io::stdin().read_to_string(&mut text);
-        read.map(|_| text).map_err(|_| "standard input holds no text".to_owned())?
+        read.map(|_| text).map_err(|_| "standard input must be UTF-8".to_owned())?
     } else {
         text(path)?
     };
     json::parse_object(text.as_bytes()).map_err(|_| {
         let path = path.display();
-        format!("{path}: claims are one JSON object without duplicate members; for a token there is the doctor")
+        format!("{path}: claims must be one JSON object without duplicate fields; the doctor reads tokens")
     })
 }
 

@@ -1,71 +1,96 @@
-//! One question to a policy, read as the endpoint reads a request, and the answer.
+//! One request to a policy, read as the endpoint reads it, and the decision.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use roomkey::endpoint::problem::Problem;
 use roomkey::exchange::ExchangeError;
 use roomkey::livekit::grants::VideoGrant;
-use roomkey::livekit::token_source::RequestedRoomConfig;
-use roomkey::livekit::token_source::{InvalidField, TokenSourceRequest};
+use roomkey::livekit::token_source::{RequestedRoomConfig, TokenSourceRequest};
 use roomkey::participant::ParticipantError;
-use roomkey::policy::{Decision, Policy, Refusal, Rule};
+use roomkey::policy::{CallerClaims, Decision, Policy, Refusal, Rule};
 use roomkey::text;
 use serde_json::{Map, Value, json};
 
-/// Who asks, and for what.
+/// The caller and the request, as they are given.
+#[derive(Clone, Default)]
+pub(crate) struct Input<'a> {
+    pub(crate) claims: Map<String, Value>,
+    /// The name of the token's issuer, if there are several.
+    pub(crate) issuer: Option<&'a str>,
+    pub(crate) room: Option<&'a str>,
+    /// Names of agents, in addition to those in `room_config`.
+    pub(crate) agents: &'a [String],
+    pub(crate) room_config: Option<&'a Value>,
+}
+
+/// The caller and the request.
 pub(crate) struct Question {
     claims: Map<String, Value>,
-    room: Option<String>,
+    issuer: Option<String>,
+    /// The caller's key, which `sub` addresses in a policy.
+    key: String,
+    pub(crate) room: Option<String>,
     asked: RequestedRoomConfig,
 }
 
-/// What the policy says.
+/// The decision of a policy.
 #[derive(Debug, PartialEq)]
 pub(crate) enum PolicyAnswer {
     Allowed(Allowed),
     Refused { code: &'static str, reason: String },
 }
 
-/// What the caller gets.
+/// The result for an allowed request.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Allowed {
-    /// Where the rule stands in the policy.
+    /// The line of the rule.
     pub(crate) line: usize,
     pub(crate) role: String,
-    /// By LiveKit's names.
+    /// The grants, with LiveKit's names.
     pub(crate) grants: Map<String, Value>,
-    /// How long the token may be used to join, where the role says so.
+    /// The attributes that the rule sets.
+    pub(crate) attributes: BTreeMap<String, String>,
+    /// The lifetime of the token, if the role sets it.
     pub(crate) ttl_seconds: Option<u64>,
-    /// Where no room was asked for: the pattern that the fresh one is in.
+    /// The pattern of the new room, if no room was requested.
     pub(crate) fresh_room: Option<String>,
     /// The token's `roomConfig`.
     pub(crate) room_config: Option<Value>,
 }
 
 impl Question {
-    /// The question of somebody with `claims` who sends `room` as `room_name`, and `room_config` with
-    /// `agents` added to it.
-    pub(crate) fn new(
-        claims: Map<String, Value>,
-        room: Option<&str>,
-        agents: &[String],
-        room_config: Option<&Value>,
-    ) -> Result<Self, InvalidField> {
-        let mut room_config = room_config.cloned().unwrap_or_else(|| json!({}));
-        if !agents.is_empty() {
-            const NO_OBJECT: InvalidField = InvalidField("room_config must be an object");
-            const NO_LIST: InvalidField = InvalidField("room_config.agents must be a list");
-            let fields = room_config.as_object_mut().ok_or(NO_OBJECT)?;
+    /// Reads the request as the endpoint does.
+    ///
+    /// # Errors
+    ///
+    /// The fault of a malformed request.
+    pub(crate) fn new(input: Input<'_>) -> Result<Self, String> {
+        let mut room_config = input.room_config.cloned().unwrap_or_else(|| json!({}));
+        if !input.agents.is_empty() {
+            let fields = room_config.as_object_mut().ok_or("room_config must be an object")?;
             let listed = fields.entry("agents").or_insert_with(|| json!([]));
-            let named = agents.iter().map(|name| json!({ "agent_name": name }));
-            listed.as_array_mut().ok_or(NO_LIST)?.extend(named);
+            let named = input.agents.iter().map(|name| json!({ "agent_name": name }));
+            listed.as_array_mut().ok_or("room_config.agents must be a list")?.extend(named);
         }
-        let body = json!({ "room_name": room, "room_config": room_config });
-        let request = TokenSourceRequest::from_body(body.to_string().as_bytes())?;
-        Ok(Self { claims, room: request.room_name, asked: request.room_config })
+        let body = json!({ "room_name": input.room, "room_config": room_config });
+        let request = TokenSourceRequest::from_body(body.to_string().as_bytes())
+            .map_err(|error| error.to_string())?;
+        let subject = input.claims.get("sub").and_then(Value::as_str).unwrap_or_default();
+        let key = match input.issuer {
+            Some(issuer) => format!("{issuer}|{subject}"),
+            None => subject.to_owned(),
+        };
+        Ok(Self {
+            key,
+            claims: input.claims,
+            issuer: input.issuer.map(str::to_owned),
+            room: request.room_name,
+            asked: request.room_config,
+        })
     }
 
-    /// Asks `policy`, and what the endpoint asks before and after it.
+    /// Decides by `policy` and by the checks of the endpoint around it.
     pub(crate) fn evaluate(&self, policy: &Policy) -> PolicyAnswer {
         self.decide(policy).unwrap_or_else(|error| PolicyAnswer::Refused {
             code: Problem::from(&error).code,
@@ -73,12 +98,17 @@ impl Question {
         })
     }
 
+    /// The caller, as the policy sees it.
+    pub(crate) fn caller(&self) -> CallerClaims<'_> {
+        CallerClaims { claims: &self.claims, key: &self.key, issuer: self.issuer.as_deref() }
+    }
+
     fn decide(&self, policy: &Policy) -> Result<PolicyAnswer, ExchangeError> {
         if self.asked.has_forbidden_field {
-            const NEVER: &str = "room_config holds a field that no client may set";
+            const NEVER: &str = "room_config contains a field that no client may set";
             return Err(ParticipantError::FieldNotAllowed(NEVER).into());
         }
-        let decision = policy.decide(&self.claims, self.room.as_deref(), &self.asked)?;
+        let decision = policy.decide(self.caller(), self.room.as_deref(), &self.asked)?;
         let fresh = format!("{}room-{:032}", decision.fresh_room_prefix, 0);
         if self.room.is_none() && !text::is_name(&fresh) {
             return Err(Refusal::Room.into());
@@ -92,13 +122,17 @@ impl Allowed {
         let Rule { role, line, .. } = decision.rule;
         let video = VideoGrant::join("room", role.grants);
         let Ok(Value::Object(mut grants)) = serde_json::to_value(video) else { unreachable!() };
-        // These two say where, not what.
+        // These two name the room and are no permissions in it.
         grants.retain(|name, _| !["room", "roomJoin"].contains(&name.as_str()));
+        let attributes = decision.attributes.iter();
         let room_config = &decision.room_config;
         Self {
             line: *line,
             role: role.name.clone(),
             grants,
+            attributes: attributes
+                .map(|(key, value)| ((*key).to_owned(), value.to_string()))
+                .collect(),
             ttl_seconds: role.ttl.map(|ttl| ttl.as_secs()),
             fresh_room: is_fresh.then(|| format!("{}*", decision.fresh_room_prefix)),
             room_config: (!room_config.is_empty()).then(|| json!(room_config)),

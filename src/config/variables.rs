@@ -71,7 +71,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("MAX_TOKEN_BYTES", "6144",
         "Maximum length of a participant token in bytes (1,024–65,536)"),
     variable("POLICY", "policy.toml",
-        "Text of the authorization policy, in place of the built-in `policy.toml`"),
+        "Text of the authorization policy, in place of the file `policy.toml`"),
     variable("PRESENCE_COLOR", "stable",
         "Choice of the presence color: `stable` per person, or `random` per token"),
     variable(

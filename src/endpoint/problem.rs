@@ -229,8 +229,9 @@ impl From<&ExchangeError> for Problem {
             ExchangeError::Refused(Refusal::Room) => {
                 Self::forbidden("room_not_allowed", "The room is not allowed")
             }
-            ExchangeError::Refused(Refusal::Agent) => {
+            ExchangeError::Refused(Refusal::Agent(reason)) => {
                 Self::forbidden("agent_not_allowed", "The agent is not allowed")
+                    .with_detail(reason.detail())
             }
             ExchangeError::Participant(ParticipantError::EmailNotVerified) => {
                 Self::forbidden("email_not_verified", "The email address is not verified")

@@ -31,7 +31,7 @@ impl Exchange {
         let profile = caller.profile(now).await?;
         let subject = caller.key();
         let person = self.participant.identity_of(&subject, &profile)?;
-        let permissions = self.policy.liveblocks(caller.claims.as_object(), room)?;
+        let permissions = self.policy.liveblocks(caller.for_policy(&subject), room)?;
         let permissions = permissions.map(|(role, patterns)| {
             // One base permission for each room, which stands for all of Liveblocks' features.
             let scope = if role.grants.can_publish { "*:write" } else { "*:read" };

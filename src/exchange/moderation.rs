@@ -41,7 +41,8 @@ impl Exchange {
         target: &ParticipantRef,
         now: SystemTime,
     ) -> Result<&Role, ExchangeError> {
-        let claims = caller.claims.as_object();
+        let key = caller.key();
+        let claims = caller.for_policy(&key);
         let nothing = RequestedRoomConfig::default();
         let role = &self.policy.decide(claims, Some(&target.room), &nothing)?.rule.role;
         if !role.can_moderate {

@@ -205,7 +205,8 @@ fn attributes(fields: &Map<String, Value>) -> Result<BTreeMap<String, String>, I
     Ok(read)
 }
 
-fn is_attribute_key(key: &str) -> bool {
+/// Whether `key` may be the key of an attribute.
+pub(crate) fn is_attribute_key(key: &str) -> bool {
     (1..=ATTRIBUTE_KEY_BYTES).contains(&key.len())
         && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }

@@ -1,24 +1,35 @@
-//! The text of a policy: its rules. Everything is read before anything is missed, so that no fault
-//! hides another.
+//! Parser of a policy's text: rules.
+//!
+//! Everything is read before the parser gives up, so that all faults are reported together.
 
+mod conditions;
 pub(super) mod faults;
 mod roles;
+mod rooms;
 
 use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
+use super::agents::RequestableAgents;
 use super::condition::{Condition, Expected};
 use super::pattern::Pattern;
 use super::role::Role;
-use super::room_limits::{RoomConfigLimits, merge};
+use super::room_limits::RoomConfigLimits;
+use super::room_settings::RoomSettings;
+use super::template::Template;
 use super::{Policy, Rule};
 use crate::liveblocks;
-use crate::livekit::room_config::RoomConfiguration;
-use crate::livekit::token_source::METADATA_BYTES;
-use faults::{Faults, Located, PolicyError, integer, number, text};
-use roles::room_config;
+use crate::livekit::token_source::{ATTRIBUTES, ATTRIBUTES_BYTES, is_attribute_key};
+use crate::non_empty::NonEmpty;
+use crate::participant::{ClientField, is_reserved};
+use crate::reason::Reason;
+use faults::{Faults, Located, PolicyError, text};
 
+/// The value of `allow` that is required.
+const ALLOW: &str = "allow must be a list of tables, each headed [[allow]]";
+
+/// Parses a policy, or reports every fault.
 pub(super) fn parse(policy: &str) -> Result<Policy, PolicyError> {
     const DUPLICATE: &str = "duplicate key";
     let mut faults = Faults::new(policy);
@@ -32,7 +43,7 @@ pub(super) fn parse(policy: &str) -> Result<Policy, PolicyError> {
     }
     let mut roles = Role::built_in();
     let mut allowed = Vec::new();
-    // What the parser makes of anything worse would have faults that are not the author's.
+    // A document that the parser had to repair would have faults that the author did not write.
     if is_sound {
         let mut allow = None;
         for (key, value) in document.get_ref() {
@@ -42,9 +53,16 @@ pub(super) fn parse(policy: &str) -> Result<Policy, PolicyError> {
                 _ => faults.add(key.span().start, "no such field: there are allow and roles"),
             }
         }
-        if let Some(allow) = allow {
-            let list = faults.list(allow, "allow must be a list of tables, each headed [[allow]]");
-            allowed.extend(list.iter().filter_map(|value| rule(value, &roles, &mut faults)));
+        match allow {
+            Some(allow) => {
+                let list = faults.list(allow, ALLOW);
+                allowed.extend(list.iter().filter_map(|value| rule(value, &roles, &mut faults)));
+            }
+            None => faults.add(
+                0,
+                "the policy must have at least one rule, headed [[allow]]: without one, every \
+                 request would be rejected",
+            ),
         }
     }
     faults.finish(Policy { rules: allowed, roles })
@@ -55,31 +73,40 @@ fn rule(
     roles: &BTreeMap<String, Role>,
     faults: &mut Faults<'_>,
 ) -> Option<Rule> {
-    let table = faults.table(value, "allow must be a list of tables, each headed [[allow]]")?;
+    let table = faults.table(value, ALLOW)?;
+    let mut issuer = None;
     let mut conditions = Vec::new();
     let mut rooms = None;
     let mut role = None;
-    let mut agents = Vec::new();
+    let mut agents = RequestableAgents::default();
+    let mut client_fields = None;
+    let mut attributes = Vec::new();
     let mut liveblocks = Vec::new();
-    let mut own = RoomConfiguration::default();
+    let mut own = RoomSettings::default();
     let mut limits = RoomConfigLimits::default();
     for (key, value) in table {
         match key.get_ref().as_ref() {
-            "when" => conditions = when(value, faults),
+            "when" => conditions = conditions::read(value, faults),
+            "issuer" => issuer = faults.read(value, |value| text(value).map(str::to_owned)),
             "rooms" => rooms = Some(patterns(value, faults)),
             "role" => {
-                const UNKNOWN: &str = "role must be host, moderator, participant, viewer, or have a table of this policy, \
-                                       [roles.name]";
+                const UNKNOWN: Reason = Reason(
+                    "role must be host, moderator, participant, viewer, or have a table of this \
+                     policy, [roles.name]",
+                );
                 role = Some(faults.read(value, |value| roles.get(text(value)?).ok_or(UNKNOWN)));
             }
-            "agents" => agents = patterns(value, faults),
+            "agents" => agents.names = patterns(value, faults),
+            "deployments" => agents.deployments = patterns(value, faults),
+            "client_fields" => client_fields = Some(read_client_fields(value, faults)),
+            "attributes" => attributes = read_attributes(value, faults),
             "liveblocks" => liveblocks = liveblocks_patterns(value, faults),
-            "room_config" => own = room_config(value, faults),
-            "allow_room_config" => limits = read_caps(value, faults),
+            "room_config" => own = rooms::settings(value, faults),
+            "allow_room_config" => limits = rooms::limits(value, faults),
             _ => faults.add(
                 key.span().start,
-                "no such field of a rule: there are when, rooms, role, agents, room_config, \
-                 allow_room_config and liveblocks",
+                "no such field of a rule: there are when, issuer, rooms, role, agents, deployments, \
+                 client_fields, attributes, room_config, allow_room_config and liveblocks",
             ),
         }
     }
@@ -90,81 +117,67 @@ fn rule(
     if role.is_none() {
         faults.add(start, "the rule has no role");
     }
+    if let Some(issuer) = &issuer {
+        qualify_subjects(&mut conditions, issuer);
+    }
     let role = role??.clone();
-    let room_config = merge(own, &role.room_config);
+    let room = own.or(&role.room);
     Some(Rule {
         line: faults.line(start),
         role,
+        client_fields,
+        issuer,
         when: conditions,
         rooms: rooms?,
         agents,
-        room_config,
+        attributes,
+        room,
         limits,
         liveblocks,
     })
 }
 
-fn when(value: &Located<'_>, faults: &mut Faults<'_>) -> Vec<Condition> {
-    let mut found = Vec::new();
-    if let Some(table) = faults.table(value, "when must be a table of claims and their values") {
-        conditions(table, "", &mut found, faults);
-    }
-    found
-}
-
-/// The conditions of a table, whose claims are below `path`: `org.role` without quotes is a table for
-/// TOML, and a path for us.
-fn conditions(
-    table: &DeTable<'_>,
-    path: &str,
-    found: &mut Vec<Condition>,
-    faults: &mut Faults<'_>,
-) {
-    for (claim, value) in table {
-        let name = claim.get_ref();
-        if name.is_empty() {
-            faults.add(claim.span().start, "a claim must have a name");
+/// Turns plain subjects in conditions on `sub` into keys, `<issuer>|<subject>`: the rule names the issuer
+/// already.
+fn qualify_subjects(conditions: &mut [Condition], issuer: &str) {
+    let prefix = format!("{issuer}|");
+    for condition in conditions.iter_mut().filter(|condition| condition.claim == "sub") {
+        let expected = condition.any_of.iter().map(|expected| match expected {
+            Expected::Text(subject) if !subject.starts_with(&prefix) => {
+                Expected::Text(format!("{prefix}{subject}"))
+            }
+            other => other.clone(),
+        });
+        if let Some(any_of) = NonEmpty::new(expected.collect()) {
+            condition.any_of = any_of;
         }
-        let claim = if path.is_empty() { name.to_string() } else { format!("{path}.{name}") };
-        let any_of = match value.get_ref() {
-            DeValue::Table(table) if !table.is_empty() => {
-                conditions(table, &claim, found, faults);
-                continue;
-            }
-            DeValue::Array(_) => {
-                let items = faults.list(value, "a list of values must not be empty");
-                items.iter().filter_map(|item| faults.read(item, expected)).collect()
-            }
-            _ => faults.read(value, expected).into_iter().collect(),
-        };
-        found.push(Condition { claim, any_of });
-    }
-}
-
-fn expected(value: &DeValue<'_>) -> Result<Expected, &'static str> {
-    const WRONG: &str = "a claim's value must be text that is not empty, true, false, a whole number, \
-                         or a list of these";
-    match value {
-        DeValue::Boolean(expected) => Ok(Expected::Boolean(*expected)),
-        DeValue::Integer(_) => integer(value).map(Expected::Integer).ok_or(WRONG),
-        _ => text(value).map(|text| Expected::Text(text.to_owned())).map_err(|_| WRONG),
     }
 }
 
 fn patterns(value: &Located<'_>, faults: &mut Faults<'_>) -> Vec<Pattern> {
-    let items = faults.list(value, "must be a list of patterns, and not empty");
-    let pattern =
-        |value: &DeValue<'_>| Pattern::parse(value.as_str().ok_or("a pattern must be text")?);
-    items.iter().filter_map(|item| faults.read(item, pattern)).collect()
+    let items = faults.list(value, "must be a non-empty list of patterns");
+    let mut patterns = Vec::new();
+    for item in items {
+        let pattern = faults.read(item, |value| {
+            value.as_str().ok_or(Reason("a pattern must be a string")).map(Pattern::parse)
+        });
+        match pattern {
+            Some(Ok(pattern)) => patterns.push(pattern),
+            Some(Err(error)) => faults.add(item.span().start, error.to_string()),
+            None => {}
+        }
+    }
+    Pattern::share_delimiters(&mut patterns);
+    patterns
 }
 
-/// Patterns that Liveblocks takes as well.
+/// Patterns that Liveblocks accepts as well.
 fn liveblocks_patterns(value: &Located<'_>, faults: &mut Faults<'_>) -> Vec<Pattern> {
     let patterns = patterns(value, faults);
     if patterns.len() > liveblocks::PATTERNS {
         faults.add(value.span().start, "liveblocks must list at most 10 patterns");
     }
-    if patterns.iter().any(|pattern| pattern.least_bytes() > liveblocks::PATTERN_BYTES) {
+    if patterns.iter().any(|pattern| pattern.min_bytes() > liveblocks::PATTERN_BYTES) {
         let reason =
             "a pattern of liveblocks must have at most 128 bytes with its claims filled in";
         faults.add(value.span().start, reason);
@@ -172,29 +185,49 @@ fn liveblocks_patterns(value: &Located<'_>, faults: &mut Faults<'_>) -> Vec<Patt
     patterns
 }
 
-fn read_caps(value: &Located<'_>, faults: &mut Faults<'_>) -> RoomConfigLimits {
-    const NUMBER: &str = "must be the highest number that a client may ask for, 1 to 4294967295";
-    const BYTES: &str = "must be the most bytes that a client may ask for, 1 to 4096";
-    let mut limits = RoomConfigLimits::default();
-    let table = faults.table(value, "allow_room_config must be a table");
+fn read_client_fields(value: &Located<'_>, faults: &mut Faults<'_>) -> Vec<ClientField> {
+    const WRONG: Reason = Reason(
+        "client_fields must be a list of room_name, participant_name, participant_metadata, \
+         participant_attributes and room_config",
+    );
+    let Some(items) = value.get_ref().as_array() else {
+        faults.add(value.span().start, WRONG.0);
+        return Vec::new();
+    };
+    let field = |value: &DeValue<'_>| value.as_str().and_then(ClientField::from_name).ok_or(WRONG);
+    items.iter().filter_map(|item| faults.read(item, field)).collect()
+}
+
+fn read_attributes(value: &Located<'_>, faults: &mut Faults<'_>) -> Vec<(String, Template)> {
+    let table = faults.table(value, "attributes must be a table of strings");
+    let mut attributes = Vec::<(String, Template)>::new();
+    let mut bytes = 0;
     for (key, value) in table.into_iter().flatten() {
-        let (field, most, wrong) = match key.get_ref().as_ref() {
-            "empty_timeout" => (&mut limits.empty_timeout, u32::MAX, NUMBER),
-            "departure_timeout" => (&mut limits.departure_timeout, u32::MAX, NUMBER),
-            "max_participants" => (&mut limits.max_participants, u32::MAX, NUMBER),
-            "metadata" => {
-                (&mut limits.metadata, u32::try_from(METADATA_BYTES).unwrap_or(u32::MAX), BYTES)
-            }
-            _ => {
-                faults.add(
-                    key.span().start,
-                    "no such field of allow_room_config: there are max_participants, empty_timeout, \
-                     departure_timeout and metadata; agents have a list of their own",
-                );
-                continue;
-            }
+        let (name, start) = (key.get_ref().as_ref(), key.span().start);
+        if !is_attribute_key(name) {
+            faults.add(start, "an attribute's key must be 1 to 64 of A-Z a-z 0-9 _ . -");
+        }
+        if is_reserved(name) {
+            faults.add(start, "an attribute's key must not be one that roomkey or LiveKit sets");
+        }
+        if attributes.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
+            faults.add(start, "attributes must not have two keys that differ only in case");
+        }
+        let Some(text) = faults.read(value, |value| text(value).map(str::to_owned)) else {
+            continue;
         };
-        *field = faults.read(value, |value| number(value, 1..=most, wrong)).unwrap_or_default();
+        bytes += name.len() + text.len();
+        if let Some(template) = template(&text, value, faults) {
+            attributes.push((name.to_owned(), template));
+        }
     }
-    limits
+    if attributes.len() > ATTRIBUTES || bytes > ATTRIBUTES_BYTES {
+        faults.add(value.span().start, "attributes must be at most 64, with 4096 bytes together");
+    }
+    attributes
+}
+
+fn template(text: &str, value: &Located<'_>, faults: &mut Faults<'_>) -> Option<Template> {
+    let template = Template::parse(text);
+    template.map_err(|error| faults.add(value.span().start, error.to_string())).ok()
 }

@@ -1,28 +1,28 @@
-//! What holders of a role may do.
+//! Roles, and the ones that every policy has.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::room_settings::RoomSettings;
 use crate::livekit::grants::Grants;
-use crate::livekit::room_config::RoomConfiguration;
 
-/// What a role's holders may do.
+/// A set of permissions and settings for participants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {
-    /// The role's name, which the participant's `role` attribute shows.
+    /// The name, which the participant's attribute `role` contains.
     pub name: String,
-    /// Its rights in the room.
+    /// LiveKit's grants for the room.
     pub grants: Grants,
-    /// Whether they may mute and remove others through us, which no grant of LiveKit's gives to one
-    /// room without the right to change it.
+    /// Whether its holders may mute and remove others through roomkey. No grant of LiveKit gives this
+    /// right for one room without the right to change the room.
     pub can_moderate: bool,
-    /// How long a token may be used to join, if not as long as others.
+    /// The lifetime of the participant token, if it differs from `TOKEN_TTL_SECONDS`.
     pub ttl: Option<Duration>,
-    /// What it says of rooms, where the rule does not.
-    pub(super) room_config: RoomConfiguration,
+    /// The room settings for fields that the rule does not set.
+    pub(super) room: RoomSettings,
 }
 
-/// Publish, subscribe and send data, and nothing more: what LiveKit takes absent grants for.
+/// Publish, subscribe and send data: LiveKit's meaning of absent grants.
 const PARTICIPANT: Grants = Grants {
     can_publish: true,
     can_publish_data: true,
@@ -35,18 +35,18 @@ const PARTICIPANT: Grants = Grants {
 };
 
 impl Role {
-    /// A role as LiveKit has it where nothing is said.
+    /// Creates a role with LiveKit's defaults.
     pub(super) fn new(name: &str) -> Self {
         Self::with(name, PARTICIPANT)
     }
 
     fn with(name: &str, grants: Grants) -> Self {
-        let room_config = RoomConfiguration::default();
+        let room = RoomSettings::default();
         let can_moderate = grants.room_admin;
-        Self { name: name.to_owned(), grants, can_moderate, ttl: None, room_config }
+        Self { name: name.to_owned(), grants, can_moderate, ttl: None, room }
     }
 
-    /// The roles that are there in every policy, by name.
+    /// The roles of every policy, by name.
     pub(super) fn built_in() -> BTreeMap<String, Self> {
         let host = Grants { room_admin: true, ..PARTICIPANT };
         let viewer = Grants { can_publish: false, can_publish_data: false, ..PARTICIPANT };

@@ -1,76 +1,64 @@
-//! How rooms are set up: by the policy, and by clients as far as it lets them.
+//! Room settings that clients choose within limits.
 
 use super::Refusal;
 use crate::livekit::room_config::RoomConfiguration;
 
-/// How much clients may ask of a room; 0 where nothing.
+/// The maximum that clients may request for each setting; 0 if they may not set it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct RoomConfigLimits {
-    /// Most seconds.
+    /// In seconds.
     pub(super) empty_timeout: u32,
-    /// Most seconds.
+    /// In seconds.
     pub(super) departure_timeout: u32,
-    /// Most participants.
     pub(super) max_participants: u32,
-    /// Most bytes.
+    /// In bytes.
     pub(super) metadata: u32,
 }
 
 impl RoomConfigLimits {
-    /// `own`, which the policy says, with what is `asked` in its place or, of agents, beside it. A
-    /// field that is asked beyond its cap is refused, never cut: SDKs take what they asked for for what
-    /// they got. Agents must be allowed already.
+    /// Replaces settings of the rule in `config` with the `requested` ones; agents are not among them. A
+    /// value over its limit is rejected instead of reduced: SDKs assume that they got what they requested.
     pub(super) fn apply(
         &self,
-        own: &RoomConfiguration,
-        asked: &RoomConfiguration,
-    ) -> Result<RoomConfiguration, Refusal> {
-        let mut agents = own.agents.clone();
-        agents.extend(asked.agents.iter().filter(|agent| !own.agents.contains(agent)).cloned());
-        let bytes = u32::try_from(asked.metadata.len()).unwrap_or(u32::MAX);
-        let metadata = if asked.metadata.is_empty() || asked.metadata == own.metadata {
-            &own.metadata
-        } else if bytes <= self.metadata {
-            &asked.metadata
-        } else {
-            return Err(Refusal::RoomConfig("room_config.metadata is not yours to set"));
-        };
-        Ok(RoomConfiguration {
-            empty_timeout: within(
-                (own.empty_timeout, asked.empty_timeout, self.empty_timeout),
-                "room_config.empty_timeout is not yours to set, or is too high",
-            )?,
-            departure_timeout: within(
-                (own.departure_timeout, asked.departure_timeout, self.departure_timeout),
-                "room_config.departure_timeout is not yours to set, or is too high",
-            )?,
-            max_participants: within(
-                (own.max_participants, asked.max_participants, self.max_participants),
-                "room_config.max_participants is not yours to set, or is too high",
-            )?,
-            agents,
-            metadata: metadata.clone(),
-        })
+        config: &mut RoomConfiguration,
+        requested: &RoomConfiguration,
+    ) -> Result<(), Refusal> {
+        replace(
+            (&mut config.empty_timeout, requested.empty_timeout, self.empty_timeout),
+            "room_config.empty_timeout is not allowed or exceeds the policy's limit",
+        )?;
+        replace(
+            (&mut config.departure_timeout, requested.departure_timeout, self.departure_timeout),
+            "room_config.departure_timeout is not allowed or exceeds the policy's limit",
+        )?;
+        replace(
+            (&mut config.max_participants, requested.max_participants, self.max_participants),
+            "room_config.max_participants is not allowed or exceeds the policy's limit",
+        )?;
+        let is_new = !requested.metadata.is_empty() && requested.metadata != config.metadata;
+        if is_new {
+            let bytes = u32::try_from(requested.metadata.len()).unwrap_or(u32::MAX);
+            if bytes > self.metadata {
+                return Err(Refusal::RoomConfig(
+                    "room_config.metadata is not allowed or exceeds the policy's limit",
+                ));
+            }
+            config.metadata.clone_from(&requested.metadata);
+        }
+        Ok(())
     }
 }
 
-/// What is asked, where it is at most the cap; what is our own, where nothing is.
-fn within((own, asked, cap): (u32, u32, u32), detail: &'static str) -> Result<u32, Refusal> {
-    match asked {
-        0 => Ok(own),
-        _ if asked <= cap || asked == own => Ok(asked),
-        _ => Err(Refusal::RoomConfig(detail)),
+/// Replaces `value` with `requested`, unless that is 0, which requests nothing.
+fn replace(
+    (value, requested, limit): (&mut u32, u32, u32),
+    detail: &'static str,
+) -> Result<(), Refusal> {
+    if requested != 0 && requested != *value {
+        if requested > limit {
+            return Err(Refusal::RoomConfig(detail));
+        }
+        *value = requested;
     }
-}
-
-/// What a rule says, and where it says nothing, what `of_role` does.
-pub(super) fn merge(own: RoomConfiguration, of_role: &RoomConfiguration) -> RoomConfiguration {
-    let or = |own: u32, other: u32| if own == 0 { other } else { own };
-    RoomConfiguration {
-        empty_timeout: or(own.empty_timeout, of_role.empty_timeout),
-        departure_timeout: or(own.departure_timeout, of_role.departure_timeout),
-        max_participants: or(own.max_participants, of_role.max_participants),
-        agents: if own.agents.is_empty() { of_role.agents.clone() } else { own.agents },
-        metadata: if own.metadata.is_empty() { of_role.metadata.clone() } else { own.metadata },
-    }
+    Ok(())
 }

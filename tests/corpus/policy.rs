@@ -1,15 +1,21 @@
-//! A policy and a question to it: what it decides must be what a plainer reading of the text comes to.
+//! A policy and a request: the decision must equal that of a simpler reading of the text.
+
+use std::collections::BTreeSet;
 
 use roomkey::livekit::grants::VideoGrant;
+use roomkey::livekit::room_config::AGENTS;
 use roomkey::livekit::token_source::RequestedRoomConfig;
-use roomkey::policy::{Decision, Policy, PolicyError, Refusal};
+use roomkey::policy::{CallerClaims, Decision, Policy, PolicyError, Refusal};
 use serde_json::{Map, Value, json};
 use toml::de::{DeTable, DeValue};
 
 use super::CANARY;
 
-/// In how many places of a text something of ours is put.
+/// Number of places of a text at which the canary is inserted.
 const MARKS: usize = 4;
+
+/// Separates the issuer's name from the claims in the first line, if a name is given.
+const ISSUER: &str = "staff";
 
 /// Claims, room and `room_config`, a line each, and below them the policy.
 pub(super) fn policy(input: &[u8]) {
@@ -17,7 +23,7 @@ pub(super) fn policy(input: &[u8]) {
     let mut parts = input.splitn(4, '\n');
     let mut next = || parts.next().unwrap_or_default();
     let (claims, room, room_config, text) = (next(), next(), next(), next());
-    // A policy that is refused must not be repeated, wherever its fault is.
+    // A rejected policy must not be repeated, wherever its fault is.
     for mark in 0..=MARKS {
         let at = text.floor_char_boundary(text.len() * mark / MARKS);
         let marked = format!("{}{CANARY}{}", &text[..at], &text[at..]);
@@ -29,20 +35,117 @@ pub(super) fn policy(input: &[u8]) {
         Ok(policy) => policy,
         Err(error) => return check_faults(&error, text),
     };
-    let claims = serde_json::from_str(claims).unwrap_or_default();
+    let claims: Map<String, Value> = serde_json::from_str(claims).unwrap_or_default();
     let asked = serde_json::from_str(room_config).unwrap_or_default();
     let asked = RequestedRoomConfig::read(Some(&asked)).unwrap_or_default();
     let room = Some(room).filter(|room| !room.is_empty());
-    let found = policy.decide(&claims, room, &asked);
     let document = DeTable::parse(text).unwrap();
     let document = Value::Object(table(document.get_ref()));
-    let expected = decide(&document, &claims, room, &json!(asked.config));
-    match (found, expected) {
-        (Ok(decision), Ok(expected)) => assert_eq!(told(&decision), expected),
-        (Err(Refusal::Room), Err("room"))
-        | (Err(Refusal::Agent), Err("agent"))
-        | (Err(Refusal::RoomConfig(_)), Err("room_config")) => {}
-        (found, expected) => panic!("{found:?} instead of {expected:?}"),
+    for issuer in [None, Some(ISSUER)] {
+        let subject = claims.get("sub").and_then(Value::as_str).unwrap_or_default();
+        let key = issuer.map_or(subject.to_owned(), |issuer| format!("{issuer}|{subject}"));
+        let caller = CallerClaims { claims: &claims, key: &key, issuer };
+        let found = policy.decide(caller, room, &asked);
+        let caller = Caller { claims: &claims, key: &key, issuer };
+        let expected = decide(&document, &caller, room, &json!(asked.config));
+        match (found, expected) {
+            (Ok(decision), Ok(expected)) => {
+                assert_eq!(told(&decision), expected);
+                check_explanation(&policy, caller.policy(), room, decision.rule.line);
+            }
+            (Err(Refusal::Room), Err("room"))
+            | (Err(Refusal::Agent(_)), Err("agent"))
+            | (Err(Refusal::RoomConfig(_)), Err("room_config")) => {}
+            (found, expected) => panic!("{found:?} instead of {expected:?}"),
+        }
+    }
+}
+
+/// The first rule without an obstacle is the one that decided.
+fn check_explanation(policy: &Policy, caller: CallerClaims<'_>, room: Option<&str>, line: usize) {
+    let explanations = policy.explain(caller, room);
+    let first = explanations.iter().find(|explanation| explanation.obstacles.is_empty());
+    assert_eq!(first.map(|explanation| explanation.rule.line), Some(line));
+}
+
+struct Caller<'a> {
+    claims: &'a Map<String, Value>,
+    key: &'a str,
+    issuer: Option<&'a str>,
+}
+
+impl<'a> Caller<'a> {
+    fn policy(&self) -> CallerClaims<'a> {
+        CallerClaims { claims: self.claims, key: self.key, issuer: self.issuer }
+    }
+
+    /// The claim at `path`.
+    fn claim(&self, path: &str) -> Option<Value> {
+        if path == "sub" {
+            return Some(json!(self.key)).filter(|_| !self.key.is_empty());
+        }
+        at(&Value::Object(self.claims.clone()), path)
+    }
+
+    /// The strings that a claim represents in a pattern.
+    fn strings(&self, path: &str) -> Vec<String> {
+        match self.claim(path) {
+            Some(Value::String(text)) => vec![text],
+            Some(Value::Array(items)) => {
+                items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+            }
+            Some(Value::Object(fields)) => fields
+                .into_iter()
+                .filter(|(_, value)| is_set(value))
+                .map(|(name, _)| name)
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The claim as a text of its own.
+    fn text(&self, path: &str) -> Option<String> {
+        match self.claim(path)? {
+            Value::String(text) => Some(text).filter(|text| !text.is_empty()),
+            value @ (Value::Number(_) | Value::Bool(_)) => Some(value.to_string()),
+            _ => None,
+        }
+    }
+}
+
+fn is_set(value: &Value) -> bool {
+    !value.is_null() && *value != false
+}
+
+/// The value at `path`: of all ways to split the path, the first with a value, longest names first.
+fn at(value: &Value, path: &str) -> Option<Value> {
+    let mut splits: Vec<(&str, Option<&str>)> = vec![(path, None)];
+    let dots: Vec<usize> = path.match_indices('.').map(|(dot, _)| dot).collect();
+    splits.extend(dots.iter().rev().map(|dot| (&path[..*dot], Some(&path[dot + 1..]))));
+    match value {
+        Value::Object(fields) => {
+            let whole = fields.get(path).filter(|value| !value.is_null());
+            if let (None, Some(quoted)) = (whole, path.strip_prefix('"'))
+                && let Some((name, rest)) = quoted.split_once('"')
+            {
+                splits = match rest.strip_prefix('.') {
+                    Some(rest) => vec![(name, Some(rest))],
+                    None if rest.is_empty() => vec![(name, None)],
+                    None => return None,
+                };
+            }
+            splits.into_iter().find_map(|(name, rest)| {
+                let value = fields.get(name)?;
+                rest.map_or(Some(value.clone()), |rest| at(value, rest)).filter(|it| !it.is_null())
+            })
+        }
+        Value::Array(items) => {
+            let (index, rest) = path.split_once('.').map_or((path, None), |(a, b)| (a, Some(b)));
+            let mut numbered = items.iter().enumerate();
+            let (_, item) = numbered.find(|(place, _)| place.to_string() == index)?;
+            rest.map_or(Some(item.clone()), |rest| at(item, rest)).filter(|it| !it.is_null())
+        }
+        _ => None,
     }
 }
 
@@ -55,106 +158,256 @@ fn check_faults(error: &PolicyError, text: &str) {
     }
 }
 
-/// What is compared of a decision.
+/// The compared parts of a decision.
 fn told(decision: &Decision<'_>) -> Value {
     let role = &decision.rule.role;
+    let mut config = json!(decision.room_config);
+    normalize(&mut config);
     json!({
         "role": role.name,
         "grants": VideoGrant::join("r", role.grants),
         "ttl": role.ttl.map(|ttl| ttl.as_secs()),
         "prefix": decision.fresh_room_prefix,
-        "config": decision.room_config,
+        "attributes": decision.attributes.iter().map(|(key, value)| ((*key).to_owned(), parsed(value))).collect::<Map<_, _>>(),
+        "config": config,
     })
 }
 
-/// The same, or which refusal, read from the document.
+/// JSON in texts is compared by its meaning.
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| json!(text))
+}
+
+fn normalize(config: &mut Value) {
+    for agent in config["agents"].as_array_mut().into_iter().flatten() {
+        if let Some(metadata) = agent["metadata"].as_str() {
+            agent["metadata"] = parsed(metadata);
+        } else {
+            agent.as_object_mut().unwrap().remove("metadata");
+        }
+    }
+    if config["agents"].is_null() {
+        config.as_object_mut().unwrap().remove("agents");
+    }
+}
+
+/// The same, or the refusal, read from the document.
 fn decide(
     document: &Value,
-    claims: &Map<String, Value>,
+    caller: &Caller<'_>,
     room: Option<&str>,
     asked: &Value,
 ) -> Result<Value, &'static str> {
     let none = Vec::new();
     let rules = document["allow"].as_array().unwrap_or(&none).iter();
-    let mut for_caller = rules.filter(|rule| {
-        let expanded = |pattern| expand(pattern, claims).is_some();
-        holds(&rule["when"], "", claims) && texts(&rule["rooms"]).all(expanded)
-    });
-    let opens = |rule: &&Value| texts(&rule["rooms"]).any(|it| matches(it, room, claims));
+    let mut for_caller = rules.filter(|rule| applies(rule, document, caller));
+    let opens = |rule: &&Value| room.is_some_and(|room| matches_any(&rule["rooms"], room, caller));
     let rule = if room.is_some() { for_caller.find(opens) } else { for_caller.next() };
     let rule = rule.ok_or("room")?;
-    let mut open = texts(&rule["rooms"]).filter_map(|pattern| pattern.strip_suffix('*'));
-    let prefix = match room {
-        Some(_) => String::new(),
-        None => open.next().and_then(|start| expand(start, claims)).ok_or("room")?,
+    let prefix = if room.is_some() {
+        String::new()
+    } else {
+        let mut open = texts(&rule["rooms"]).filter(|pattern| pattern.ends_with('*'));
+        let first =
+            open.next().and_then(|it| expand(it, &rule["rooms"], caller).into_iter().next());
+        first.ok_or("room")?.trim_end_matches('*').to_owned()
     };
     let name = rule["role"].as_str().unwrap();
     let of_role = &document["roles"][name];
-    let own = own_config(rule, of_role);
+    let own = own_config(rule, of_role, caller);
+    let attributes = rule["attributes"].as_object().cloned().unwrap_or_default();
+    let fill = |(key, text): (String, Value)| (key, fill(text.as_str().unwrap(), caller).unwrap());
     Ok(json!({
         "role": name,
         "grants": grants(name, of_role),
         "ttl": of_role["ttl_seconds"],
         "prefix": prefix,
-        "config": config(rule, &own, asked, claims)?,
+        "attributes": attributes.into_iter().map(fill).collect::<Map<_, _>>(),
+        "config": config(rule, &own, asked, caller)?,
     }))
+}
+
+fn applies(rule: &Value, document: &Value, caller: &Caller<'_>) -> bool {
+    let is_issuer = rule["issuer"].is_null() || rule["issuer"].as_str() == caller.issuer;
+    let expanded = |pattern| !expand(pattern, &rule["rooms"], caller).is_empty();
+    let of_role = &document["roles"][rule["role"].as_str().unwrap()];
+    let mut templates = texts_of(&rule["attributes"]);
+    templates.extend(
+        agents(rule, of_role)
+            .iter()
+            .filter_map(|agent| agent["metadata"].as_str())
+            .map(str::to_owned),
+    );
+    let is_met = |(path, expected): (String, Value)| is_met(rule, &path, &expected, caller);
+    is_issuer
+        && conditions(&rule["when"], "").into_iter().all(is_met)
+        && texts(&rule["rooms"]).all(expanded)
+        && templates.iter().all(|text| fill(text, caller).is_some())
 }
 
 fn texts(list: &Value) -> impl Iterator<Item = &str> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// The claim at `path`.
-fn claim<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
-    claims.get(path).or_else(|| {
-        let (first, rest) = path.split_once('.')?;
-        claim(claims.get(first)?.as_object()?, rest)
-    })
+fn texts_of(table: &Value) -> Vec<String> {
+    let values = table.as_object().into_iter().flatten();
+    values.filter_map(|(_, value)| value.as_str()).map(str::to_owned).collect()
 }
 
-fn holds(when: &Value, path: &str, claims: &Map<String, Value>) -> bool {
-    let Value::Object(entries) = when else { return true };
-    entries.iter().all(|(name, expected)| {
-        let path = format!("{path}{}{name}", if path.is_empty() { "" } else { "." });
-        let any_of = match expected {
-            Value::Object(_) => return holds(expected, &path, claims),
-            Value::Array(any_of) => any_of.as_slice(),
-            one => std::slice::from_ref(one),
+/// The agents that the rule, or else its role, dispatches.
+fn agents(rule: &Value, of_role: &Value) -> Vec<Value> {
+    let list = |table: &Value| table["room_config"]["agents"].as_array().cloned();
+    list(rule).or_else(|| list(of_role)).unwrap_or_default()
+}
+
+/// Paths and their accepted values.
+fn conditions(when: &Value, path: &str) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for (name, expected) in when.as_object().into_iter().flatten() {
+        let name = if name.contains('.') && !name.contains('"') && !path.is_empty() {
+            format!("\"{name}\"")
+        } else {
+            name.clone()
         };
-        let claim = claim(claims, &path);
-        claim.is_some_and(|claim| any_of.iter().any(|expected| is_in(expected, claim)))
+        let path = if path.is_empty() { name } else { format!("{path}.{name}") };
+        if expected.is_object() && expected["word"].is_null() {
+            found.extend(conditions(expected, &path));
+        } else {
+            found.push((path, expected.clone()));
+        }
+    }
+    found
+}
+
+fn is_met(rule: &Value, path: &str, expected: &Value, caller: &Caller<'_>) -> bool {
+    let Some(claim) = caller.claim(path) else { return false };
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+    list(expected).iter().any(|expected| {
+        if expected.is_object() {
+            return list(&expected["word"]).iter().any(|word| {
+                let is_word = |text: &str| text.split([' ', ',']).any(|it| *word == it);
+                claim.as_str().map_or_else(|| is_in(word, &claim), is_word)
+            });
+        }
+        let mut expected = expected.clone();
+        if let (Some(issuer), Some(text), "sub") =
+            (rule["issuer"].as_str(), expected.as_str(), path)
+            && !text.starts_with(&format!("{issuer}|"))
+        {
+            expected = json!(format!("{issuer}|{text}"));
+        }
+        let is_word = |text: &str| text.split(' ').any(|it| expected == it);
+        is_in(&expected, &claim)
+            || (["scope", "scp"].contains(&path) && claim.as_str().is_some_and(is_word))
     })
 }
 
 fn is_in(expected: &Value, claim: &Value) -> bool {
-    match (expected, claim) {
-        (Value::String(word), Value::String(text)) => {
-            word == text || text.split(' ').any(|it| it == word)
+    match claim {
+        Value::Array(_) if expected.is_boolean() => false,
+        Value::Array(items) => {
+            let fields = ["name", "key", "id"];
+            items.contains(expected)
+                || items
+                    .iter()
+                    .any(|item| fields.iter().any(|field| item.get(field) == Some(expected)))
         }
-        (Value::String(_), Value::Array(items)) => items.contains(expected),
-        (Value::String(name), Value::Object(members)) => {
-            members.get(name).is_some_and(|member| !member.is_null() && *member != false)
+        Value::Object(fields) => {
+            expected.as_str().and_then(|name| fields.get(name)).is_some_and(is_set)
         }
-        _ => expected == claim,
+        claim => claim == expected,
     }
 }
 
-/// The pattern with the caller's claims in place of the braces.
-fn expand(pattern: &str, claims: &Map<String, Value>) -> Option<String> {
-    let Some((before, rest)) = pattern.split_once('{') else { return Some(pattern.to_owned()) };
-    let (path, after) = rest.split_once('}').unwrap();
-    let value = claim(claims, path)?.as_str()?;
-    let is_plain = !value.is_empty() && !value.contains('*') && !value.contains('{');
-    is_plain.then(|| expand(after, claims))?.map(|after| format!("{before}{value}{after}"))
+/// Literals and claims of a pattern, alternating.
+fn parts(pattern: &str) -> Vec<&str> {
+    pattern.split(['{', '}']).collect()
 }
 
-fn matches(pattern: &str, name: Option<&str>, claims: &Map<String, Value>) -> bool {
-    let (start, is_open) = match pattern.strip_suffix('*') {
-        Some(start) => (start, true),
-        None => (pattern, false),
-    };
-    let (Some(start), Some(name)) = (expand(start, claims), name) else { return false };
-    if is_open { name.starts_with(&start) } else { name == start }
+/// The pattern for each value of the caller's claims in its braces.
+fn expand(pattern: &str, list: &Value, caller: &Caller<'_>) -> Vec<String> {
+    let mut expanded = vec![String::new()];
+    for (place, part) in parts(pattern).into_iter().enumerate() {
+        if place % 2 == 0 {
+            for name in &mut expanded {
+                name.push_str(part);
+            }
+            continue;
+        }
+        let mut values = caller.strings(part);
+        values.retain(|value| {
+            let is_plain = !value.is_empty() && !value.contains('*') && !value.contains('{');
+            is_plain
+                && delimiters(list, part)
+                    .iter()
+                    .all(|it| format!("{value}{it}").find(it) == Some(value.len()))
+        });
+        let mut seen = BTreeSet::new();
+        values.retain(|value| seen.insert(value.clone()));
+        let fill = |name: &String| {
+            values.iter().map(move |value| format!("{name}{value}")).collect::<Vec<_>>()
+        };
+        expanded = expanded.iter().flat_map(fill).take(4096).collect();
+    }
+    expanded
+}
+
+/// The literals that follow a claim in any pattern of a list.
+fn delimiters(list: &Value, claim: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for pattern in texts(list) {
+        let parts = parts(pattern.strip_suffix('*').unwrap_or(pattern));
+        for place in (1..parts.len()).step_by(2).filter(|place| parts[*place] == claim) {
+            found.extend(
+                parts.get(place + 1).filter(|text| !text.is_empty()).map(|text| (*text).to_owned()),
+            );
+        }
+    }
+    found
+}
+
+fn matches_any(list: &Value, name: &str, caller: &Caller<'_>) -> bool {
+    texts(list).any(|pattern| {
+        expand(pattern, list, caller).iter().any(|expanded| match expanded.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => name == expanded,
+        })
+    })
+}
+
+/// The text with the caller's claims in place of the braces; in JSON, in each string.
+fn fill(text: &str, caller: &Caller<'_>) -> Option<Value> {
+    match serde_json::from_str(text) {
+        Ok(value @ (Value::Object(_) | Value::Array(_) | Value::String(_))) => {
+            filled(&value, caller)
+        }
+        _ => Some(parsed(&replaced(text, caller)?)),
+    }
+}
+
+fn filled(value: &Value, caller: &Caller<'_>) -> Option<Value> {
+    match value {
+        Value::String(text) => Some(Value::String(replaced(text, caller)?)),
+        Value::Array(items) => items.iter().map(|item| filled(item, caller)).collect(),
+        Value::Object(fields) => {
+            let fill =
+                |(name, value): (&String, &Value)| Some((name.clone(), filled(value, caller)?));
+            fields.iter().map(fill).collect::<Option<Map<_, _>>>().map(Value::Object)
+        }
+        other => Some(other.clone()),
+    }
+}
+
+fn replaced(text: &str, caller: &Caller<'_>) -> Option<String> {
+    let Some((before, rest)) = text.split_once('{') else { return Some(text.to_owned()) };
+    if let Some((path, after)) = rest.split_once('}')
+        && !path.is_empty()
+        && !path.contains(['{', '"', '\\', ','])
+        && !path.contains(char::is_whitespace)
+    {
+        return Some(format!("{before}{}{}", caller.text(path)?, replaced(after, caller)?));
+    }
+    Some(format!("{before}{{{}", replaced(rest, caller)?))
 }
 
 fn grants(name: &str, role: &Value) -> Value {
@@ -194,23 +447,29 @@ const FIELDS: [(&str, &str); 4] = [
     ("metadata", "metadata"),
 ];
 
-/// What the rule, or else its role, says of the room, by the names in a token.
-fn own_config(rule: &Value, of_role: &Value) -> Value {
+/// The room settings of the rule, or else its role, with the names in a token.
+fn own_config(rule: &Value, of_role: &Value, caller: &Caller<'_>) -> Value {
     let mut own = json!({});
-    for (field, name) in FIELDS.into_iter().chain([("agents", "agents")]) {
+    for (field, name) in FIELDS {
         let short = if field == "max_participants" { &of_role[field] } else { &Value::Null };
-        let said = [&rule["room_config"][field], &of_role["room_config"][field], short];
-        if let Some(value) = said.into_iter().find(|value| !value.is_null()) {
+        let candidates = [&rule["room_config"][field], short, &of_role["room_config"][field]];
+        if let Some(value) = candidates.into_iter().find(|value| !value.is_null()) {
             own[name] = value.clone();
         }
     }
-    for agent in own["agents"].as_array_mut().into_iter().flatten() {
+    let mut agents = agents(rule, of_role);
+    for agent in &mut agents {
         if let Some(name) = agent.as_object_mut().and_then(|agent| agent.remove("agent_name")) {
             agent["agentName"] = name;
         }
+        if let Some(metadata) = agent["metadata"].as_str() {
+            agent["metadata"] = fill(metadata, caller).unwrap();
+        } else {
+            agent.as_object_mut().unwrap().remove("metadata");
+        }
     }
-    if own["agents"].is_null() {
-        own.as_object_mut().unwrap().remove("agents");
+    if !agents.is_empty() {
+        own["agents"] = json!(agents);
     }
     own
 }
@@ -219,26 +478,48 @@ fn config(
     rule: &Value,
     own: &Value,
     asked: &Value,
-    claims: &Map<String, Value>,
+    caller: &Caller<'_>,
 ) -> Result<Value, &'static str> {
     let mut config = own.clone();
     let list = |config: &Value| config["agents"].as_array().cloned().unwrap_or_default();
-    let (of_rule, of_client) = (list(own), list(asked));
-    let is_allowed = |agent: &Value| {
-        let name = agent["agentName"].as_str();
-        let is_default = name.is_none() && agent["deployment"].is_null();
-        let mut patterns = texts(&rule["agents"]);
-        is_default
-            || of_rule.contains(agent)
-            || patterns.any(|pattern| matches(pattern, name.or(Some("")), claims))
-    };
-    if !of_client.iter().all(is_allowed) {
+    let of_rule = list(own);
+    let mut all = of_rule.clone();
+    for mut agent in list(asked) {
+        let key = |agent: &Value| {
+            let text = |field: &str| agent[field].as_str().unwrap_or("").to_owned();
+            (text("agentName"), text("deployment"))
+        };
+        if let Some(metadata) = agent["metadata"].as_str() {
+            agent["metadata"] = parsed(metadata);
+        } else {
+            agent.as_object_mut().unwrap().remove("metadata");
+        }
+        if let Some(own) = of_rule.iter().find(|own| key(own) == key(&agent)) {
+            if !agent["metadata"].is_null() && agent["metadata"] != own["metadata"] {
+                return Err("agent");
+            }
+            agent.as_object_mut().unwrap().remove("metadata");
+            continue;
+        }
+        let (name, deployment) = key(&agent);
+        let is_listed =
+            |field: &str, name: &str| name.is_empty() || matches_any(&rule[field], name, caller);
+        if !is_listed("agents", &name) || !is_listed("deployments", &deployment) {
+            return Err("agent");
+        }
+        if !all.contains(&agent) {
+            all.push(agent);
+        }
+    }
+    let names: Vec<_> =
+        all.iter().map(|agent| (agent["agentName"].clone(), agent["deployment"].clone())).collect();
+    let is_twice = names.iter().enumerate().any(|(place, name)| names[..place].contains(name));
+    let unnamed = names.iter().filter(|(name, _)| name.is_null()).count();
+    if is_twice || unnamed > 1 || all.len() > AGENTS {
         return Err("agent");
     }
-    let added: Vec<_> =
-        of_client.iter().filter(|agent| !of_rule.contains(agent)).cloned().collect();
-    if !added.is_empty() {
-        config["agents"] = json!([of_rule, added].concat());
+    if !all.is_empty() {
+        config["agents"] = json!(all);
     }
     for (field, name) in FIELDS {
         let wish = &asked[name];

@@ -261,7 +261,7 @@ async fn who_may_do_what() {
         ("a new room",       &board,  &[],                       "host in a new room, by the rule in line 2"),
         ("a room",           &board,  &["--room", "board:june"], "host in the room, by the rule in line 2"),
         ("its agents",       &board,  &[],                       "host in board:*; agents: notes, the default agent"),
-        ("no new room",      &staff,  &[],                       "no rule of the policy opens the room"),
+        ("no new room",      &staff,  &[],                       "no rule of the policy allows the room"),
         ("rooms as spelled", &staff,  &[],                       "line 8 applies: viewer in lobby, {org_id}"),
         ("another's room",   &staff,  &["--room", "board:june"], "403 room_not_allowed"),
         ("no rule",          &nobody, &[],                       "403 room_not_allowed"),

@@ -9,11 +9,11 @@ use crate::support::{
     Call, Env, FakeIdp, Fault, Key, NOW, Reply, Route, claims, encode_part, key_set, merge, now,
 };
 
-const APP: &str = "https://app.idp.example";
-const STAFF: &str = "https://staff.idp.example/realms/staff";
+pub(crate) const APP: &str = "https://app.idp.example";
+pub(crate) const STAFF: &str = "https://staff.idp.example/realms/staff";
 
 /// Two issuers without a network; the plain variables are still there, and mean nothing.
-fn offline() -> Env {
+pub(crate) fn offline() -> Env {
     Env::offline()
         .with("OIDC_ISSUER", &format!("app={APP}, staff={STAFF}"))
         .with("OIDC_APP_JWKS", &key_set(&[&Key::rsa()]).to_string())

@@ -93,7 +93,7 @@ role = "participant"
 [[allow]]
 rooms = ["lobby"]
 role = "viewer"
-liveblocks = ["docs-{sub}-*", "{org_id}", "*"]
+liveblocks = ["docs-{sub}:*", "{org_id}", "*"]
 
 [[allow]]
 rooms = ["lobby"]
@@ -118,12 +118,12 @@ async fn patterns_of_the_policy_make_an_access_token() {
         (
             &admin,
             json!("other"),
-            Some(json!({ "docs-user-1-*": ["*:read"], "acme": ["*:read"], "*": ["*:read"] })),
+            Some(json!({ "docs-user-1:*": ["*:read"], "acme": ["*:read"], "*": ["*:read"] })),
         ),
         (
             &member,
             json!(null),
-            Some(json!({ "docs-user-1-*": ["*:read"], "acme": ["*:read"], "*": ["*:read"] })),
+            Some(json!({ "docs-user-1:*": ["*:read"], "acme": ["*:read"], "*": ["*:read"] })),
         ),
         (&json!({}), json!(null), Some(json!({ "guests*": ["*:read"] }))),
         (&json!({}), json!("guests-1"), Some(json!({ "guests*": ["*:read"] }))),

@@ -1,4 +1,4 @@
-//! `docs/policy.md`: its policies do what the prose says, and its tables are the code's.
+//! `docs/policy.md`: its policies have the described effects, and its tables match the code.
 
 #[path = "../../examples/policy/cases.rs"]
 mod cases;
@@ -13,16 +13,16 @@ use roomkey::policy::Policy;
 use serde_json::{Value, json};
 
 use cases::Cases;
-use question::{Allowed, PolicyAnswer, Question};
+use question::{Allowed, Input, PolicyAnswer, Question};
 
-/// A fenced block, and the heading that it is under.
+/// A fenced block, and the heading above it.
 struct Block {
     heading: String,
     language: String,
     text: String,
 }
 
-/// A table, and the heading that it is under. Cells are without the backquotes.
+/// A table, and the heading above it. Cells are without backquotes.
 struct Table {
     heading: String,
     header: Vec<String>,
@@ -87,12 +87,15 @@ fn policies(heading: &str) -> Vec<String> {
     of_heading.map(|block| block.text).collect()
 }
 
+/// A rule for examples that show only roles.
+const RULE: &str = "[[allow]]\nrooms = [\"*\"]\nrole = \"host\"\n";
+
 #[track_caller]
 fn parse(text: &str) -> Policy {
     Policy::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-/// What becomes of the question: the name of a role, or the code of a refusal.
+/// The name of the role, or the code of the refusal.
 fn outcome(policy: &Policy, claims: &Value, room: Option<&str>) -> String {
     match evaluate(policy, claims, room, &[]) {
         PolicyAnswer::Allowed(allowed) => allowed.role,
@@ -103,7 +106,8 @@ fn outcome(policy: &Policy, claims: &Value, room: Option<&str>) -> String {
 fn evaluate(policy: &Policy, claims: &Value, room: Option<&str>, agents: &[&str]) -> PolicyAnswer {
     let claims = claims.as_object().unwrap().clone();
     let agents: Vec<_> = agents.iter().map(ToString::to_string).collect();
-    Question::new(claims, room, &agents, None).unwrap().evaluate(policy)
+    let input = Input { claims, room, agents: &agents, ..Input::default() };
+    Question::new(input).unwrap().evaluate(policy)
 }
 
 #[track_caller]
@@ -115,7 +119,7 @@ fn allowed(policy: &Policy, claims: &Value, room: Option<&str>) -> Allowed {
 }
 
 #[test]
-fn every_policy_can_be_read() {
+fn policies_of_the_page_are_valid() {
     let blocks = read().0;
     let toml: Vec<_> = blocks.iter().filter(|block| block.language == "toml").collect();
     assert!(toml.len() >= 11, "{} blocks", toml.len());
@@ -123,14 +127,16 @@ fn every_policy_can_be_read() {
         if block.text.starts_with("[[case]]") {
             assert!(Cases::read(&block.text).is_ok(), "{}", block.heading);
         } else {
-            let read = Policy::parse(&block.text);
+            let roles_alone = !block.text.contains("allow");
+            let read =
+                Policy::parse(&format!("{}{}", if roles_alone { RULE } else { "" }, block.text));
             assert!(read.is_ok(), "{}: {}", block.heading, read.unwrap_err());
         }
     }
 }
 
 #[test]
-fn recipes_do_what_the_prose_says() {
+fn recipes_decide_as_described() {
     const NO_ROOM: &str = "room_not_allowed";
     let acme = json!({ "sub": "ada", "org_id": "acme", "org_role": "org:member" });
     let admin = json!({ "sub": "ada", "org_id": "acme", "org_role": "org:admin" });
@@ -138,6 +144,8 @@ fn recipes_do_what_the_prose_says() {
     let star = json!({ "org_id": "*" });
     let speaker = json!({ "sub": "ada", "realm_access": { "roles": ["speaker", "staff"] } });
     let board = json!({ "sub": "ada", "groups": ["staff", "board"] });
+    let permitted = json!({ "o": { "id": "acme", "per": "calls:mute,calls:join" } });
+    let paying = json!({ "org_id": "acme", "app_metadata": { "plan": "gold" } });
     let design = json!({ "sub": "ada", "groups": ["design"] });
     let guest = json!({ "sub": "ada", "is_anonymous": true });
     let person = json!({ "sub": "ada", "is_anonymous": false });
@@ -160,8 +168,8 @@ fn recipes_do_what_the_prose_says() {
         ("Webinar",                       &nobody,  Some("webinar-1"),      "viewer"),
         ("Webinar",                       &nobody,  Some("lobby"),          NO_ROOM),
         ("Audio only",                    &nobody,  Some("any"),            "speaker"),
-        ("One agent per room",            &nobody,  Some("tutoring:ada:1"), "participant"),
-        ("One agent per room",            &nobody,  Some("tutoring:bob:1"), NO_ROOM),
+        ("One agent per room",            &nobody,  Some("tutoring/ada/1"), "participant"),
+        ("One agent per room",            &nobody,  Some("tutoring/bob/1"), NO_ROOM),
         ("One agent per room",            &nobody,  None,                   "participant"),
         ("Private rooms by list claim",   &board,   Some("board:june"),     "participant"),
         ("Private rooms by list claim",   &board,   Some("workshop"),       NO_ROOM),
@@ -170,8 +178,41 @@ fn recipes_do_what_the_prose_says() {
         ("Private rooms by list claim",   &design,  Some("board:june"),     NO_ROOM),
         ("Private rooms by list claim",   &nobody,  Some("lobby"),          "participant"),
         ("Private rooms by list claim",   &nobody,  Some("workshop"),       NO_ROOM),
+        ("Rooms for each group",          &board,   Some("board/june"),     "participant"),
+        ("Rooms for each group",          &board,   Some("staff/june"),     "participant"),
+        ("Rooms for each group",          &board,   Some("sales/june"),     NO_ROOM),
+        ("Rooms for each group",          &board,   None,                   "participant"),
+        ("Rooms for each group",          &nobody,  Some("board/june"),     NO_ROOM),
+        ("Conditions",                    &permitted, Some("acme:a"),       "participant"),
+        ("Conditions",                    &acme,    Some("acme:a"),         NO_ROOM),
+        ("Claims in metadata",            &acme,    Some("acme:a"),         "participant"),
+        ("Claims in metadata",            &nobody,  Some("acme:a"),         NO_ROOM),
+        ("Attributes",                    &paying,  Some("acme:a"),         "participant"),
+        ("Attributes",                    &acme,    Some("acme:a"),         NO_ROOM),
         ("Guests",                        &guest,   Some("lobby"),          "guest"),
+        ("Rooms for each group",          &board,   Some("board/june"),     "participant"),
+        ("Rooms for each group",          &board,   Some("staff/june"),     "participant"),
+        ("Rooms for each group",          &board,   Some("sales/june"),     NO_ROOM),
+        ("Rooms for each group",          &board,   None,                   "participant"),
+        ("Rooms for each group",          &nobody,  Some("board/june"),     NO_ROOM),
+        ("Conditions",                    &permitted, Some("acme:a"),       "participant"),
+        ("Conditions",                    &acme,    Some("acme:a"),         NO_ROOM),
+        ("Claims in metadata",            &acme,    Some("acme:a"),         "participant"),
+        ("Claims in metadata",            &nobody,  Some("acme:a"),         NO_ROOM),
+        ("Attributes",                    &paying,  Some("acme:a"),         "participant"),
+        ("Attributes",                    &acme,    Some("acme:a"),         NO_ROOM),
         ("Guests",                        &guest,   Some("team-red"),       NO_ROOM),
+        ("Rooms for each group",          &board,   Some("board/june"),     "participant"),
+        ("Rooms for each group",          &board,   Some("staff/june"),     "participant"),
+        ("Rooms for each group",          &board,   Some("sales/june"),     NO_ROOM),
+        ("Rooms for each group",          &board,   None,                   "participant"),
+        ("Rooms for each group",          &nobody,  Some("board/june"),     NO_ROOM),
+        ("Conditions",                    &permitted, Some("acme:a"),       "participant"),
+        ("Conditions",                    &acme,    Some("acme:a"),         NO_ROOM),
+        ("Claims in metadata",            &acme,    Some("acme:a"),         "participant"),
+        ("Claims in metadata",            &nobody,  Some("acme:a"),         NO_ROOM),
+        ("Attributes",                    &paying,  Some("acme:a"),         "participant"),
+        ("Attributes",                    &acme,    Some("acme:a"),         NO_ROOM),
         ("Guests",                        &guest,   None,                   NO_ROOM),
         ("Guests",                        &person,  Some("team-red"),       "participant"),
         ("Guests",                        &person,  Some("lobby"),          "participant"),
@@ -197,7 +238,19 @@ fn recipes_do_what_the_prose_says() {
 }
 
 #[test]
-fn recipes_give_what_the_prose_says() {
+fn rule_with_an_issuer_decides_for_its_callers() {
+    let claims = json!({ "sub": "ada", "groups": ["moderators"] });
+    let policy = parse(&policies("Several issuers")[0]);
+    for (issuer, is_allowed) in [(Some("staff"), true), (Some("app"), false), (None, false)] {
+        let claims = claims.as_object().unwrap().clone();
+        let input = Input { claims, issuer, room: Some("any"), ..Input::default() };
+        let answer = Question::new(input).unwrap().evaluate(&policy);
+        assert_eq!(matches!(answer, PolicyAnswer::Allowed(_)), is_allowed, "{issuer:?}");
+    }
+}
+
+#[test]
+fn recipes_grant_as_described() {
     let nobody = json!({ "sub": "ada" });
     let webinar = policies("Webinar");
     let speaker = json!({ "realm_access": { "roles": ["speaker"] } });
@@ -218,13 +271,17 @@ fn recipes_give_what_the_prose_says() {
 
     let tutor = parse(&policies("One agent per room")[0]);
     let agents = json!([{ "agentName": "tutor", "metadata": r#"{"level":"beginner"}"# }]);
-    for room in [Some("tutoring:ada:1"), None] {
+    for room in [Some("tutoring/ada/1"), None] {
         let allowed = allowed(&tutor, &nobody, room);
         let room_config = json!({ "maxParticipants": 2, "agents": agents });
         assert_eq!(allowed.room_config, Some(room_config), "{room:?}");
         assert_eq!(allowed.fresh_room.is_some(), room.is_none());
     }
-    let other = evaluate(&tutor, &nobody, Some("tutoring:ada:1"), &["another"]);
+    // The agent itself may be named, and is not dispatched twice.
+    let named = evaluate(&tutor, &nobody, Some("tutoring/ada/1"), &["tutor"]);
+    assert_eq!(named, evaluate(&tutor, &nobody, Some("tutoring/ada/1"), &[]));
+    assert!(matches!(named, PolicyAnswer::Allowed(_)), "{named}");
+    let other = evaluate(&tutor, &nobody, Some("tutoring/ada/1"), &["another"]);
     assert!(matches!(other, PolicyAnswer::Refused { code: "agent_not_allowed", .. }), "{other}");
 
     let guest =
@@ -240,14 +297,14 @@ fn recipes_give_what_the_prose_says() {
 }
 
 #[test]
-fn the_condition_of_the_guests_second_rule_matters() {
+fn guests_need_the_condition_of_the_second_rule() {
     let text = policies("Guests")[0].replace("when  = { is_anonymous = false }\n", "");
     let guest = json!({ "is_anonymous": true });
     assert_eq!(outcome(&parse(&text), &guest, Some("team-red")), "participant");
 }
 
 #[test]
-fn cases_hold_for_the_recipe_that_they_are_of() {
+fn cases_of_the_page_pass_for_their_recipe() {
     let blocks = read().0;
     let text = &blocks.iter().find(|block| block.text.starts_with("[[case]]")).unwrap().text;
     let Ok(cases) = Cases::read(text) else { panic!("{text}") };
@@ -260,7 +317,7 @@ fn cases_hold_for_the_recipe_that_they_are_of() {
     assert!(shown.text.contains(&failures[0]), "{}", failures[0]);
 }
 
-/// What an unknown field is told: the names of those that there are.
+/// The fields that the fault of an unknown one lists.
 fn fields(policy: &str) -> BTreeSet<String> {
     let error = Policy::parse(policy).expect_err(policy);
     let reason = &error.faults()[0].reason;
@@ -270,14 +327,14 @@ fn fields(policy: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn lists_every_field() {
+fn page_lists_every_field() {
     let in_rule = |field: &str| format!("[[allow]]\nrooms = [\"*\"]\nrole = \"host\"\n{field}");
     let of_rooms = tables("Room settings");
     let rows = [
         (first_column(&tables("Rules")[0]), in_rule("x = 1")),
         (first_column(&of_rooms[0]), in_rule("room_config = { x = 1 }")),
         (first_column(&of_rooms[1]), in_rule("allow_room_config = { x = 1 }")),
-        (first_column(&tables("Roles")[1]), "[roles.guest]\nx = 1".to_owned()),
+        (first_column(&tables("Roles")[1]), format!("{RULE}[roles.guest]\nx = 1")),
     ];
     for (documented, policy) in rows {
         assert_eq!(documented, fields(&policy), "{policy}");
@@ -291,12 +348,12 @@ fn lists_every_field() {
 
 /// By LiveKit's names.
 fn grants(policy: &str, role: &str) -> Value {
-    let role = parse(policy).role(role).expect(role).grants;
+    let role = parse(&format!("{RULE}{policy}")).role(role).expect(role).grants;
     json!(VideoGrant::join("room", role))
 }
 
 #[test]
-fn lists_the_roles_as_they_are_built_in() {
+fn page_lists_the_built_in_roles() {
     let table = &tables("Roles")[0];
     let names: Vec<_> = table.rows.iter().map(|row| row[0].as_str()).collect();
     assert_eq!(names, ["host", "moderator", "participant", "viewer"]);
@@ -316,7 +373,7 @@ fn camel(snake: &str) -> String {
 }
 
 #[test]
-fn lists_every_grant_with_its_default() {
+fn page_lists_every_grant_with_its_default() {
     let new = grants("[roles.new]", "new");
     let mut documented = BTreeSet::new();
     for row in &tables("Roles")[1].rows {
@@ -343,17 +400,17 @@ fn lists_every_grant_with_its_default() {
 }
 
 #[test]
-fn grants_that_no_role_can_have_are_refused_as_such() {
+fn listed_grants_are_rejected_in_roles() {
     let never = first_column(&tables("Roles")[2]);
     assert!(never.len() >= 8);
     for grant in never {
-        let error = Policy::parse(&format!("[roles.new]\n{grant} = true")).expect_err(&grant);
+        let error = Policy::parse(&format!("{RULE}[roles.new]\n{grant} = true")).expect_err(&grant);
         assert!(error.faults()[0].reason.starts_with("no role can have this grant"), "{grant}");
     }
 }
 
 #[test]
-fn patterns_that_are_refused_are_refused() {
+fn listed_patterns_are_rejected() {
     let refused = tables("Patterns").remove(0);
     let mut count = 0;
     for row in refused.rows.iter().filter(|row| !row[0].starts_with("an empty one")) {
@@ -367,7 +424,7 @@ fn patterns_that_are_refused_are_refused() {
 }
 
 #[test]
-fn faults_are_reported_as_shown() {
+fn faults_are_reported_as_on_the_page() {
     let blocks: Vec<_> = read().0.into_iter().filter(|block| block.heading == "Faults").collect();
     let error = Policy::parse(&blocks[0].text).expect_err("faults");
     let lines: Vec<_> = blocks[1].text.lines().skip(1).map(str::trim).collect();

@@ -69,7 +69,7 @@ fn run(policy: &str, arguments: &[&str], input: &str) -> Told {
 }
 
 #[test]
-fn says_who_gets_what() {
+fn decision_is_reported() {
     let member = run(POLICY, &["--claims", "-", "--room", "lobby", "--json"], MEMBER);
     let expected = json!({
         "allowed": true,
@@ -84,6 +84,14 @@ fn says_who_gets_what() {
         "ttlSeconds": 300,
         "freshRoom": null,
         "roomConfig": null,
+        "attributes": {},
+        "rules": [
+            { "line": 2, "decides": false, "obstacles": [
+                "needs org_role = org:admin: the token has no org_role",
+                "allows other rooms: {org_id}:*",
+            ] },
+            { "line": 7, "decides": true, "obstacles": [] },
+        ],
     });
     assert_eq!((member.status, member.json()), (0, expected), "{}", member.errors);
     let admin = run(POLICY, &["--claims", "-"], ADMIN);
@@ -101,7 +109,7 @@ fn says_who_gets_what() {
 }
 
 #[test]
-fn says_what_a_client_would_be_answered() {
+fn refusal_is_reported_with_its_code() {
     #[rustfmt::skip]
     let rows: [(&str, &str, &[&str], &str); 8] = [
         ("another's room",       MEMBER, &["--room", "globex:a"],                                             "room_not_allowed"),
@@ -128,8 +136,9 @@ fn says_what_a_client_would_be_answered() {
 }
 
 #[test]
-fn the_policy_is_the_files_the_variables_or_the_built_in_one() {
-    let file = file("nobody.toml", "");
+fn policy_comes_from_file_variable_or_build() {
+    let text = "[[allow]]\nrooms = [\"hall\"]\nrole = \"host\"";
+    let file = file("nobody.toml", text);
     let arguments = ["--claims", "-", "--room", "lobby", "--policy", &file];
     assert_eq!(run(POLICY, &arguments, MEMBER).status, 1, "the file");
     assert_eq!(run(POLICY, &arguments[..4], MEMBER).status, 0, "the variable");
@@ -139,7 +148,7 @@ fn the_policy_is_the_files_the_variables_or_the_built_in_one() {
 }
 
 #[test]
-fn faults_come_all_at_once_and_by_line() {
+fn faults_of_the_policy_are_reported_by_line() {
     let bad = "[[allow]]\nrooms = [\"{a}*\"]\nrole = \"boss\"\n\n[roles.x]\nhidden = true\n";
     let path = file("bad.toml", bad);
     let told = run("", &["--claims", "-", "--policy", &path], MEMBER);
@@ -151,13 +160,14 @@ fn faults_come_all_at_once_and_by_line() {
 }
 
 #[test]
-fn wrong_usage() {
+fn wrong_arguments_are_rejected() {
     let absent = "/nowhere/claims.json";
-    let rows: [(&str, &[&str], &str); 16] = [
+    let rows: [(&str, &[&str], &str); 17] = [
         ("nothing", &[], ""),
         ("neither", &["--room", "a"], ""),
         ("both", &["--claims", "-", "--cases", absent], MEMBER),
         ("cases and a room", &["--cases", absent, "--room", "a"], ""),
+        ("cases and an issuer", &["--cases", absent, "--issuer", "a"], ""),
         ("unknown", &["--claims", "-", "--rom", "a"], MEMBER),
         ("no value", &["--claims", "-", "--room"], MEMBER),
         ("twice", &["--claims", "-", "--room", "a", "--room", "b"], MEMBER),
@@ -179,7 +189,7 @@ fn wrong_usage() {
 }
 
 #[test]
-fn cases() {
+fn cases_are_compared_with_the_decisions() {
     let good = r#"
         [[case]]
         name = "an admin"
@@ -213,7 +223,7 @@ fn cases() {
         run("", &[&["--cases", &path, "--policy", &policy], arguments].concat(), "")
     };
     let told = run_cases(good, &[]);
-    assert_eq!((told.status, told.output.as_str()), (0, "3 of 3 cases hold\n"), "{}", told.errors);
+    assert_eq!((told.status, told.output.as_str()), (0, "3 of 3 cases pass\n"), "{}", told.errors);
     assert_eq!(run_cases(good, &["--json"]).json(), json!({ "cases": 3, "failed": [] }));
 
     #[rustfmt::skip]
@@ -242,7 +252,7 @@ fn cases() {
         assert_ne!(cases, good, "{from}");
         let told = run_cases(&cases, &[]);
         assert_eq!(told.status, 1, "{from} → {to}: {}{}", told.output, told.errors);
-        for text in [name, difference, "2 of 3 cases hold"] {
+        for text in [name, difference, "2 of 3 cases pass"] {
             assert!(told.output.contains(text), "{from} → {to}: no {text} in {}", told.output);
         }
         let told = run_cases(&cases, &["--json"]);
@@ -257,7 +267,7 @@ fn cases() {
         ("name = \"a member\"",             "name = \"an admin\"",         11, "another case"),
         ("role = \"quiet\"",                "",                            11, "role or refused"),
         ("refused = \"room_not_allowed\"",  "refused = \"not_allowed\"",   26, "unknown variant"),
-        ("refused = \"room_not_allowed\"",  "refused = \"room_not_allowed\"\nline = 2", 22, "nothing of a token"),
+        ("refused = \"room_not_allowed\"",  "refused = \"room_not_allowed\"\nline = 2", 22, "no field about the token"),
         ("refused = \"room_not_allowed\"",  "refused = \"room_not_allowed\"\nrole = \"host\"", 22, "role or refused"),
         ("max_participants = 3",            "max_participants = \"many\"", 11, "whole numbers"),
         ("claims = { org_id = \"globex\" }", "",                           22, "missing field `claims`"),
@@ -271,4 +281,70 @@ fn cases() {
     }
     let told = run_cases("", &[]);
     assert_eq!(told.status, 64, "a file without a case checks nothing");
+}
+
+/// Each rule, the arguments, the claims, and the line about the rule in the report.
+#[test]
+fn every_rule_is_explained() {
+    let policy = r#"
+[[allow]]
+issuer = "staff"
+when = { org_role = ["org:admin", "org:owner"], "o.per" = { word = "calls:join" }, level = 3 }
+rooms = ["{org_id}:*"]
+role = "host"
+attributes = { plan = "{plan}" }
+
+[[allow]]
+rooms = ["{groups}/*", "lobby"]
+role = "participant"
+
+[[allow]]
+rooms = ["lobby"]
+role = "viewer"
+"#;
+    let file = file("explained.toml", policy);
+    #[rustfmt::skip]
+    let rows: &[(&str, &[&str], &[&str])] = &[
+        (r#"{"sub":"ada"}"#, &["--room", "lobby"], &[
+            ":2 needs issuer = staff: the token is from another issuer",
+            "needs org_role = org:admin or org:owner: the token has no org_role",
+            "needs o.per = the word calls:join: the token has no o.per",
+            "needs level = 3: the token has no level",
+            "needs {org_id} for rooms: org_id is not in the token, or empty",
+            "needs {plan} for attributes: plan is not in the token, or empty",
+            "allows other rooms: {org_id}:*",
+            ":9 needs {groups} for rooms: groups is not in the token, or empty",
+            ":13 decides",
+        ]),
+        (r#"{"sub":"ada","org_role":"secret","o":{"per":"x"},"level":4,"org_id":"acme:eu","plan":["x"],"groups":["*"]}"#, &["--room", "lobby"], &[
+            "needs org_role = org:admin or org:owner: org_role is another string",
+            "level is another number",
+            "org_id contains the text that follows it in a pattern, or ends with its start: :",
+            "plan is not a string, a number or a Boolean",
+            "groups contains a star or a brace",
+            ":13 decides",
+        ]),
+        (r#"{"sub":"ada","org_role":["secret"],"level":true,"org_id":5,"groups":["red"]}"#, &["--issuer", "staff"], &[
+            "needs org_role = org:admin or org:owner: org_role is a list without it",
+            "level is true",
+            "org_id is not a string, and not a list or object of them",
+            ":9 decides",
+            ":13 allows no new room: none of its patterns ends with a star",
+        ]),
+        (r#"{"sub":"ada","groups":["red"]}"#, &["--room", "lobby"], &[":9 decides", ":13 matches, after the rule that decides"]),
+        (r#"{"sub":"ada","groups":["red"]}"#, &["--room", "blue/a"], &[
+            "refused     403 room_not_allowed",
+            ":9 allows other rooms: {groups}/*, lobby",
+            ":13 allows other rooms: lobby",
+        ]),
+        (r#"{"sub":"ada"}"#, &[], &["refused     403 room_not_allowed", ":13 decides, and allows no new room"]),
+    ];
+    for (claims, arguments, lines) in rows {
+        let arguments = [&["--claims", "-", "--policy", &file], *arguments].concat();
+        let told = run("", &arguments, claims);
+        for line in *lines {
+            assert!(told.output.contains(line), "{claims}: no {line} in {}", told.output);
+        }
+        assert!(!told.output.contains("secret"), "{}", told.output);
+    }
 }

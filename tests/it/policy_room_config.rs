@@ -1,4 +1,4 @@
-//! `room_config` under a policy: what rules set, what clients may ask, and which agents they start.
+//! `room_config` under a policy: settings of rules, requests of clients, and agents.
 
 use serde_json::{Value, json};
 
@@ -9,6 +9,7 @@ const POLICY: &str = r#"
 rooms  = ["capped"]
 role   = "host"
 agents = ["support-*", "notes", "{sub}-agent"]
+deployments = ["d", "eu-*"]
 room_config = { max_participants = 10, metadata = "ours" }
 allow_room_config = { max_participants = 50, empty_timeout = 600, departure_timeout = 60, metadata = 8 }
 
@@ -21,6 +22,7 @@ room_config = { agents = [{ agent_name = "notes", metadata = "m", deployment = "
 rooms  = ["free"]
 role   = "participant"
 agents = ["*"]
+deployments = ["*"]
 
 [[allow]]
 rooms = ["plain"]
@@ -35,9 +37,9 @@ async fn post_token(room: &str, config: &Value) -> crate::support::Reply {
     Call::asking(&json!({ "room_name": room, "room_config": config })).send(&app).await
 }
 
-/// The room, what is asked, and the token's `roomConfig`.
+/// The room, the request, and the token's `roomConfig`.
 #[tokio::test]
-async fn what_is_allowed_is_in_the_token() {
+async fn allowed_settings_are_in_the_token() {
     let ours = json!({ "maxParticipants": 10, "metadata": "ours" });
     let notes = json!([{ "agentName": "notes", "metadata": "m", "deployment": "blue" }, {}]);
     let rows = [
@@ -83,7 +85,7 @@ async fn what_is_allowed_is_in_the_token() {
             }),
         ),
         ("staffed", json!({}), json!({ "agents": notes })),
-        // What the rule dispatches anyway may be asked for, and is not dispatched twice.
+        // A request for an agent that the rule dispatches adds nothing.
         (
             "staffed",
             json!({ "agents": [{ "agent_name": "notes", "metadata": "m", "deployment": "blue" }] }),
@@ -91,8 +93,8 @@ async fn what_is_allowed_is_in_the_token() {
         ),
         (
             "staffed",
-            json!({ "agents": [{ "metadata": "hello" }] }),
-            json!({ "agents": [notes[0], {}, { "metadata": "hello" }] }),
+            json!({ "agents": [{ "agent_name": "notes", "deployment": "blue" }, {}] }),
+            json!({ "agents": notes }),
         ),
         (
             "free",
@@ -110,7 +112,7 @@ async fn what_is_allowed_is_in_the_token() {
 }
 
 #[tokio::test]
-async fn what_is_not_allowed_is_refused() {
+async fn other_settings_are_rejected() {
     let field = |field: &str, value: Value| json!({ field: value });
     let agent = |name: &str| json!({ "agents": [{ "agent_name": name }] });
     let rows = [
@@ -134,7 +136,7 @@ async fn what_is_not_allowed_is_refused() {
         ("capped", agent("Support-x"), "agent_not_allowed"),
         ("capped", agent("notes2"), "agent_not_allowed"),
         ("capped", agent("{sub}-agent"), "agent_not_allowed"),
-        ("capped", json!({ "agents": [{ "deployment": "d" }] }), "agent_not_allowed"),
+        ("capped", json!({ "agents": [{ "deployment": "x" }] }), "agent_not_allowed"),
         (
             "capped",
             json!({ "agents": [{ "agent_name": "notes" }, { "agent_name": "x" }] }),
@@ -152,7 +154,7 @@ async fn what_is_not_allowed_is_refused() {
 }
 
 #[tokio::test]
-async fn numbers_and_texts_have_their_types() {
+async fn settings_of_the_wrong_type_are_malformed() {
     for asked in [
         json!({ "max_participants": -1 }),
         json!({ "max_participants": 1.5 }),
@@ -178,9 +180,9 @@ async fn numbers_and_texts_have_their_types() {
     }
 }
 
-/// The agent's name may be made of claims; the caller's own, and nobody else's.
+/// An agent's name may contain claims of the caller.
 #[tokio::test]
-async fn an_agent_may_belong_to_the_caller() {
+async fn agent_is_allowed_by_a_claim_of_the_caller() {
     let app = Env::offline().with("POLICY", POLICY).app();
     let subject =
         Call::token().send(&Env::offline().with("PARTICIPANT_IDENTITY", "sub").app()).await;
@@ -192,9 +194,8 @@ async fn an_agent_may_belong_to_the_caller() {
     }
 }
 
-/// What the policy sets counts towards the token's length as all else does.
 #[tokio::test]
-async fn a_client_that_may_not_send_a_room_config_still_gets_the_rules_own() {
+async fn rule_sets_the_room_even_if_clients_may_not() {
     let env = Env::offline().with("POLICY", POLICY).with("CLIENT_FIELDS", "room_name");
     let app = env.app();
     let reply = Call::asking(&json!({ "room_name": "plain" })).send(&app).await;

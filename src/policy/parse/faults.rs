@@ -1,4 +1,4 @@
-//! TOML values as a policy has them, and the faults that are found on the way.
+//! Faults of a policy with their lines, and readers of TOML values.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,13 +7,16 @@ use std::ops::RangeInclusive;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// A value, and where it stands in the text.
+use crate::non_empty::NonEmpty;
+use crate::reason::Reason;
+
+/// A value with its position in the text.
 pub(super) type Located<'i> = Spanned<DeValue<'i>>;
 
-/// Why a policy is refused. Nothing of the text is quoted: it may name people.
+/// The faults of a rejected policy. Quotes nothing of the text, which may name people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyError {
-    faults: Vec<PolicyFault>,
+    faults: NonEmpty<PolicyFault>,
 }
 
 /// A fault of a policy.
@@ -21,19 +24,18 @@ pub struct PolicyError {
 pub struct PolicyFault {
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong there.
+    /// The fault and its remedy.
     pub reason: Cow<'static, str>,
 }
 
 impl PolicyError {
-    /// All faults, in the order of their lines. Never empty.
-    #[must_use]
+    /// All faults, ordered by line.
     pub fn faults(&self) -> &[PolicyFault] {
         &self.faults
     }
 }
 
-/// `LINE: reason`, a line each.
+/// `LINE: reason` for each fault, on lines of their own.
 impl fmt::Display for PolicyError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, PolicyFault { line, reason }) in self.faults.iter().enumerate() {
@@ -68,26 +70,23 @@ impl<'t> Faults<'t> {
         self.found.push(fault);
     }
 
-    /// `value`, or every fault.
+    /// Returns `value` if no fault was found.
     pub(super) fn finish<T>(mut self, value: T) -> Result<T, PolicyError> {
-        if self.found.is_empty() {
-            return Ok(value);
-        }
         self.found.sort();
         self.found.dedup();
-        Err(PolicyError { faults: self.found })
+        NonEmpty::new(self.found).map_or(Ok(value), |faults| Err(PolicyError { faults }))
     }
 
-    /// What `read` makes of the value, if anything.
+    /// Reads a value, and adds a fault if it is rejected.
     pub(super) fn read<T>(
         &mut self,
         value: &Located<'_>,
-        read: impl FnOnce(&DeValue<'_>) -> Result<T, &'static str>,
+        read: impl FnOnce(&DeValue<'_>) -> Result<T, Reason>,
     ) -> Option<T> {
-        read(value.get_ref()).map_err(|reason| self.add(value.span().start, reason)).ok()
+        read(value.get_ref()).map_err(|reason| self.add(value.span().start, reason.0)).ok()
     }
 
-    /// The members of a table.
+    /// Returns the fields of a table, or adds the fault `wrong`.
     pub(super) fn table<'v, 'i>(
         &mut self,
         value: &'v Located<'i>,
@@ -100,7 +99,7 @@ impl<'t> Faults<'t> {
         table
     }
 
-    /// The items of a list that is not empty.
+    /// Returns the items of a list, or adds the fault `wrong` if there are none.
     pub(super) fn list<'v, 'i>(
         &mut self,
         value: &'v Located<'i>,
@@ -114,12 +113,14 @@ impl<'t> Faults<'t> {
     }
 }
 
-pub(super) fn boolean(value: &DeValue<'_>) -> Result<bool, &'static str> {
-    value.as_bool().ok_or("must be true or false")
+pub(super) fn boolean(value: &DeValue<'_>) -> Result<bool, Reason> {
+    value.as_bool().ok_or(Reason("must be true or false"))
 }
 
-pub(super) fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, &'static str> {
-    value.as_str().filter(|text| !text.is_empty()).ok_or("must be text, and not empty")
+/// Reads a string that is not empty.
+pub(super) fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Reason> {
+    let text = value.as_str().filter(|text| !text.is_empty());
+    text.ok_or(Reason("must be a non-empty string"))
 }
 
 pub(super) fn integer(value: &DeValue<'_>) -> Option<i64> {
@@ -130,8 +131,8 @@ pub(super) fn integer(value: &DeValue<'_>) -> Option<i64> {
 pub(super) fn number(
     value: &DeValue<'_>,
     range: RangeInclusive<u32>,
-    wrong: &'static str,
-) -> Result<u32, &'static str> {
+    wrong: Reason,
+) -> Result<u32, Reason> {
     let number = integer(value).and_then(|integer| u32::try_from(integer).ok());
     number.filter(|number| range.contains(number)).ok_or(wrong)
 }
