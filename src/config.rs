@@ -12,9 +12,6 @@ use tracing_subscriber::filter::LevelFilter;
 use zeroize::Zeroizing;
 
 use crate::cors::{Cors, Origins};
-use crate::keys::backend::BackendKeys;
-use crate::keys::is_liveblocks_secret_key;
-use crate::keys::shared::SECRET_BYTES;
 use crate::logging;
 use crate::oidc::issuer::KeySource;
 use crate::participant::{ClientField, Identity, ParticipantSettings};
@@ -22,8 +19,9 @@ use crate::policy::Policy;
 use crate::presence::{Choice, Presence, parse_palette};
 use crate::profile::ProfileRequirements;
 use crate::reason::Reason;
-use crate::secrets::{Secrets, SecretsManager, is_local_livekit_url};
-use crate::upstream::client::is_https_or_loopback;
+use crate::secrets::manager::SecretsManager;
+use crate::secrets::{SecretFault, Secrets, check_livekit_url};
+use crate::upstream::client::{Timeouts, is_https_or_loopback};
 use crate::upstream::last_good::Limits;
 pub use issuers::IssuerConfig;
 pub use reader::ConfigError;
@@ -63,6 +61,8 @@ pub struct Config {
     pub session_cookie: Option<String>,
     /// `LIVEBLOCKS_API_URL`
     pub liveblocks_url: String,
+    /// Time limits of requests to upstreams; no variable changes them.
+    pub timeouts: Timeouts,
     /// `RUST_LOG`
     pub log_level: LevelFilter,
     /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets; without it there are no metrics
@@ -143,6 +143,7 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
         base_path,
         session_cookie,
         liveblocks_url: liveblocks_url?,
+        timeouts: Timeouts::default(),
         log_level: log_level?,
         function_name: reader.text("AWS_LAMBDA_FUNCTION_NAME"),
     })
@@ -188,12 +189,11 @@ fn secrets<L: Fn(&str) -> Option<String>>(
     let ttl = reader.parsed("SECRET_TTL_SECONDS", |text| {
         seconds(text, 1..=86_400, "must be a whole number of seconds from 1 to 86400")
     });
-    let livekit_url = reader.optional("LIVEKIT_URL", |text| {
-        is_local_livekit_url(text).map(|_| text.to_owned()).ok_or("must be a ws or wss URL")
-    });
     let hs256_names: Vec<String> =
         issuers.unwrap_or_default().iter().map(|issuer| issuer.hs256_name.clone()).collect();
     if let Some(secret_id) = reader.text("LIVEKIT_SECRET_ID") {
+        let livekit_url =
+            reader.optional("LIVEKIT_URL", |url| check_livekit_url(url).map(|_| url.to_owned()));
         let region = reader.required("AWS_REGION", |text| Ok::<_, Reason>(text.to_owned()));
         let key = reader.required("AWS_ACCESS_KEY_ID", |text| Ok::<_, Reason>(text.to_owned()));
         let secret =
@@ -220,32 +220,25 @@ fn secrets<L: Fn(&str) -> Option<String>>(
         let limits = Limits { ttl: ttl?, cooldown: SECRET_COOLDOWN, max_age: MAX_AGE };
         return Some(SecretSource::Managed(Box::new(manager), limits));
     }
-    if livekit_url.is_none() && !reader.is_faulty("LIVEKIT_URL") {
-        reader.fault("LIVEKIT_URL", "is not set, and neither is LIVEKIT_SECRET_ID");
-    }
-    let is_local = livekit_url.as_deref().and_then(is_local_livekit_url).unwrap_or_default();
-    reader.required("LIVEKIT_API_KEY", |_| Ok::<_, Reason>(()));
-    reader.required("LIVEKIT_API_SECRET", |text| long_enough(text, is_local));
-    for name in &hs256_names {
-        reader.optional(name.clone(), |text| long_enough(text, false));
-    }
-    reader.optional("BACKEND_API_KEYS", |text| BackendKeys::parse(text).map(drop));
-    reader.optional("LIVEBLOCKS_SECRET_KEY", |text| {
-        if is_liveblocks_secret_key(text) { Ok(()) } else { Err("must start with sk_") }
-    });
     for issuer in issuers.unwrap_or_default() {
         let has_secret = reader.text(&issuer.hs256_name).is_some();
         if matches!(issuer.keys, KeySource::Shared) && !has_secret {
             reader.fault(issuer.hs256_name.clone(), "is not set, and OIDC_ALGORITHMS is HS256");
         }
     }
-    let lookup = |name: &str| reader.text(name).map(Zeroizing::new);
-    Secrets::new(lookup, &hs256_names).ok().map(|secrets| SecretSource::Given(Box::new(secrets)))
-}
-
-fn long_enough(secret: &str, is_local: bool) -> Result<(), &'static str> {
-    let is_long = secret.len() >= SECRET_BYTES || is_local;
-    if is_long { Ok(()) } else { Err("must have at least 32 bytes") }
+    match Secrets::read(|name| reader.text(name).map(Zeroizing::new), &hs256_names) {
+        Ok(secrets) => Some(SecretSource::Given(Box::new(secrets))),
+        Err(faults) => {
+            for SecretFault { name, reason } in faults {
+                if name == "LIVEKIT_URL" && reader.text(&name).is_none() {
+                    reader.fault(name, "is not set, and neither is LIVEKIT_SECRET_ID");
+                } else {
+                    reader.fault(name, reason.to_string());
+                }
+            }
+            None
+        }
+    }
 }
 
 fn url(text: &str) -> Result<String, &'static str> {

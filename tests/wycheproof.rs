@@ -94,7 +94,7 @@ fn holds_raw(jwk: &Value, algorithm: &str, message: &[u8], signature: &[u8]) -> 
 fn holds_shared(set: &Value, token: &str) -> Option<bool> {
     let [key] = set["keys"].as_array()?.as_slice() else { return None };
     let secret = String::from_utf8(URL_SAFE_NO_PAD.decode(key["k"].as_str()?).ok()?).ok()?;
-    let Some(secret) = SharedKey::new(&secret) else { return Some(false) };
+    let Ok(secret) = SharedKey::parse(&secret) else { return Some(false) };
     if UnverifiedJwt::read(token, &AllowedAlgorithms::hs256(), &GENERIC).is_err() {
         return Some(false);
     }

@@ -98,11 +98,6 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         self.faults.push(VariableFault { variable: variable.into(), reason: reason.into() });
     }
 
-    /// Whether `variable` has a fault already.
-    pub(super) fn is_faulty(&self, variable: &str) -> bool {
-        self.faults.iter().any(|fault| fault.variable == variable)
-    }
-
     fn keep<T, E: fmt::Display>(&mut self, variable: Name, read: Result<T, E>) -> Option<T> {
         read.map_err(|reason| self.fault(variable, reason.to_string())).ok()
     }

@@ -1,4 +1,4 @@
-//! The keys that backends sign with: several at once, so that one can take the place of another.
+//! The keys of trusted backends: several at a time, so that one can replace another.
 
 use std::fmt;
 
@@ -6,16 +6,17 @@ use aws_lc_rs::hmac;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use zeroize::Zeroizing;
 
-use super::shared::SECRET_BYTES;
+use super::{SECRET_BYTES, check_pasted};
+use crate::reason::Reason;
 
-/// Most keys at once.
+/// Largest number of keys at a time.
 pub const KEYS: usize = 16;
 
-/// Backends' keys, by what `X-Api-Key` calls them. `Debug` shows none.
+/// The keys of backends, by their names in `X-Api-Key`. `Debug` shows none.
 #[derive(Clone)]
 pub struct BackendKeys(Vec<BackendKey>);
 
-/// One of them.
+/// The key of one backend.
 #[derive(Clone)]
 pub struct BackendKey {
     id: String,
@@ -27,27 +28,33 @@ impl BackendKeys {
     ///
     /// # Errors
     ///
-    /// What is wrong, as the end of "must …": no object, a key twice, none or more than [`KEYS`], a key
-    /// that is no header's value, or a secret shorter than [`SECRET_BYTES`].
-    pub fn parse(json: &str) -> Result<Self, &'static str> {
-        let pairs: Pairs = serde_json::from_str(json)
-            .map_err(|_| "must be a JSON object of API keys and their secrets, each key once")?;
+    /// [`Reason`] if the text is not such an object, names a key twice, has none or more than
+    /// [`KEYS`], or if a key or secret is malformed.
+    pub fn parse(json: &str) -> Result<Self, Reason> {
+        let pairs: Pairs = serde_json::from_str(json).map_err(|_| {
+            Reason("must be a JSON object of API keys and their secrets, each key once")
+        })?;
         if !(1..=KEYS).contains(&pairs.0.len()) {
-            return Err("must have 1 to 16 API keys");
+            return Err(Reason("must have 1 to 16 API keys"));
         }
         let key = |(id, secret): (String, Zeroizing<String>)| {
             if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
-                return Err("must have API keys of visible ASCII characters");
+                return Err(Reason("must have API keys of visible ASCII characters"));
             }
             if secret.len() < SECRET_BYTES {
-                return Err("must have secrets of at least 32 bytes");
+                return Err(Reason("must have secrets of at least 32 bytes"));
+            }
+            if check_pasted(&secret).is_err() {
+                return Err(Reason(
+                    "must have secrets without control characters, outer white space and quotes",
+                ));
             }
             Ok(BackendKey { id, key: hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()) })
         };
         pairs.0.into_iter().map(key).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The key of that name, which is no secret.
+    /// Returns the key of that name. The name is not secret.
     pub(crate) fn find(&self, id: &str) -> Option<&BackendKey> {
         self.0.iter().find(|key| key.id == id)
     }
@@ -60,7 +67,7 @@ impl BackendKey {
     }
 }
 
-/// The object as it stands: a map would take the last of two members with one name.
+/// The fields of the object in order: a map would silently keep the last of two equal names.
 struct Pairs(Vec<(String, Zeroizing<String>)>);
 
 impl<'de> Deserialize<'de> for Pairs {
@@ -75,14 +82,14 @@ impl<'de> Visitor<'de> for PairsVisitor {
     type Value = Pairs;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object of texts")
+        formatter.write_str("an object of strings")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Pairs, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Pairs, A::Error> {
         let mut pairs: Vec<(String, Zeroizing<String>)> = Vec::new();
-        while let Some(pair) = members.next_entry::<String, Zeroizing<String>>()? {
+        while let Some(pair) = fields.next_entry::<String, Zeroizing<String>>()? {
             if pairs.iter().any(|(id, _)| *id == pair.0) {
-                return Err(A::Error::custom("duplicate member"));
+                return Err(A::Error::custom("duplicate field"));
             }
             pairs.push(pair);
         }

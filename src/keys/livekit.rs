@@ -12,14 +12,12 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// A key and its secret.
-    #[must_use]
+    /// Creates a key from its name and secret.
     pub fn new(key: String, secret: &str) -> Self {
         Self { key, secret: hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()) }
     }
 
-    /// The key's name: the `iss` of the tokens that it signs.
-    #[must_use]
+    /// Returns the key's name: the `iss` of the tokens that it signs.
     pub fn name(&self) -> &str {
         &self.key
     }
@@ -30,15 +28,14 @@ impl ApiKey {
         hmac::sign(&self.secret, text)
     }
 
-    /// A short hash of `text` that only holders of the secret can make: for logs, where the same
-    /// person should be the same and nobody should be known. 16 hex digits.
-    #[must_use]
+    /// Pseudonymizes `text` for logs: stable per person, not reversible without the secret. 16 hex
+    /// digits.
     pub fn pseudonym(&self, text: &str) -> String {
         hex::encode(&self.tag(b"roomkey pseudonym\0", text).as_ref()[..8])
     }
 
-    /// HMAC-SHA256 of `text` behind `purpose`. No token starts like a purpose, so that no tag is ever
-    /// a signature.
+    /// Returns the HMAC-SHA256 of `purpose` and `text`. No token starts like a purpose, so that no tag
+    /// is ever a signature.
     pub(crate) fn tag(&self, purpose: &[u8], text: &str) -> hmac::Tag {
         let mut context = hmac::Context::with_key(&self.secret);
         context.update(purpose);

@@ -1,27 +1,30 @@
-//! A secret that an issuer shares with us, for HS256.
+//! A secret that an issuer shares with the operator, for HS256.
 
 use std::fmt;
 
 use jsonwebtoken::DecodingKey;
 
-/// Shortest secret of an HMAC, in bytes: the output of the hash
-/// ([RFC 7518 §3.2](https://www.rfc-editor.org/rfc/rfc7518#section-3.2)).
-pub const SECRET_BYTES: usize = 32;
+use super::check_length;
+use crate::reason::Reason;
 
-/// A shared secret. `Debug` does not show it. No key of a key set ever becomes one.
+/// A shared secret. `Debug` does not show it. No key of a key set is ever used as one.
 #[derive(Clone)]
 pub struct SharedKey(DecodingKey);
 
 impl SharedKey {
-    /// The secret's bytes as they are; `None` where there are fewer than [`SECRET_BYTES`].
-    #[must_use]
-    pub fn new(secret: &str) -> Option<Self> {
-        let secret = Some(secret.as_bytes()).filter(|secret| secret.len() >= SECRET_BYTES)?;
-        DecodingKey::from_secret(secret).ok().map(Self)
+    /// Reads a secret, of which every byte counts.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason`] if it is shorter than [`SECRET_BYTES`](super::SECRET_BYTES).
+    pub fn parse(secret: &str) -> Result<Self, Reason> {
+        check_length(secret)?;
+        DecodingKey::from_secret(secret.as_bytes())
+            .map(Self)
+            .map_err(|_| Reason("must be at least 32 bytes"))
     }
 
-    /// The secret as `jsonwebtoken` takes it.
-    #[must_use]
+    /// Returns the secret in the form that `jsonwebtoken` accepts.
     pub(crate) fn decoding_key(&self) -> &DecodingKey {
         &self.0
     }

@@ -1,7 +1,6 @@
 //! The API key and its secret from Secrets Manager: when it is asked, and what for.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use roomkey::App;
@@ -24,18 +23,6 @@ async fn start(secrets: &FakeSecretsManager) -> Arc<App> {
 async fn post_token(app: &Arc<App>, after: u64) -> Reply {
     let token = token(&json!({ "exp": NOW + 7 * DAY }));
     Call::bare().bearer(&token).send_at(app, at(NOW + after)).await
-}
-
-/// How often the secret was read so far, once background work is done.
-async fn reads(secrets: &FakeSecretsManager, expected: usize) -> usize {
-    for _ in 0..100 {
-        if secrets.asked().len() >= expected {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    tokio::time::sleep(Duration::from_millis(30)).await;
-    secrets.asked().len()
 }
 
 #[tokio::test]
@@ -104,14 +91,12 @@ async fn is_rotated_as_one_pair() {
     let app = start(&secrets).await;
     secrets.keep(FakeSecretsManager::secret("newkey", NEW_SECRET));
     assert_eq!(post_token(&app, 299).await.participant()["iss"], API_KEY, "not yet due");
-    assert_eq!(reads(&secrets, 2).await, 1);
-    post_token(&app, 301).await.expect_issued("due");
-    assert_eq!(reads(&secrets, 2).await, 2);
-    for after in [302, 500] {
+    assert_eq!(secrets.asked().len(), 1);
+    for after in [300, 302, 500] {
         let reply = post_token(&app, after).await;
         assert_eq!(reply.participant_signed_with(NEW_SECRET)["iss"], "newkey");
     }
-    assert_eq!(reads(&secrets, 3).await, 2);
+    assert_eq!(secrets.asked().len(), 2);
 }
 
 #[tokio::test]
@@ -120,9 +105,9 @@ async fn its_age_is_configured() {
     let app = Env::offline().secret_in(&secrets).with("SECRET_TTL_SECONDS", "60").app();
     app.warm_up(now()).await;
     post_token(&app, 59).await.expect_issued("young");
-    assert_eq!(reads(&secrets, 2).await, 1);
+    assert_eq!(secrets.asked().len(), 1);
     post_token(&app, 61).await.expect_issued("old");
-    assert_eq!(reads(&secrets, 2).await, 2);
+    assert_eq!(secrets.asked().len(), 2);
 }
 
 #[tokio::test]
@@ -136,15 +121,14 @@ async fn is_asked_for_again_no_more_than_every_ten_seconds() {
             API_KEY,
             "the last good one"
         );
-        assert_eq!(reads(&secrets, 2).await, 2, "after {after} s");
+        assert_eq!(secrets.asked().len(), 2, "after {after} s");
     }
     post_token(&app, 312).await.expect_issued("rested");
-    assert_eq!(reads(&secrets, 3).await, 3);
+    assert_eq!(secrets.asked().len(), 3);
     secrets.restore();
     secrets.keep(FakeSecretsManager::secret("newkey", NEW_SECRET));
-    post_token(&app, 323).await;
-    assert_eq!(reads(&secrets, 4).await, 4);
-    let reply = post_token(&app, 324).await;
+    let reply = post_token(&app, 323).await;
+    assert_eq!(secrets.asked().len(), 4);
     assert_eq!(reply.participant_signed_with(NEW_SECRET)["iss"], "newkey", "it is well again");
 }
 
@@ -155,9 +139,108 @@ async fn serves_for_a_day_and_no_longer_while_nobody_answers() {
     secrets.down();
     for after in [301, 3_600, DAY / 2, DAY - 20] {
         post_token(&app, after).await.expect_issued("the last good one");
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     post_token(&app, DAY + 20).await.expect_problem("a day old", 503, "unavailable");
     secrets.up();
     post_token(&app, DAY + 40).await.expect_issued("up again");
+}
+
+/// A value, and whether a deployment starts with it, from the environment or from Secrets Manager.
+const VALUES: [(&str, &str, bool); 52] = [
+    ("LIVEKIT_URL", "wss://sfu.example", true),
+    ("LIVEKIT_URL", "https://sfu.example", true),
+    ("LIVEKIT_URL", "wss://sfu.example/path", true),
+    ("LIVEKIT_URL", "ftp://sfu.example", false),
+    ("LIVEKIT_URL", "sfu.example", false),
+    ("LIVEKIT_URL", "wss://user@sfu.example", false),
+    ("LIVEKIT_URL", "wss://sfu.example?region=eu", false),
+    ("LIVEKIT_URL", "wss://sfu.example/?", false),
+    ("LIVEKIT_URL", "wss://sfu.example#room", false),
+    ("LIVEKIT_URL", "wss://sfu.example ", false),
+    ("LIVEKIT_URL", "\"wss://sfu.example\"", false),
+    ("LIVEKIT_API_KEY", "APIabc123", true),
+    ("LIVEKIT_API_KEY", "k", true),
+    ("LIVEKIT_API_KEY", "APIabc123\n", false),
+    ("LIVEKIT_API_KEY", "\r\nAPIabc123", false),
+    ("LIVEKIT_API_KEY", "API abc123", false),
+    ("LIVEKIT_API_KEY", "APIabc123\t", false),
+    ("LIVEKIT_API_KEY", "\u{a0}APIabc123", false),
+    ("LIVEKIT_API_KEY", "APIabc\u{200b}123", false),
+    ("LIVEKIT_API_KEY", "\u{feff}APIabc123", false),
+    ("LIVEKIT_API_KEY", "API\u{7}abc", false),
+    ("LIVEKIT_API_KEY", "\"APIabc123\"", false),
+    ("LIVEKIT_API_KEY", "'APIabc123'", false),
+    ("LIVEKIT_API_KEY", "`APIabc123`", false),
+    ("LIVEKIT_API_KEY", "\u{201c}APIabc123\u{201d}", false),
+    ("LIVEKIT_API_KEY", "API\"abc", true),
+    ("LIVEKIT_API_SECRET", "0123456789abcdef0123456789abcdef", true),
+    ("LIVEKIT_API_SECRET", "0123456789abcdef0123456789abcde", false),
+    ("LIVEKIT_API_SECRET", "0123456789abcdef0123456789abcdef\n", false),
+    ("LIVEKIT_API_SECRET", "0123456789abcdef 0123456789abcdef", false),
+    ("LIVEKIT_API_SECRET", " 0123456789abcdef0123456789abcdef", false),
+    ("LIVEKIT_API_SECRET", "\"0123456789abcdef0123456789abcdef\"", false),
+    ("LIVEKIT_API_SECRET", "'0123456789abcdef0123456789abcdef'", false),
+    ("LIVEKIT_API_SECRET", "'0123456789abcdef0123456789abcdef", true),
+    ("CLERK_SECRET_KEY", "sk_test_x", true),
+    ("CLERK_SECRET_KEY", "sk_test_x\n", false),
+    ("CLERK_SECRET_KEY", "\"sk_test_x\"", false),
+    ("WORKOS_API_KEY", "sk_test_x", true),
+    ("WORKOS_API_KEY", " sk_test_x", false),
+    ("LIVEBLOCKS_SECRET_KEY", "sk_dev_x", true),
+    ("LIVEBLOCKS_SECRET_KEY", "pk_dev_x", false),
+    ("LIVEBLOCKS_SECRET_KEY", "sk_dev_x\n", false),
+    ("OIDC_HS256_SECRET", "a phrase that people remember well", true),
+    ("OIDC_HS256_SECRET", "a phrase that people remember well\n", false),
+    ("OIDC_HS256_SECRET", " a phrase that people remember well", false),
+    ("OIDC_HS256_SECRET", "\"a phrase that people remember well\"", false),
+    ("OIDC_HS256_SECRET", "a phrase that people remember w", false),
+    ("OIDC_HS256_SECRET", "a phrase that people remember we", true),
+    ("BACKEND_API_KEYS", r#"{"shop":"0123456789abcdef0123456789abcdef"}"#, true),
+    ("BACKEND_API_KEYS", r#"{"shop":"0123456789abcdef0123456789abcde"}"#, false),
+    ("BACKEND_API_KEYS", r#"{"shop":"0123456789abcdef0123456789abcdef\n"}"#, false),
+    ("BACKEND_API_KEYS", r#"{"shop 1":"0123456789abcdef0123456789abcdef"}"#, false),
+];
+
+#[test]
+fn careless_copies_are_refused_by_name_at_the_start() {
+    for (name, value, is_accepted) in VALUES {
+        match Env::offline().with(name, value).config() {
+            Ok(_) => assert!(is_accepted, "{name} {value:?}"),
+            Err(fault) => {
+                let fault = fault.to_string();
+                assert!(!is_accepted, "{name} {value:?}: {fault}");
+                assert!(fault.contains(&format!("\n  {name} must")), "{name} {value:?}: {fault}");
+                assert_eq!(fault.lines().count(), 2, "{name} {value:?}: {fault}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn careless_copies_in_secrets_manager_are_unavailable() {
+    for (name, value, is_accepted) in VALUES {
+        let secrets = FakeSecretsManager::start();
+        let mut secret = FakeSecretsManager::secret(API_KEY, API_SECRET);
+        secret[name] = json!(value);
+        secrets.keep(secret);
+        let reply = Call::token().send(&start(&secrets).await).await;
+        // A shared secret replaces the issuer's keys.
+        let accepted = if name == "OIDC_HS256_SECRET" { 401 } else { 201 };
+        let status = if is_accepted { accepted } else { 503 };
+        assert_eq!(reply.status, status, "{name} {value:?}: {}", reply.text());
+    }
+}
+
+#[test]
+fn short_shared_secret_is_reported_by_its_own_name() {
+    let env = Env::offline().without("OIDC_AUDIENCE").without("OIDC_JWKS").with_all(&[
+        ("OIDC_ISSUER", "staff=https://staff.example,guests=https://guests.example"),
+        ("OIDC_STAFF_AUDIENCE", "roomkey"),
+        ("OIDC_GUESTS_AUDIENCE", "roomkey"),
+        ("OIDC_STAFF_ALGORITHMS", "HS256"),
+        ("OIDC_STAFF_HS256_SECRET", "short"),
+    ]);
+    let fault = env.config().err().unwrap().to_string();
+    assert!(fault.contains("OIDC_STAFF_HS256_SECRET must be at least 32 bytes"), "{fault}");
+    assert!(!fault.contains(" OIDC_HS256_SECRET"), "{fault}");
 }
