@@ -13,7 +13,7 @@ use crate::liveblocks::Liveblocks;
 use crate::oidc::issuer::Issuer;
 use crate::oidc::provider::ProfileSource;
 use crate::profile::ProfileRequirements;
-use crate::profile::cache::ProfileCache;
+use crate::profile::cache::{Credentials, ProfileCache};
 use crate::profile::directory::{Directory, DirectoryKind};
 use crate::profile::resolver::{self, ProfileResolver};
 use crate::profile::userinfo::UserInfo;
@@ -30,7 +30,7 @@ impl App {
     /// The endpoint that `config` describes. No I/O.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let client = Arc::new(Client::default());
+        let client = Arc::new(Client::new(config.timeouts));
         let issuer_context =
             |issuer: IssuerConfig| build_issuer(&client, issuer, config.needs, &config.directories);
         let issuers = config.issuers.into_iter().map(issuer_context).collect();
@@ -87,14 +87,17 @@ fn build_issuer(
     let issuer = Issuer::new(client, config.verifier, config.keys, config.jwks_limits);
     let directory = |kind, url: &str| {
         let directory = Directory::new(Arc::clone(client), kind, url);
-        resolver::Source::Directory(directory, ProfileCache::new(kind.name()))
+        resolver::Source::Directory(
+            directory,
+            ProfileCache::new(kind.name(), Credentials::Operator),
+        )
     };
     let source = |source: &ProfileSource| match source {
         ProfileSource::Claims => resolver::Source::Claims,
         ProfileSource::UserInfo => {
             let provider = issuer.verifier().expected().provider;
             let userinfo = UserInfo::new(Arc::clone(client), issuer.discovery().clone(), provider);
-            resolver::Source::UserInfo(userinfo, ProfileCache::new("userinfo"))
+            resolver::Source::UserInfo(userinfo, ProfileCache::new("userinfo", Credentials::Caller))
         }
         ProfileSource::Clerk => directory(DirectoryKind::Clerk, &directories.clerk),
         ProfileSource::WorkOs => directory(DirectoryKind::WorkOs, &directories.workos),

@@ -29,16 +29,7 @@ pub async fn within<F: Future>(ids: RequestIds, work: F) -> F::Output {
     CURRENT.scope(Scope { ids: Arc::new(ids), ..Scope::default() }, work).await
 }
 
-/// Starts `work` as a task of its own that outlives the request, in its scope.
-pub fn spawn<F>(work: F)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let scope = CURRENT.try_with(Clone::clone).unwrap_or_default();
-    tokio::spawn(CURRENT.scope(scope, work));
-}
-
-/// Calls `read` with the IDs of the current request, if there is one.
+/// The names of the request in whose scope this is called, if it is called in one.
 pub fn with_ids<T>(read: impl FnOnce(&RequestIds) -> T) -> Option<T> {
     CURRENT.try_with(|scope| read(&scope.ids)).ok()
 }

@@ -46,7 +46,7 @@ struct TrackInfo {
 }
 
 /// Why an errand was not run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RoomServiceError {
     /// There is no such participant in the room, or no such room.
     #[error("no such participant in the room")]

@@ -11,23 +11,22 @@ use super::jwt::UnverifiedJwt;
 use super::verifier::Verifier;
 use crate::keys::shared::SharedKey;
 use crate::upstream::client::Client;
-use crate::upstream::error::FetchError;
-use crate::upstream::error::Unavailable;
+use crate::upstream::error::{FetchError, Unavailable};
 use crate::upstream::last_good::{LastGood, Limits};
 
-/// How long issuer metadata serves before it is fetched again: addresses move rarely.
+/// TTL of issuer metadata: addresses change rarely.
 const DISCOVERY_TTL: Duration = Duration::from_hours(1);
 
-/// Where an issuer's keys come from.
+/// The source of an issuer's keys.
 #[derive(Clone)]
 pub enum KeySource {
-    /// Given with the configuration: no network.
+    /// A key set in the configuration: no network.
     Given(Box<KeySet>),
-    /// At this address.
+    /// The key set at this address.
     At(String),
-    /// Where the issuer's discovery document says.
+    /// The key set that the issuer's discovery document names.
     Discovered,
-    /// There are none: the issuer shares a secret with us, which stands among our own.
+    /// No key set: the issuer shares a secret, which is stored among the operator's secrets.
     Shared,
 }
 
@@ -44,31 +43,32 @@ enum Keys {
     Shared,
 }
 
-/// Why a token's caller is not known.
+/// The reason why a caller could not be authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuthenticateError {
-    /// The token is not good.
+    /// The token failed a check.
     #[error(transparent)]
     Rejected(#[from] VerifyError),
     /// The token could not be checked.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// The issuer shares a secret with us, and it is not among ours.
-    #[error("the issuer's shared secret is missing")]
+    /// The token could not be checked, since the secret that the issuer shares is not configured.
+    #[error("the secret that the issuer shares is missing")]
     SharedSecretMissing,
 }
 
 impl Issuer {
-    /// An issuer whose tokens `verifier` checks with keys from `source`; `limits` are the key set's.
-    /// No I/O.
-    #[must_use]
+    /// Creates an issuer whose tokens `verifier` checks with keys from `source`. `limits` apply to the
+    /// key set. No I/O.
     pub fn new(
         client: &Arc<Client>,
         verifier: Verifier,
         source: KeySource,
         limits: Limits,
     ) -> Self {
-        let discovery = LastGood::new("discovery", Limits { ttl: DISCOVERY_TTL, ..limits }, {
+        let patience = client.timeouts().refresh;
+        let metadata_limits = Limits { ttl: DISCOVERY_TTL, ..limits };
+        let discovery = LastGood::new("discovery", metadata_limits, patience, {
             let (client, issuer) = (Arc::clone(client), verifier.issuer().to_owned());
             move |_| Discovery::fetch(Arc::clone(&client), issuer.clone())
         });
@@ -77,50 +77,45 @@ impl Issuer {
             KeySource::Given(keys) => Keys::Given(Arc::from(keys)),
             KeySource::At(address) => {
                 let client = Arc::clone(client);
-                Keys::Fetched(LastGood::new("keys", limits, move |_| {
+                Keys::Fetched(LastGood::new("keys", limits, patience, move |_| {
                     let (client, address) = (Arc::clone(&client), address.clone());
                     async move { fetch_keys(&client, &address).await }
                 }))
             }
             KeySource::Discovered => {
                 let (client, discovery) = (Arc::clone(client), discovery.clone());
-                Keys::Fetched(LastGood::new("keys", limits, move |now| {
-                    let (client, discovery) = (Arc::clone(&client), discovery.clone());
-                    async move {
-                        let found = discovery.get(now).await?;
-                        fetch_keys(&client, &found.jwks_uri).await
-                    }
+                Keys::Fetched(LastGood::new("keys", limits, patience, move |now| {
+                    fetch_discovered_keys(Arc::clone(&client), discovery.clone(), now)
                 }))
             }
         };
         Self { verifier, keys, discovery }
     }
 
-    /// The issuer's metadata, fetched when first asked for.
-    #[must_use]
+    /// Returns the issuer's metadata, which the first use fetches.
     pub fn discovery(&self) -> &LastGood<Discovery> {
         &self.discovery
     }
 
-    /// Fetches the key set, if there is one to fetch, so that the first request need not.
+    /// Fetches the key set if there is one to fetch and its TTL has passed, to spare a later request
+    /// the wait.
     pub async fn warm_up(&self, now: SystemTime) {
         if let Keys::Fetched(keys) = &self.keys {
-            // A failure is logged where it happens; the next request tries again.
+            // The fetch logs its failure, and a later request repeats it.
             let _ = keys.get(now).await;
         }
     }
 
-    /// What tokens of the issuer must say.
-    #[must_use]
+    /// Returns the checks of the issuer's tokens.
     pub fn verifier(&self) -> &Verifier {
         &self.verifier
     }
 
-    /// The key set, fetched where need be; `None` where the issuer shares a secret instead.
+    /// Returns the key set, after a fetch if necessary, or `None` if the issuer shares a secret.
     ///
     /// # Errors
     ///
-    /// [`Unavailable`].
+    /// [`Unavailable`] if there is no key set that may be used.
     pub async fn keys(&self, now: SystemTime) -> Result<Option<Arc<KeySet>>, Unavailable> {
         match &self.keys {
             Keys::Given(keys) => Ok(Some(Arc::clone(keys))),
@@ -129,16 +124,18 @@ impl Issuer {
         }
     }
 
-    /// Verifies `token` as of `now`, as [`Verifier::verify`] does, with the key that its header
-    /// names; or with `shared`, the secret that the issuer shares with us, and then with nothing else.
+    /// Verifies `token` as of `now`, as [`Verifier::verify`] does, with the key that its header names.
+    /// If `shared` is given, the secret that the issuer shares, no other key is accepted.
     ///
-    /// Costs no I/O while the key set is young and holds the key. An unknown key causes one fetch,
-    /// unless there was one within the cool-down.
+    /// Costs no I/O if the key set is younger than its TTL and contains the key. An unknown key causes
+    /// one fetch, unless there was one within the cool-down.
     ///
     /// # Errors
     ///
-    /// [`AuthenticateError::Unavailable`] where there is no key set, or none new enough to say that
-    /// a key is unknown, or no secret where there should be one: then the token was not checked.
+    /// - [`AuthenticateError::Rejected`] if the token fails a check.
+    /// - [`AuthenticateError::Unavailable`] if there is no key set, or none recent enough to tell that a
+    ///   key is unknown.
+    /// - [`AuthenticateError::SharedSecretMissing`] if the issuer has no keys and `shared` is absent.
     pub async fn authenticate(
         &self,
         token: &str,
@@ -160,7 +157,7 @@ impl Issuer {
         self.verify(&jwt, &*keys.refresh(now).await?, now)?.ok_or(UNKNOWN_KEY)
     }
 
-    /// `None` where `keys` do not know the token's key.
+    /// Returns `None` if `keys` do not contain the token's key.
     fn verify(
         &self,
         jwt: &UnverifiedJwt<'_>,
@@ -176,6 +173,24 @@ impl Issuer {
 }
 
 const UNKNOWN_KEY: AuthenticateError = AuthenticateError::Rejected(VerifyError::UnknownKey);
+
+/// Fetches the key set that the metadata names. If the metadata's TTL has passed, both are refreshed
+/// side by side: the addresses rarely change, and a request waits one round trip in place of two.
+async fn fetch_discovered_keys(
+    client: Arc<Client>,
+    discovery: LastGood<Discovery>,
+    now: SystemTime,
+) -> Result<KeySet, FetchError> {
+    let Some(known) = discovery.cached(now) else {
+        return fetch_keys(&client, &discovery.get(now).await?.jwks_uri).await;
+    };
+    // Half of the time that a request waits for keys: slow metadata must not delay them.
+    let patience = client.timeouts().refresh / 2;
+    let (found, keys) =
+        tokio::join!(discovery.get_within(now, patience), fetch_keys(&client, &known.jwks_uri));
+    let found = found?;
+    if found.jwks_uri == known.jwks_uri { keys } else { fetch_keys(&client, &found.jwks_uri).await }
+}
 
 async fn fetch_keys(client: &Client, address: &str) -> Result<KeySet, FetchError> {
     let text = client.get(address, None).await?;

@@ -1,5 +1,5 @@
-//! One HTTP client for the identity provider and the AWS SDK: one connection pool, one set of TLS
-//! roots, loaded when something is first asked.
+//! The HTTP client for all upstreams and the AWS SDK: one connection pool, one set of TLS roots, which
+//! the first request loads.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -19,42 +19,57 @@ use http_body_util::BodyExt;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::connection::ConnectionError;
 use super::error::FetchError;
+use super::freeze::FreezeWatch;
 
-/// Longest answer that is read, in bytes: what API Gateway's own authorizer reads of a key set.
-pub const ANSWER_BYTES: usize = 150_000;
+/// Longest response that is read, in bytes: the limit of API Gateway's own authorizer for key sets.
+pub const RESPONSE_BYTES: usize = 150_000;
 
-/// How long one request may take in all, its retry included.
-pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// How long a connection may take to come up, TLS included.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
-
-/// How long a kept connection may idle: less than the usual load balancer's minute, so that it is
-/// we who close it, and not the peer while the function is frozen.
+/// Longest idle time of a kept connection. It is shorter than the minute of common load balancers, so
+/// that the function closes the connection and not a peer, unseen, during a freeze.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What an upstream answered, whatever it is.
+/// Time limits of requests to upstreams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Limit of a connection attempt, TLS included.
+    pub connect: Duration,
+    /// Limit of one request with its repetition.
+    pub total: Duration,
+    /// Longest wait for a refresh while a stale value may be served.
+    pub refresh: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_millis(1500),
+            total: Duration::from_secs(3),
+            refresh: Duration::from_secs(1),
+        }
+    }
+}
+
+/// A response of an upstream, whatever its status.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UpstreamResponse {
     /// The status.
     pub status: u16,
-    /// What it wants callers to wait, where it named seconds.
+    /// `Retry-After` in seconds, if it is a number.
     retry_after: Option<u64>,
-    /// The body, of at most [`ANSWER_BYTES`].
+    /// The body, of at most [`RESPONSE_BYTES`].
     pub body: Vec<u8>,
 }
 
 impl UpstreamResponse {
-    /// Whether the body is a JSON object whose `member` is `value`.
-    #[must_use]
-    pub fn has(&self, member: &str, value: &str) -> bool {
-        let body = serde_json::from_slice::<Value>(&self.body).unwrap_or_default();
-        body[member] == *value
+    /// Whether the body is a JSON object whose `field` is `value`.
+    pub fn has(&self, field: &str, value: &str) -> bool {
+        let body: Option<Value> = serde_json::from_slice(&self.body).ok();
+        body.is_some_and(|body| body[field] == *value)
     }
 
-    /// The answer as a refusal.
-    #[must_use]
+    /// Returns the response as a failure.
     pub fn refusal(&self) -> FetchError {
         FetchError::Status { status: self.status, retry_after: self.retry_after }
     }
@@ -63,27 +78,36 @@ impl UpstreamResponse {
 /// The HTTP client.
 #[derive(Debug, Default)]
 pub struct Client {
+    timeouts: Timeouts,
     connector: OnceLock<SharedHttpConnector>,
-    /// Peers that answered when they were last asked, so that a connection to them may have been
-    /// kept. As many as the configuration and the issuers' metadata name.
+    /// Peers that answered the last request, so that a kept connection may exist. The configuration and
+    /// the issuers' metadata bound their number.
     answered: Mutex<HashSet<String>>,
 }
 
 impl Client {
-    /// The client in the form that the AWS SDK takes. Loads the TLS roots.
-    #[must_use]
+    /// Creates a client with these time limits. No I/O.
+    pub fn new(timeouts: Timeouts) -> Self {
+        Self { timeouts, ..Self::default() }
+    }
+
+    /// Returns the time limits.
+    pub fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+
+    /// Returns the client in the form that the AWS SDK accepts. Loads the TLS roots.
     pub fn for_sdk(&self) -> SharedHttpClient {
         let connector = self.connector().clone();
         http_client_fn(move |_, _| connector.clone())
     }
 
-    /// Gets `address`, with `bearer` as its credentials where given, and returns the body of a 200.
-    ///
-    /// [Tried again once](Self::retried_once) where a kept connection failed.
+    /// Sends a GET request to `address`, with `bearer` as credentials if given, and returns the body of
+    /// a 200. [Repeated once](Self::retried_once) if a kept connection failed.
     ///
     /// # Errors
     ///
-    /// [`FetchError`], after [`TOTAL_TIMEOUT`] at the latest.
+    /// [`FetchError`], after [`Timeouts::total`] at the latest; any other status is an error.
     pub async fn get(&self, address: &str, bearer: Option<&str>) -> Result<Vec<u8>, FetchError> {
         if !is_https_or_loopback(address) {
             return Err(FetchError::Address);
@@ -93,7 +117,7 @@ impl Client {
 
     async fn get_once(&self, address: &str, bearer: Option<&str>) -> Result<Vec<u8>, FetchError> {
         let request = complete(http::Request::get(address), bearer, SdkBody::empty())?;
-        let response = self.connector().call(request).await.map_err(|error| kind(&error))?;
+        let response = self.connector().call(request).await.map_err(|error| failure(&error))?;
         if response.status().as_u16() != 200 {
             let status = response.status().as_u16();
             return Err(FetchError::Status { status, retry_after: retry_after(&response) });
@@ -101,15 +125,13 @@ impl Client {
         read_body(response).await
     }
 
-    /// Posts `body` as JSON to `address`, with `bearer` as its credentials, and returns whatever is
-    /// answered.
-    ///
-    /// [Tried again once](Self::retried_once) where a kept connection failed, so what is asked must be
-    /// as good done twice.
+    /// Posts `body` as JSON to `address`, with `bearer` as credentials, and returns the response,
+    /// whatever its status. [Repeated once](Self::retried_once) if a kept connection failed; the
+    /// request must therefore be idempotent.
     ///
     /// # Errors
     ///
-    /// [`FetchError`], after [`TOTAL_TIMEOUT`] at the latest.
+    /// [`FetchError`], after [`Timeouts::total`] at the latest.
     pub async fn post(
         &self,
         address: &str,
@@ -123,19 +145,21 @@ impl Client {
         self.retried_once(peer(address), || async {
             let request = http::Request::post(address).header(CONTENT_TYPE, "application/json");
             let request = complete(request, Some(bearer), SdkBody::from(body.as_slice()))?;
-            let response = self.connector().call(request).await.map_err(|error| kind(&error))?;
+            let response = self.connector().call(request).await.map_err(|error| failure(&error))?;
             let (status, retry_after) = (response.status().as_u16(), retry_after(&response));
             Ok(UpstreamResponse { status, retry_after, body: read_body(response).await? })
         })
         .await
     }
 
-    /// Asks `peer`, and once more where the connection failed and may have been a kept one: one that
-    /// died while the function was frozen looks alive until it is used.
+    /// Runs `attempt`, and once more if the connection failed and may have been a kept one: a
+    /// connection that broke during a freeze looks alive until its next use. If the process was frozen
+    /// meanwhile, an attempt that failed is repeated too.
     ///
     /// # Errors
     ///
-    /// That of the last try, or [`FetchError::Timeout`] after [`TOTAL_TIMEOUT`] for both.
+    /// The error of the last attempt, or [`FetchError::Timeout`] once the process ran for
+    /// [`Timeouts::total`].
     pub async fn retried_once<T, F>(
         &self,
         peer: &str,
@@ -144,33 +168,41 @@ impl Client {
     where
         F: Future<Output = Result<T, FetchError>>,
     {
-        let had_answered = self.answered().contains(peer);
-        let attempts = async {
-            match attempt().await {
-                Err(FetchError::Connection) if had_answered => attempt().await,
-                first => first,
+        let mut is_repetition = false;
+        loop {
+            let had_answered = self.answered().contains(peer);
+            let attempts = async {
+                match attempt().await {
+                    Err(FetchError::Connection(_)) if had_answered => attempt().await,
+                    first => first,
+                }
+            };
+            let watch = FreezeWatch::start();
+            let last = watch.within(self.timeouts.total, Box::pin(attempts)).await;
+            let last = last.unwrap_or(Err(FetchError::Timeout));
+            let is_broken = matches!(last, Err(FetchError::Connection(_) | FetchError::Timeout));
+            if is_broken {
+                self.answered().remove(peer);
+            } else if !had_answered {
+                self.answered().insert(peer.to_owned());
             }
-        };
-        let last = tokio::time::timeout(TOTAL_TIMEOUT, attempts).await;
-        let last = last.unwrap_or(Err(FetchError::Timeout));
-        match last {
-            Err(FetchError::Connection | FetchError::Timeout) => self.answered().remove(peer),
-            _ if had_answered => false,
-            _ => self.answered().insert(peer.to_owned()),
-        };
-        last
+            if is_repetition || !is_broken || !watch.was_frozen() {
+                return last;
+            }
+            is_repetition = true;
+        }
     }
 
     fn answered(&self) -> MutexGuard<'_, HashSet<String>> {
-        // Nothing panics while it is held.
+        // Nothing panics while the lock is held.
         self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn connector(&self) -> &SharedHttpConnector {
         self.connector.get_or_init(|| {
             let settings = HttpConnectorSettings::builder()
-                .connect_timeout(CONNECT_TIMEOUT)
-                .read_timeout(TOTAL_TIMEOUT)
+                .connect_timeout(self.timeouts.connect)
+                .read_timeout(self.timeouts.total)
                 .build();
             SharedHttpConnector::new(
                 Connector::builder()
@@ -183,8 +215,7 @@ impl Client {
     }
 }
 
-/// Whether `address` is an absolute `https` URL without credentials, or an `http` one on loopback.
-#[must_use]
+/// Whether `address` is an absolute `https` URL without credentials, or such an `http` URL on loopback.
 pub fn is_https_or_loopback(address: &str) -> bool {
     let Ok(uri) = address.parse::<Uri>() else { return false };
     let Some(authority) = uri.authority() else { return false };
@@ -197,14 +228,13 @@ pub fn is_https_or_loopback(address: &str) -> bool {
 }
 
 /// Whether `host` is this machine: `localhost`, 127.0.0.0/8 or `[::1]`.
-#[must_use]
 pub fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
         || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Whom `address` names, up to the path.
+/// Returns `address` up to its path.
 fn peer(address: &str) -> &str {
     let host = address.find("://").map_or(0, |scheme| scheme + 3);
     let end = address[host..].find(['/', '?']).map_or(address.len(), |path| host + path);
@@ -234,9 +264,9 @@ async fn read_body(response: HttpResponse) -> Result<Vec<u8>, FetchError> {
     let mut body = response.into_body();
     let mut read = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| FetchError::Connection)?;
+        let frame = frame.map_err(|_| ConnectionError::Closed)?;
         if let Some(data) = frame.data_ref() {
-            if read.len() + data.len() > ANSWER_BYTES {
+            if read.len() + data.len() > RESPONSE_BYTES {
                 return Err(FetchError::TooLarge);
             }
             read.extend_from_slice(data);
@@ -245,8 +275,8 @@ async fn read_body(response: HttpResponse) -> Result<Vec<u8>, FetchError> {
     Ok(read)
 }
 
-fn kind(error: &ConnectorError) -> FetchError {
-    if error.is_timeout() { FetchError::Timeout } else { FetchError::Connection }
+pub(crate) fn failure(error: &ConnectorError) -> FetchError {
+    if error.is_timeout() { FetchError::Timeout } else { ConnectionError::of(error).into() }
 }
 
 #[cfg(test)]
@@ -254,7 +284,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn asks_only_https_or_loopback() {
+    fn only_https_and_loopback_addresses_are_accepted() {
         let rows = [
             ("https://idp.example/keys", true),
             ("https://idp.example:8443/keys", true),

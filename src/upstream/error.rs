@@ -1,49 +1,57 @@
-//! Failures of upstreams: of one request, and of an upstream that a caller depends on.
+//! Failures of upstreams: of one fetch, and of an upstream that a request depends on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-/// Why an upstream gave no usable answer. Holds nothing of the answer itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+use super::connection::ConnectionError;
+
+/// The reason why an upstream gave no usable response. Contains nothing of the response itself.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
-    /// It could not be reached.
-    #[error("connection failed")]
-    Connection,
-    /// It took longer than it may.
+    /// No connection, or one that ended early.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    /// No complete response within the time limit.
     #[error("timed out")]
     Timeout,
-    /// It answered with that status. Redirects are not followed.
-    #[error("answered with status {status}")]
+    /// A response with an unexpected status. Redirects are not followed.
+    #[error("status {status}")]
     Status {
         /// The status.
         status: u16,
-        /// Its `Retry-After`, in seconds, where it named seconds.
+        /// `Retry-After` in seconds, if it is a number.
         retry_after: Option<u64>,
     },
-    /// The answer is longer than [`ANSWER_BYTES`](super::client::ANSWER_BYTES).
-    #[error("answer is too large")]
+    /// A response longer than [`RESPONSE_BYTES`](super::client::RESPONSE_BYTES).
+    #[error("response is too large")]
     TooLarge,
-    /// The answer is not what it should be.
-    #[error("answer is not {0}")]
+    /// A response of another form.
+    #[error("response is not {0}")]
     Malformed(&'static str),
-    /// The address is not one that we ask: it must be `https`, or on loopback.
+    /// A secret with faults: the name and the reason of each.
+    #[error("invalid secret: {0}")]
+    InvalidSecret(Arc<str>),
+    /// An address that is neither `https` nor on loopback, which receives no request.
     #[error("address is neither https nor loopback")]
     Address,
-    /// The AWS service refused.
-    #[error("{0}")]
+    /// A refusal of the AWS service, by its error code.
+    #[error("refused: {0}")]
     Refused(&'static str),
-    /// Another upstream, which has to be asked first, is unavailable.
+    /// A key that the request needs is not configured.
+    #[error("{0} is missing")]
+    MissingKey(&'static str),
+    /// The unavailability of another upstream, which is needed first.
     #[error("{upstream} is unavailable")]
     Upstream {
-        /// Which one.
+        /// Name of the other upstream.
         upstream: &'static str,
-        /// When to ask it again, in seconds.
+        /// Wait before the next request to it, in seconds.
         retry_after: u64,
     },
 }
 
 impl FetchError {
-    /// What the upstream wants callers to wait, in seconds.
-    #[must_use]
+    /// Returns the wait that the upstream demands, in seconds.
     pub fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
@@ -52,29 +60,38 @@ impl FetchError {
         }
     }
 
-    /// Whether others would fare the same, whatever they asked for: nobody is there, or has time, or
-    /// takes our key.
-    #[must_use]
+    /// Whether every request with the operator's key would fail in the same way: the upstream is
+    /// unreachable or too slow, limits requests, or refuses the key.
     pub fn is_outage(&self) -> bool {
         match self {
-            Self::Connection
+            Self::Connection(_)
             | Self::Timeout
             | Self::Address
             | Self::Refused(_)
+            | Self::MissingKey(_)
             | Self::Upstream { .. } => true,
             Self::Status { status, .. } => matches!(status, 401 | 403 | 429 | 502..=504),
-            Self::TooLarge | Self::Malformed(_) => false,
+            Self::TooLarge | Self::Malformed(_) | Self::InvalidSecret(_) => false,
+        }
+    }
+
+    /// Whether a request with a caller's token can have failed for a reason that concerns everyone: the
+    /// upstream is unreachable or too slow, limits requests, or reports an error of its own.
+    pub fn may_concern_everyone(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => matches!(status, 429 | 500..=599),
+            _ => self.is_outage(),
         }
     }
 }
 
-/// The last good value is missing or too old, and the upstream cannot be asked just now.
+/// The failure of an upstream that a request depends on. A client may retry after a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{upstream} is unavailable")]
 pub struct Unavailable {
-    /// Who could not be asked.
+    /// Name of the upstream.
     pub upstream: &'static str,
-    /// When to ask again, in seconds.
+    /// Wait before the next request, in seconds.
     pub retry_after: u64,
 }
 
@@ -84,45 +101,46 @@ impl From<Unavailable> for FetchError {
     }
 }
 
-/// When to ask an upstream again after a failure, in seconds, where it does not say.
+/// Wait after a failure without cool-down, in seconds, unless the upstream demands another one.
 const RETRY_AFTER: u64 = 2;
 
 impl Unavailable {
-    /// `upstream` failed with `error`, which is logged, and may be asked again at once.
-    #[must_use]
+    /// Logs that `upstream` failed with `error`. The next request may retry at once.
+    #[expect(clippy::needless_pass_by_value, reason = "the end of the error's way")]
     pub fn failed(upstream: &'static str, error: FetchError) -> Self {
-        log_failure(upstream, error, None);
+        log_failure(upstream, &error, None);
         let retry_after = error.retry_after().unwrap_or_else(|| RETRY_AFTER + jitter());
         Self { upstream, retry_after }
     }
 
-    /// `upstream` failed, with `error` if it is known, and is not asked again before `left` is over.
-    #[must_use]
-    pub fn cooling_down(upstream: &'static str, error: Option<FetchError>, left: Duration) -> Self {
-        // Whom we cannot ask for want of another, nobody need know of.
+    /// Describes an upstream that failed with `error` and receives no request before `left` has passed.
+    pub fn cooling_down(
+        upstream: &'static str,
+        error: Option<&FetchError>,
+        left: Duration,
+    ) -> Self {
         let upstream = match error {
             Some(FetchError::Upstream { upstream, .. }) => upstream,
             _ => upstream,
         };
-        let told = error.and_then(|error| error.retry_after());
-        Self { upstream, retry_after: told.unwrap_or_else(|| left.as_secs() + 1 + jitter()) }
+        let demanded = error.and_then(FetchError::retry_after);
+        Self { upstream, retry_after: demanded.unwrap_or_else(|| left.as_secs() + 1 + jitter()) }
     }
 }
 
-/// Writes that `upstream` failed with `error`, after so long. Whom it could not ask has a line of its
-/// own.
-pub fn log_failure(upstream: &'static str, error: FetchError, took: Option<Duration>) {
+/// Logs that `upstream` failed with `error` after `took`. The failure of another upstream has its own
+/// line.
+pub fn log_failure(upstream: &'static str, error: &FetchError, took: Option<Duration>) {
     if !matches!(error, FetchError::Upstream { .. }) {
         let duration_ms = took.map(|took| took.as_secs_f64() * 1000.0);
         tracing::warn!(upstream, %error, duration_ms, "fetch failed");
     }
 }
 
-/// 0 to 2 seconds more to wait, so that those who were refused together do not come back together.
-#[must_use]
+/// Returns 0 to 2 seconds, so that clients that failed together do not retry together.
 pub fn jitter() -> u64 {
     let mut byte = [0];
-    // Without randomness all wait equally long.
+    // Without randomness all clients wait equally long.
     let _ = aws_lc_rs::rand::fill(&mut byte);
     u64::from(byte[0] % 3)
 }

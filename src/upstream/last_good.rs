@@ -1,34 +1,44 @@
-//! A value fetched from an upstream, kept while the upstream is down.
+//! Cache of one fetched value that survives outages of its upstream: refreshed by the request that
+//! finds it past its TTL, stale if that fails ([RFC 5861 §4]), single-flight.
+//!
+//! A fetch runs only while a request waits for it. When a response is handed over nothing is in
+//! flight, since Lambda then freezes the process.
+//!
+//! [RFC 5861 §4]: https://www.rfc-editor.org/rfc/rfc5861#section-4
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::sync::watch;
+use futures_util::FutureExt;
+use futures_util::future::{Shared, WeakShared};
 
 use super::error::{FetchError, Unavailable, log_failure};
+use super::freeze::FreezeWatch;
 use crate::request_scope;
 
-/// How long a value serves.
+/// Ages and waits of one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Age at which it is fetched again, while the old one goes on serving.
+    /// Age from which the value is refreshed.
     pub ttl: Duration,
-    /// How long a failure waits, and how long callers who miss something in the value: whatever comes
-    /// in, the upstream is asked no more often. A value that is merely old does not wait for it.
+    /// Shortest time between a failed fetch and the next one, and between two fetches for requests
+    /// that miss something in the value. A value that reaches its TTL does not wait for it.
     pub cooldown: Duration,
-    /// Age at which it no longer serves: a withdrawn key or secret dies with it.
+    /// Age up to which the value is served during an outage: a withdrawn key or secret expires with it.
     pub max_age: Duration,
 }
 
 type Fetch<T> =
     dyn Fn(SystemTime) -> Pin<Box<dyn Future<Output = Result<T, FetchError>> + Send>> + Send + Sync;
 
-/// A value with its way to fetch it. Clones share it.
+/// A fetch that every request that waits for it polls; canceled when the last one stops waiting.
+type Flight = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A value and the way to fetch it. Clones share both.
 ///
-/// At most one fetch is under way; all who need its result wait for the same one, and it goes on
-/// when they give up. Ages are distances on the wall clock in either direction, so that a clock set
-/// back ends no cool-down later than one set forward.
+/// Ages are distances on the wall clock in either direction, so that a clock that is set back ends a
+/// cool-down no later than one that is set forward.
 pub struct LastGood<T> {
     inner: Arc<Inner<T>>,
 }
@@ -36,17 +46,21 @@ pub struct LastGood<T> {
 struct Inner<T> {
     upstream: &'static str,
     limits: Limits,
+    /// Longest wait for a refresh while the last value may serve.
+    patience: Duration,
     fetch: Box<Fetch<T>>,
     state: Mutex<State<T>>,
-    /// Counts the fetches that have ended.
-    completed: watch::Sender<u64>,
 }
 
 struct State<T> {
     good: Option<(Arc<T>, SystemTime)>,
+    /// Start of the last fetch.
     tried: Option<SystemTime>,
+    /// Error of the last fetch, if it failed.
     failure: Option<FetchError>,
-    is_fetching: bool,
+    flight: Option<WeakShared<Flight>>,
+    /// Number of the last fetch, counted from 1.
+    number: u64,
 }
 
 impl<T> Clone for LastGood<T> {
@@ -56,88 +70,119 @@ impl<T> Clone for LastGood<T> {
 }
 
 impl<T: Send + Sync + 'static> LastGood<T> {
-    /// A value not fetched yet. `upstream` names who is asked, for the log; `fetch` is given the time
-    /// of the request that caused it.
+    /// Creates a value that is not fetched yet. `upstream` is its name in the log, `patience` the
+    /// longest wait for a refresh. `fetch` receives the time of the request that caused it.
     pub fn new<F>(
         upstream: &'static str,
         limits: Limits,
+        patience: Duration,
         fetch: impl Fn(SystemTime) -> F + Send + Sync + 'static,
     ) -> Self
     where
         F: Future<Output = Result<T, FetchError>> + Send + 'static,
     {
-        let state = State { good: None, tried: None, failure: None, is_fetching: false };
+        let state = State { good: None, tried: None, failure: None, flight: None, number: 0 };
         Self {
             inner: Arc::new(Inner {
                 upstream,
                 limits,
+                patience,
                 fetch: Box::new(move |now| Box::pin(fetch(now))),
                 state: Mutex::new(state),
-                completed: watch::Sender::new(0),
             }),
         }
     }
 
-    /// The value, without waiting where there is one; a fetch is started behind the caller's back
-    /// when it is due.
+    /// Returns the value, at once if it is younger than its TTL.
+    ///
+    /// Past the TTL the request waits for one fetch, for `patience` at most. If that fails or takes
+    /// longer, the last value is returned and the request is marked as stale.
     ///
     /// # Errors
     ///
-    /// [`Unavailable`] where there is none that may serve, and the fetch failed or must not be tried
-    /// yet.
+    /// [`Unavailable`] if no value may be served, and the fetch failed or the cool-down forbids one.
     pub async fn get(&self, now: SystemTime) -> Result<Arc<T>, Unavailable> {
-        {
-            let mut state = self.inner.lock();
-            if let Some((value, age)) = state.servable(now, self.inner.limits) {
-                if age > self.inner.limits.ttl {
-                    if state.failure.is_some() {
-                        request_scope::note_stale();
-                    }
-                    if state.failure.is_none() || !self.is_cooling(&state, now) {
-                        self.start(&mut state, now);
-                    }
-                }
-                return Ok(value);
-            }
-        }
-        self.refresh(now).await
+        self.get_within(now, self.inner.patience).await
     }
 
-    /// The value after one more fetch, or as it is where the cool-down forbids one: for callers who
-    /// need what the current value lacks.
+    /// Returns the value as [`get`](Self::get) does, with a wait of `patience` at most.
     ///
     /// # Errors
     ///
-    /// [`Unavailable`] where the newest try failed, even if an older value still serves: it cannot
-    /// be known whether the upstream has what the caller needs.
-    pub async fn refresh(&self, now: SystemTime) -> Result<Arc<T>, Unavailable> {
-        let mut completed = self.inner.completed.subscribe();
-        let is_fetching = {
+    /// As [`get`](Self::get).
+    pub async fn get_within(
+        &self,
+        now: SystemTime,
+        patience: Duration,
+    ) -> Result<Arc<T>, Unavailable> {
+        if let Some(value) = self.fresh(now) {
+            return Ok(value);
+        }
+        // A large future, which the fast path need not carry.
+        Box::pin(self.refreshed(now, patience)).await
+    }
+
+    /// Returns the value after a refresh, or the last one if that fails or takes longer than `patience`.
+    async fn refreshed(&self, now: SystemTime, patience: Duration) -> Result<Arc<T>, Unavailable> {
+        let (value, flight) = {
             let mut state = self.inner.lock();
-            if !self.is_cooling(&state, now) {
-                self.start(&mut state, now);
+            match state.servable(now, self.inner.limits) {
+                None => (None, None),
+                Some((value, _)) => {
+                    let is_due = state.failure.is_none() || !self.is_cooling(&state, now);
+                    (Some(value), self.join(&mut state, now, is_due))
+                }
             }
-            state.is_fetching
         };
-        if is_fetching {
-            // Fails only when the sender is gone, and `self` holds it.
-            let _ = completed.changed().await;
+        let Some(value) = value else { return self.refresh(now).await };
+        if let Some(flight) = flight
+            && FreezeWatch::start().within(patience, flight).await.is_some()
+        {
+            let state = self.inner.lock();
+            if let (Some((newer, _)), None) = (&state.good, &state.failure) {
+                return Ok(Arc::clone(newer));
+            }
+        }
+        request_scope::note_stale();
+        Ok(value)
+    }
+
+    /// Returns the value after one more fetch, or unchanged if the cool-down forbids one: for requests
+    /// that need what the current value lacks.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`] if the last fetch failed, even if an older value may be served: the upstream
+    /// may have what the request needs.
+    pub async fn refresh(&self, now: SystemTime) -> Result<Arc<T>, Unavailable> {
+        let flight = {
+            let mut state = self.inner.lock();
+            let is_due = !self.is_cooling(&state, now);
+            self.join(&mut state, now, is_due)
+        };
+        if let Some(flight) = flight {
+            flight.await;
         }
         let state = self.inner.lock();
-        match (state.servable(now, self.inner.limits), state.failure) {
+        match (state.servable(now, self.inner.limits), &state.failure) {
             (Some((value, _)), None) => Ok(value),
             (_, failure) => {
                 let waited = state.tried.map_or(Duration::ZERO, |tried| abs_diff(now, tried));
                 let left = self.inner.limits.cooldown.saturating_sub(waited);
-                Err(Unavailable::cooling_down(self.inner.upstream, failure, left))
+                Err(Unavailable::cooling_down(self.inner.upstream, failure.as_ref(), left))
             }
         }
     }
 
-    /// The value if there is one that may serve; never fetches.
-    #[must_use]
+    /// Returns the value if it may be served, whatever its age; never fetches.
     pub fn cached(&self, now: SystemTime) -> Option<Arc<T>> {
         self.inner.lock().servable(now, self.inner.limits).map(|(value, _)| value)
+    }
+
+    /// Returns the value if it is younger than its TTL; never fetches.
+    pub fn fresh(&self, now: SystemTime) -> Option<Arc<T>> {
+        let servable = self.inner.lock().servable(now, self.inner.limits);
+        servable.filter(|(_, age)| *age < self.inner.limits.ttl).map(|(value, _)| value)
     }
 
     /// Whether the last fetch began less than a cool-down ago.
@@ -145,32 +190,43 @@ impl<T: Send + Sync + 'static> LastGood<T> {
         state.tried.is_some_and(|tried| abs_diff(now, tried) < self.inner.limits.cooldown)
     }
 
-    /// Starts a fetch, unless one is under way.
-    fn start(&self, state: &mut State<T>, now: SystemTime) {
-        if state.is_fetching {
-            return;
+    /// Returns the fetch in flight, or a new one if one `is_due`.
+    fn join(&self, state: &mut State<T>, now: SystemTime, is_due: bool) -> Option<Shared<Flight>> {
+        let flight = state.flight.as_ref().and_then(WeakShared::upgrade);
+        if flight.is_some() || !is_due {
+            return flight;
         }
-        state.is_fetching = true;
         state.tried = Some(now);
-        let guard = FetchGuard { inner: Arc::clone(&self.inner), now };
-        // A task of its own: a caller who gives up does not take the others' fetch along.
-        request_scope::spawn(async move {
-            let started = Instant::now();
-            let fetched = (guard.inner.fetch)(now).await;
-            guard.complete(fetched, started.elapsed());
+        state.number += 1;
+        let guard = FetchGuard {
+            inner: Arc::clone(&self.inner),
+            number: state.number,
+            now,
+            started: Instant::now(),
+            watch: FreezeWatch::start(),
+            is_complete: false,
+        };
+        let flight: Flight = Box::pin(async move {
+            let fetch = (guard.inner.fetch)(now);
+            if let Some(fetched) = guard.watch.within(Duration::MAX, fetch).await {
+                guard.complete(fetched);
+            }
         });
+        let flight = flight.shared();
+        state.flight = flight.downgrade();
+        Some(flight)
     }
 }
 
 impl<T> Inner<T> {
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        // Nothing panics while it is held.
+        // Nothing panics while the lock is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<T> State<T> {
-    /// The value and its age, if it may still serve.
+    /// Returns the value and its age if it may be served.
     fn servable(&self, now: SystemTime, limits: Limits) -> Option<(Arc<T>, Duration)> {
         let (value, fetched) = self.good.as_ref()?;
         let age = abs_diff(now, *fetched);
@@ -178,16 +234,22 @@ impl<T> State<T> {
     }
 }
 
-/// A fetch under way. However it ends, a panic included, waiters are woken.
+/// Records the end of a fetch, also if it is canceled.
 struct FetchGuard<T> {
     inner: Arc<Inner<T>>,
+    number: u64,
     now: SystemTime,
+    started: Instant,
+    watch: FreezeWatch,
+    is_complete: bool,
 }
 
 impl<T> FetchGuard<T> {
-    fn complete(&self, fetched: Result<T, FetchError>, took: Duration) {
-        let upstream = self.inner.upstream;
+    fn complete(mut self, fetched: Result<T, FetchError>) {
+        self.is_complete = true;
+        let (upstream, took) = (self.inner.upstream, self.started.elapsed());
         let mut state = self.inner.lock();
+        state.flight = None;
         match fetched {
             Ok(value) => {
                 let duration_ms = took.as_secs_f64() * 1000.0;
@@ -196,12 +258,12 @@ impl<T> FetchGuard<T> {
                 state.failure = None;
             }
             Err(error) => {
-                log_failure(upstream, error, Some(took));
-                state.failure = Some(error);
+                log_failure(upstream, &error, Some(took));
                 if matches!(error, FetchError::Upstream { .. }) {
-                    // The other one rests, and was asked in our place.
+                    // The other upstream is on cool-down, and this one received no request.
                     state.tried = None;
                 }
+                state.failure = Some(error);
             }
         }
     }
@@ -209,16 +271,24 @@ impl<T> FetchGuard<T> {
 
 impl<T> Drop for FetchGuard<T> {
     fn drop(&mut self) {
+        if self.is_complete {
+            return;
+        }
         let mut state = self.inner.lock();
-        state.is_fetching = false;
-        drop(state);
-        self.inner.completed.send_modify(|completed| *completed += 1);
+        if state.number != self.number {
+            return; // another fetch has begun since
+        }
+        if self.watch.was_frozen() {
+            // The freeze interrupted it, not the upstream: the next request fetches at once.
+            state.tried = None;
+            return;
+        }
+        log_failure(self.inner.upstream, &FetchError::Timeout, Some(self.started.elapsed()));
+        state.failure = Some(FetchError::Timeout);
     }
 }
 
-/// The time between two times, in whichever order: a clock that was set back ends a wait no later
-/// than one that was set forward.
-#[must_use]
+/// Returns the time between two times, in either order.
 pub fn abs_diff(one: SystemTime, other: SystemTime) -> Duration {
     one.duration_since(other).unwrap_or_else(|error| error.duration())
 }

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
 use roomkey::upstream::error::FetchError;
 use roomkey::upstream::last_good::{LastGood, Limits};
 use serde_json::{Value, json};
 
-use crate::support::{Call, Env, FakeIdp, Fault, NOW, Route, at, now};
+use crate::support::{Call, Env, FakeIdp, Fault, NOW, Route, at, four_at_a_time, now};
 
 fn faults(elsewhere: &FakeIdp) -> Vec<(&'static str, Fault)> {
     vec![
@@ -48,8 +47,8 @@ async fn cold_is_unavailable_within_five_seconds() {
     let elsewhere = FakeIdp::start();
     let rows = faults(&elsewhere).into_iter().map(async |(name, fault)| {
         let idp = FakeIdp::start();
+        let app = Env::online(&idp).app_if_it(fault.hangs());
         idp.inject(Route::Jwks, fault);
-        let app = Env::online(&idp).app();
         let started = Instant::now();
         let reply = Call::bare().bearer(&idp.token(&json!({}))).send(&app).await;
         reply.expect_problem(name, 503, "unavailable");
@@ -59,7 +58,7 @@ async fn cold_is_unavailable_within_five_seconds() {
         let call = Call::bare().bearer(&idp.token(&json!({})));
         call.send_at(&app, at(NOW + 11)).await.expect_issued(&format!("after {name}"));
     });
-    join_all(rows).await;
+    four_at_a_time(rows).await;
     assert_eq!(elsewhere.counts(), (0, 0, 0), "nobody follows a redirect");
 }
 
@@ -68,17 +67,16 @@ async fn warm_is_invisible() {
     let elsewhere = FakeIdp::start();
     let rows = faults(&elsewhere).into_iter().map(async |(name, fault)| {
         let idp = FakeIdp::start();
-        let app = Env::online(&idp).app();
+        let app = Env::online(&idp).app_if_it(fault.hangs());
         app.warm_up(now()).await;
         idp.inject(Route::Jwks, fault);
         let token = idp.token(&json!({ "exp": NOW + 100_000 }));
         for after in [700, 701, 720, 5_000, 5_100] {
             let reply = Call::bare().bearer(&token).send_at(&app, at(NOW + after)).await;
             reply.expect_issued(name);
-            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
-    join_all(rows).await;
+    four_at_a_time(rows).await;
     assert_eq!(elsewhere.counts(), (0, 0, 0), "nobody follows a redirect");
 }
 
@@ -100,7 +98,7 @@ async fn slow_and_large_within_bounds_is_no_fault() {
 #[tokio::test]
 async fn one_caller_does_not_hold_up_another() {
     let idp = FakeIdp::start();
-    let app = Env::online(&idp).app();
+    let app = Env::online(&idp).app_if_it(true);
     app.warm_up(now()).await;
     idp.inject(Route::Jwks, Fault::Hang);
     let mut stranger = crate::support::Key::rsa_next();
@@ -127,11 +125,12 @@ async fn of_another_are_waited_for_once() {
         cooldown: Duration::from_secs(10),
         max_age: Duration::from_hours(24),
     };
+    let patience = Duration::from_secs(1);
     let is_well = Arc::new(AtomicBool::new(false));
     let asked = Arc::new(AtomicUsize::new(0));
     let discovery = {
         let (is_well, asked) = (Arc::clone(&is_well), Arc::clone(&asked));
-        LastGood::new("discovery", limits, move |_| {
+        LastGood::new("discovery", limits, patience, move |_| {
             asked.fetch_add(1, Ordering::Relaxed);
             let found = is_well.load(Ordering::Relaxed).then_some(7);
             async move { found.ok_or(FetchError::Timeout) }
@@ -139,7 +138,7 @@ async fn of_another_are_waited_for_once() {
     };
     let keys = {
         let discovery = discovery.clone();
-        LastGood::new("keys", limits, move |now| {
+        LastGood::new("keys", limits, patience, move |now| {
             let discovery = discovery.clone();
             async move { Ok(*discovery.get(now).await?) }
         })

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use roomkey::upstream::client::Timeouts;
 use roomkey::{App, Config, ConfigError};
 
 use super::fake_idp::FakeIdp;
@@ -91,6 +93,19 @@ impl Env {
     /// What the library makes of it.
     pub(crate) fn config(&self) -> Result<Config, ConfigError> {
         Config::from_lookup(|name| self.0.get(name).cloned())
+    }
+
+    /// The app, with short time limits if an upstream `hangs`: the test would take many seconds.
+    #[track_caller]
+    pub(crate) fn app_if_it(&self, hangs: bool) -> Arc<App> {
+        if !hangs {
+            return self.app();
+        }
+        let mut config = self.config().unwrap_or_else(|fault| panic!("{fault}"));
+        let millis = Duration::from_millis;
+        let (connect, total, refresh) = (millis(500), millis(500), millis(400));
+        config.timeouts = Timeouts { connect, total, refresh };
+        Arc::new(App::new(config))
     }
 
     /// The app, before it asked anyone.

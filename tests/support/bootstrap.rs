@@ -169,6 +169,32 @@ impl Bootstrap {
         }
     }
 
+    /// The log line of the first failed fetch from `upstream`, once there is one.
+    pub(crate) async fn failed_fetch(&self, upstream: &str) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        let is_it = |line: &Value| line["level"] == "WARN" && line["upstream"] == upstream;
+        loop {
+            if let Some(line) = self.json_lines().into_iter().find(is_it) {
+                return line;
+            }
+            assert!(Instant::now() < deadline, "no failed fetch: {}", self.output());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// The log lines of fetches, once there are `count` of them.
+    pub(crate) async fn fetch_lines(&self, count: usize) -> Vec<Value> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let lines = self.json_lines().into_iter().filter(|line| line["outcome"].is_null());
+            let lines: Vec<_> = lines.collect();
+            if lines.len() >= count || Instant::now() > deadline {
+                return lines;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Every line of JSON so far.
     pub(crate) fn json_lines(&self) -> Vec<Value> {
         self.lines().iter().filter_map(|line| serde_json::from_str(line).ok()).collect()

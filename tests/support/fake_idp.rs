@@ -42,6 +42,8 @@ struct State {
     /// What UserInfo knows besides the `sub` of whoever asks.
     person: Value,
     faults: BTreeMap<Route, Fault>,
+    /// Faults of UserInfo for one `sub` each.
+    faults_of_people: BTreeMap<String, Fault>,
     asked: Vec<(Option<Route>, Asked)>,
 }
 
@@ -124,6 +126,11 @@ impl FakeIdp {
         self.state().faults.insert(route, fault);
     }
 
+    /// Answers badly to this `sub` at UserInfo from now on.
+    pub(crate) fn inject_for(&self, subject: &str, fault: Fault) {
+        self.state().faults_of_people.insert(subject.to_owned(), fault);
+    }
+
     /// Answers well again.
     pub(crate) fn restore(&self, route: Route) {
         self.state().faults.remove(&route);
@@ -180,7 +187,12 @@ fn answer(
             Some(Route::UserInfo) => merge(json!({ "sub": subject(&headers) }), &state.person),
             None => Value::Null,
         };
-        let fault = route.and_then(|route| state.faults.get(&route).cloned());
+        let of_person = || {
+            let subject = subject(&headers);
+            (route == Some(Route::UserInfo))
+                .then(|| state.faults_of_people.get(subject.as_str()?).cloned())?
+        };
+        let fault = route.and_then(|route| state.faults.get(&route).cloned()).or_else(of_person);
         (if route.is_none() { Some(Fault::Status(404)) } else { fault }, good)
     };
     Fault::answer(fault, good)

@@ -27,6 +27,13 @@ pub(crate) enum SecretFault {
     Hang,
 }
 
+impl SecretFault {
+    /// Whether a client waits for its own time limit.
+    pub(crate) const fn hangs(self) -> bool {
+        matches!(self, Self::Slow(_) | Self::Hang)
+    }
+}
+
 /// One request, as it came.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {

@@ -42,6 +42,11 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
+    /// Whether a client waits for its own time limit.
+    pub(crate) const fn hangs(&self) -> bool {
+        matches!(self, Self::Slow(_) | Self::Hang | Self::Drip)
+    }
+
     /// Answers as the fault says, where `good` would be the answer without it.
     pub(crate) async fn answer(fault: Option<Self>, good: Value) -> Response<Body> {
         let good = good.to_string();
