@@ -1,4 +1,4 @@
-//! Per-subject profile cache with single-flight lookups, negative caching and a per-source cool-down.
+//! Per-subject profile cache with single-flight lookups, negative caching and cool-downs.
 
 use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, VecDeque};
@@ -9,24 +9,39 @@ use std::time::{Duration, Instant, SystemTime};
 use super::{Profile, ProfileError};
 use crate::oidc::claims::Subject;
 use crate::oidc::error::VerifyError;
-use crate::upstream::error::FetchError;
-use crate::upstream::error::{Unavailable, log_failure};
+use crate::upstream::error::{FetchError, Unavailable, log_failure};
 use crate::upstream::last_good::abs_diff;
 
-/// How long a profile serves. Some providers allow a user five requests a minute.
+/// Age from which a profile is requested again. Some providers allow a user five requests a minute.
 const TTL: Duration = Duration::from_mins(5);
 
-/// How long nobody is asked again after a failure: about that person, or about anybody where the
-/// source itself is down.
+/// Cool-down of a source, and the longest one of a person.
 const COOLDOWN: Duration = Duration::from_secs(10);
 
-/// How many subjects are kept; the oldest goes first.
+/// Cool-down of a person after the first failure with their own token. It doubles with each failure.
+const FIRST_COOLDOWN: Duration = Duration::from_secs(1);
+
+/// Number of people whose requests must fail within [`COOLDOWN`] before a source that receives their
+/// own tokens is on cool-down for all.
+const PEOPLE: usize = 3;
+
+/// Largest number of subjects in the cache. The oldest entry is removed first.
 const CAPACITY: usize = 1000;
+
+/// The credentials that a source receives. They decide for whom a failure counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// The caller's access token. A failure may be the caller's own, for example their quota.
+    Caller,
+    /// The operator's key. An outage concerns everyone.
+    Operator,
+}
 
 /// Profiles of one source, by subject, with at most one lookup of a subject at a time.
 pub struct ProfileCache {
-    /// The source, for the log.
+    /// Name of the source in the log.
     upstream: &'static str,
+    credentials: Credentials,
     hasher: RandomState,
     state: Mutex<State>,
 }
@@ -35,8 +50,10 @@ pub struct ProfileCache {
 struct State {
     entries: HashMap<Subject, Entry>,
     arrivals: VecDeque<Subject>,
-    under_way: HashMap<Subject, Arc<tokio::sync::Mutex<()>>>,
-    /// The last failure that was not about one person.
+    in_flight: HashMap<Subject, Arc<tokio::sync::Mutex<()>>>,
+    /// Hashes of the last people whose requests failed, [`PEOPLE`] at most, with the times.
+    failed: Vec<(u64, SystemTime)>,
+    /// The last failure that concerns everyone.
     outage: Option<Failure>,
 }
 
@@ -45,20 +62,21 @@ enum Entry {
     Failure(Failure),
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Failure {
     error: AskError,
-    /// A hash of the credential that was sent: the source may have refused that, and not the person.
-    credential_hash: u64,
+    /// Hash of the token that was sent. A refusal of one token says nothing about another.
+    token_hash: u64,
     at: SystemTime,
+    cooldown: Duration,
 }
 
 /// Reasons for which a source has no profile of a subject.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AskError {
-    /// It refuses the token or the user, or speaks of somebody else.
+    /// The source refuses the token or the user, or describes another person.
     Rejected(VerifyError),
-    /// It knows no such user.
+    /// The source has no such user.
     NoSuchUser,
     /// The request failed, or the response cannot be used.
     Fetch(FetchError),
@@ -70,7 +88,7 @@ impl From<VerifyError> for AskError {
     }
 }
 
-/// A 404 is the source's word on the user.
+/// A 404 is a statement about the user.
 impl From<FetchError> for AskError {
     fn from(error: FetchError) -> Self {
         match error {
@@ -81,36 +99,35 @@ impl From<FetchError> for AskError {
 }
 
 impl ProfileCache {
-    /// Returns an empty cache of the profiles of `upstream`.
-    #[must_use]
-    pub fn new(upstream: &'static str) -> Self {
-        Self { upstream, hasher: RandomState::new(), state: Mutex::default() }
+    /// Creates an empty cache of the profiles of `upstream`, which receives `credentials`.
+    pub fn new(upstream: &'static str, credentials: Credentials) -> Self {
+        Self { upstream, credentials, hasher: RandomState::new(), state: Mutex::default() }
     }
 
-    /// The profile of `subject`, unless it is unknown or too old.
-    #[must_use]
+    /// Returns the profile of `subject` if it is known and younger than five minutes.
     pub fn get(&self, subject: &Subject, now: SystemTime) -> Option<Arc<Profile>> {
         self.lock().profile(subject, now)
     }
 
-    /// Returns the cached profile of `subject`, or else the result of `ask`, which one caller at a time
-    /// runs for all that wait. A failure is cached for ten seconds. `credential` is the token that the
-    /// source sees, if any: a refusal of one token says nothing of another.
+    /// Returns the cached profile of `subject`, or else the result of `ask`, which one request at a
+    /// time runs for all that wait. `token` is the token that the source receives, or empty.
+    ///
+    /// No request is sent while the person or the source is on cool-down.
     ///
     /// # Errors
     ///
-    /// The error of `ask`, or the cached one.
+    /// The error of `ask`, or the cached one during a cool-down.
     pub async fn get_or_ask<F>(
         &self,
         subject: &Subject,
-        credential: &str,
+        token: &str,
         now: SystemTime,
         ask: impl FnOnce() -> F,
     ) -> Result<Arc<Profile>, ProfileError>
     where
         F: Future<Output = Result<Profile, AskError>>,
     {
-        let credential_hash = self.hasher.hash_one(credential);
+        let token_hash = self.hasher.hash_one(token);
         let guard = self.in_flight_guard(subject);
         let _mine = guard.lock.lock().await;
         {
@@ -118,51 +135,66 @@ impl ProfileCache {
             if let Some(profile) = state.profile(subject, now) {
                 return Ok(profile);
             }
-            if let Some(failure) = state.failure(subject, credential_hash, now) {
+            if let Some(failure) = state.failure(subject, token_hash, now) {
                 return Err(self.error_for(failure, now));
             }
         }
         let started = Instant::now();
-        match ask().await {
+        let error = match ask().await {
             Ok(profile) => {
                 let profile = Arc::new(profile);
                 self.lock().keep(subject, Entry::Profile(Arc::clone(&profile), now));
-                Ok(profile)
+                return Ok(profile);
             }
-            Err(error) => {
-                let failure = Failure { error, credential_hash, at: now };
-                let mut state = self.lock();
-                if let AskError::Fetch(error) = error {
-                    log_failure(self.upstream, error, Some(started.elapsed()));
-                    if error.is_outage() {
-                        state.outage = Some(failure);
-                    }
-                }
-                state.keep(subject, Entry::Failure(failure));
-                Err(self.error_for(failure, now))
-            }
+            Err(error) => error,
+        };
+        if let AskError::Fetch(error) = &error {
+            log_failure(self.upstream, error, Some(started.elapsed()));
         }
+        let failure = Failure { error, token_hash, at: now, cooldown: COOLDOWN };
+        let failure = self.record(subject, failure);
+        Err(self.error_for(&failure, now))
     }
 
-    /// What a caller is told of `failure`, now or later.
-    fn error_for(&self, failure: Failure, now: SystemTime) -> ProfileError {
-        match failure.error {
-            AskError::Rejected(error) => error.into(),
+    /// Records a failure, and returns it with its cool-down.
+    fn record(&self, subject: &Subject, mut failure: Failure) -> Failure {
+        let mut state = self.lock();
+        if let AskError::Fetch(error) = &failure.error {
+            let concerns_everyone = match self.credentials {
+                Credentials::Operator => error.is_outage(),
+                Credentials::Caller => {
+                    failure.cooldown = state.next_cooldown(subject, failure.at);
+                    error.may_concern_everyone()
+                        && state.is_third(self.hasher.hash_one(subject.as_str()), failure.at)
+                }
+            };
+            if concerns_everyone {
+                state.outage = Some(Failure { cooldown: COOLDOWN, ..failure.clone() });
+            }
+        }
+        state.keep(subject, Entry::Failure(failure.clone()));
+        failure
+    }
+
+    /// Returns the error of a request that failed, or that was not sent because of `failure`.
+    fn error_for(&self, failure: &Failure, now: SystemTime) -> ProfileError {
+        match &failure.error {
+            AskError::Rejected(error) => (*error).into(),
             AskError::NoSuchUser => ProfileError::UserNotFound,
             AskError::Fetch(error) => {
-                let left = COOLDOWN.saturating_sub(abs_diff(now, failure.at));
+                let left = failure.cooldown.saturating_sub(abs_diff(now, failure.at));
                 Unavailable::cooling_down(self.upstream, Some(error), left).into()
             }
         }
     }
 
     fn in_flight_guard<'a>(&'a self, subject: &'a Subject) -> InFlightGuard<'a> {
-        let lock = Arc::clone(self.lock().under_way.entry(subject.clone()).or_default());
-        InFlightGuard { kept: self, subject, lock }
+        let lock = Arc::clone(self.lock().in_flight.entry(subject.clone()).or_default());
+        InFlightGuard { cache: self, subject, lock }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is held.
+        // Nothing panics while the lock is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -170,7 +202,7 @@ impl ProfileCache {
 impl State {
     fn profile(&self, subject: &Subject, now: SystemTime) -> Option<Arc<Profile>> {
         match self.entries.get(subject)? {
-            // A clock that was set back makes it too old, not immortal.
+            // After the clock was set back, a profile counts as expired.
             Entry::Profile(profile, since) => {
                 now.duration_since(*since).is_ok_and(|age| age < TTL).then(|| Arc::clone(profile))
             }
@@ -178,22 +210,46 @@ impl State {
         }
     }
 
-    /// The failure for which nobody is asked about `subject` just now.
-    fn failure(&self, subject: &Subject, credential_hash: u64, now: SystemTime) -> Option<Failure> {
+    /// Returns the failure that forbids a request about `subject` now.
+    fn failure(&self, subject: &Subject, token_hash: u64, now: SystemTime) -> Option<&Failure> {
         let own = match self.entries.get(subject) {
-            Some(Entry::Failure(failure)) => Some(*failure),
+            Some(Entry::Failure(failure)) => Some(failure),
             _ => None,
         };
-        let is_same = |failure: &Failure| {
-            !matches!(failure.error, AskError::Rejected(_))
-                || failure.credential_hash == credential_hash
+        let is_same = |failure: &&Failure| {
+            !matches!(failure.error, AskError::Rejected(_)) || failure.token_hash == token_hash
         };
-        let is_fresh = |failure: &Failure| abs_diff(now, failure.at) < COOLDOWN;
-        own.filter(is_same).filter(is_fresh).or(self.outage.filter(is_fresh))
+        let is_cooling = |failure: &&Failure| abs_diff(now, failure.at) < failure.cooldown;
+        own.filter(is_same).filter(is_cooling).or(self.outage.as_ref().filter(is_cooling))
     }
 
-    fn keep(&mut self, subject: &Subject, entries: Entry) {
-        if self.entries.insert(subject.clone(), entries).is_none() {
+    /// Returns the cool-down of `subject` after one more failure: twice the last one, unless that ended
+    /// long ago.
+    fn next_cooldown(&self, subject: &Subject, now: SystemTime) -> Duration {
+        match self.entries.get(subject) {
+            Some(Entry::Failure(Failure { error: AskError::Fetch(_), at, cooldown, .. }))
+                if abs_diff(now, *at) < *cooldown + COOLDOWN =>
+            {
+                (*cooldown * 2).min(COOLDOWN)
+            }
+            _ => FIRST_COOLDOWN,
+        }
+    }
+
+    /// Records the failure of one person. Whether it is the third different person within the
+    /// cool-down, which starts the count again.
+    fn is_third(&mut self, person: u64, now: SystemTime) -> bool {
+        self.failed.retain(|(other, at)| *other != person && abs_diff(now, *at) < COOLDOWN);
+        self.failed.push((person, now));
+        let is_third = self.failed.len() >= PEOPLE;
+        if is_third {
+            self.failed.clear();
+        }
+        is_third
+    }
+
+    fn keep(&mut self, subject: &Subject, entry: Entry) {
+        if self.entries.insert(subject.clone(), entry).is_none() {
             self.arrivals.push_back(subject.clone());
         }
         if self.arrivals.len() > CAPACITY
@@ -204,19 +260,19 @@ impl State {
     }
 }
 
-/// A caller's turn to ask about a subject, or the wait for it.
+/// The right to ask about a subject, or the wait for it.
 struct InFlightGuard<'a> {
-    kept: &'a ProfileCache,
+    cache: &'a ProfileCache,
     subject: &'a Subject,
     lock: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Drop for InFlightGuard<'_> {
     fn drop(&mut self) {
-        let mut state = self.kept.lock();
-        // This turn's and the map's: nobody else waits, and nobody can come while it is locked.
+        let mut state = self.cache.lock();
+        // Two strong references (this guard and the map) mean that no other request waits.
         if Arc::strong_count(&self.lock) == 2 {
-            state.under_way.remove(self.subject);
+            state.in_flight.remove(self.subject);
         }
     }
 }

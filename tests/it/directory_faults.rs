@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::directories::{KINDS, env, once, post_token};
-use crate::support::{Call, FakeDirectory, Fault, NOW, Tenant, at};
+use crate::support::{Call, FakeDirectory, Fault, NOW, Tenant, at, four_at_a_time};
 
 /// 503, never 401 and never half a profile; and ten seconds later the next request asks again.
 #[tokio::test]
@@ -39,7 +38,7 @@ async fn faults_are_not_the_callers() {
         for kind in KINDS {
             let directory = FakeDirectory::start();
             directory.inject(fault.clone());
-            let app = env(&directory, kind).app();
+            let app = env(&directory, kind).app_if_it(fault.hangs());
             let started = Instant::now();
             let reply = post_token(&app, kind.0, &json!({})).await;
             reply.expect_problem(&format!("{}: {name}", kind.0), 503, "unavailable");
@@ -52,7 +51,7 @@ async fn faults_are_not_the_callers() {
             next.expect_issued(&format!("after {name}"));
         }
     });
-    join_all(rows).await;
+    four_at_a_time(rows).await;
     assert_eq!(elsewhere.count(), 0, "nobody follows a redirect");
 }
 

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Call, Env, FakeIdp, Fault, NOW, Reply, Route, at, extend, now};
+use crate::support::{Call, Env, FakeIdp, Fault, NOW, Reply, Route, at, four_at_a_time, now};
 
 /// What somebody gets who has to be looked up during `fault`, and ten seconds later without it.
 async fn with(fault: Fault) -> (FakeIdp, Reply, Reply) {
     let idp = FakeIdp::start();
-    let app = Env::online(&idp).app();
+    let app = Env::online(&idp).app_if_it(fault.hangs());
     app.warm_up(now()).await;
     idp.inject(Route::UserInfo, fault);
     let started = Instant::now();
@@ -44,7 +44,7 @@ async fn are_no_reason_to_refuse_the_caller() {
         ("never",             Fault::Hang),
         ("a byte at a time",  Fault::Drip),
     ];
-    join_all(rows.into_iter().map(async |(name, fault)| {
+    four_at_a_time(rows.into_iter().map(async |(name, fault)| {
         let (_idp, reply, next) = with(fault).await;
         reply.expect_problem(name, 503, "unavailable");
         assert_eq!(next.participant()["name"], "Ada from UserInfo", "{name}: forgotten");
@@ -157,72 +157,6 @@ async fn of_keys_say_when_to_come_back() {
     app.warm_up(now()).await;
     let reply = Call::bare().bearer(&idp.bare_token()).send(&app).await;
     reply.expect_problem("a long rest", 503, "unavailable");
-}
-
-/// How long somebody is not looked up again, and whom else that concerns.
-#[tokio::test]
-async fn are_not_asked_for_again_at_once() {
-    // The fault; then who asks next: the same person with the same token and with another, and
-    // somebody else. `true` where the issuer is asked.
-    #[rustfmt::skip]
-    let rows = [
-        ("503",           Fault::Status(503), [false, false, false]),
-        ("502",           Fault::Status(502), [false, false, false]),
-        ("504",           Fault::Status(504), [false, false, false]),
-        ("429",           Fault::Status(429), [false, false, false]),
-        ("never",         Fault::Hang,        [false, false, false]),
-        ("500",           Fault::Status(500), [false, false, true]),
-        ("501",           Fault::Status(501), [false, false, true]),
-        ("505",           Fault::Status(505), [false, false, true]),
-        ("a page",        Fault::Html,        [false, false, true]),
-        ("404",           Fault::Status(404), [false, false, true]),
-        ("401",           Fault::Status(401), [false, true, true]),
-        ("somebody else", Fault::Json(json!({ "sub": "user-2" })), [false, true, true]),
-    ];
-    join_all(rows.into_iter().map(async |(name, fault, expected)| {
-        for (who, expected) in ["again", "another token", "somebody else"].iter().zip(expected) {
-            let idp = FakeIdp::start();
-            let app = Env::online(&idp).app();
-            app.warm_up(now()).await;
-            let nobody = json!({ "name": null, "exp": NOW + 1_000 });
-            let token = |change: Value| idp.token(&extend(nobody.clone(), &change));
-            let first = token(json!({}));
-            let next = match *who {
-                "again" => first.clone(),
-                "another token" => token(json!({ "jti": "another" })),
-                _ => token(json!({ "sub": "user-3" })),
-            };
-            let post_token = async |token: &str, time| {
-                Call::bare().bearer(token).send_at(&app, at(time)).await.status
-            };
-            idp.inject(Route::UserInfo, fault.clone());
-            let told = post_token(&first, NOW).await;
-            assert!(matches!(told, 401 | 404 | 503), "{name}: {told}");
-            idp.restore(Route::UserInfo);
-            let soon = post_token(&next, NOW + 9).await;
-            let row = format!("{name}, {who}");
-            assert_eq!(idp.counts().2, 1 + usize::from(expected), "{row}: within ten seconds");
-            assert_eq!(soon == 201, expected, "{row}: {soon}");
-            assert_eq!(post_token(&next, NOW + 10).await, 201, "{row}: after ten seconds");
-            assert_eq!(idp.counts().2, 2, "{row}: and then once");
-        }
-    }))
-    .await;
-}
-
-/// A clock that is set back makes nobody wait for longer.
-#[tokio::test]
-async fn end_where_the_clock_is_set_back() {
-    let idp = FakeIdp::start();
-    let app = Env::online(&idp).app();
-    app.warm_up(now()).await;
-    idp.inject(Route::UserInfo, Fault::Status(503));
-    let token = idp.bare_token();
-    let post_token = async |time| Call::bare().bearer(&token).send_at(&app, at(time)).await;
-    post_token(NOW).await.expect_problem("down", 503, "unavailable");
-    idp.restore(Route::UserInfo);
-    post_token(NOW - 5).await.expect_problem("a little earlier", 503, "unavailable");
-    post_token(NOW - 10).await.expect_issued("ten seconds earlier");
 }
 
 /// One question serves all who come meanwhile, and one refusal too.
