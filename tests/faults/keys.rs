@@ -1,4 +1,4 @@
-//! The issuer's keys and its discovery document on bad days.
+//! Faults of the issuer's key set and discovery document.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,10 +9,8 @@ use futures_util::future::join_all;
 use roomkey::App;
 use serde_json::json;
 
-use super::table::{Row, compare};
-use super::{
-    CUT_OFF, NO_WAIT, Outage, cold_and_warm, run_outage, status, stopped_early, two_at_a_time,
-};
+use super::table::{Row, compare, compare_faults};
+use super::{CUT_OFF, NO_WAIT, Outage, cold_and_warm, run_outage, status, stopped_early};
 use crate::support::{
     Call, Env, FakeIdp, Fault, Key, NOW, Reply, Route, at, claims, encode_part, key_set, merge,
     now, weak,
@@ -31,33 +29,70 @@ enum Breakage {
     Liar,
 }
 
-#[tokio::test]
-async fn keys() {
-    let sent = Arc::new(AtomicU64::new(0));
-    let faults = [
-        ("unreachable", Breakage::Down),
-        ("response after the timeout", Breakage::Keys(Fault::Slow(Duration::from_secs(4)))),
-        ("one byte at a time", Breakage::Keys(Fault::Drip)),
-        ("status 500", Breakage::Keys(Fault::Status(500))),
-        ("HTML page", Breakage::Keys(Fault::Html)),
-        ("response of 2 GB", Breakage::Keys(Fault::Huge(Arc::clone(&sent)))),
-        ("redirect loop", Breakage::Keys(Fault::Redirect("/keys".to_owned()))),
-        ("empty key set", Breakage::Keys(Fault::Json(json!({ "keys": [] })))),
-        (CUT_OFF, Breakage::Keys(Fault::Truncated)),
-    ];
-    let faults = faults.into_iter().map(async |(name, breakage)| {
-        let (cold, warm) = tokio::join!(cold(name, &breakage), warm(name, &breakage));
-        assert_eq!(warm.seen, BTreeSet::from([503]), "{name}: a key that nobody knows yet");
-        cold_and_warm(name, &cold, &warm, "201 for known keys, 503 for a new one")
-    });
-    let mut rows = two_at_a_time(faults).await;
-    stopped_early("response of 2 GB", &sent, 6);
-    rows.push(liar().await);
-    rows.extend(flapping().await);
-    rows.extend(rotated().await);
-    rows.extend([withdrawn().await, unreadable().await, flood().await]);
-    compare("Keys", &rows);
+impl Breakage {
+    fn hangs(&self) -> bool {
+        matches!(self, Self::Keys(fault) if fault.hangs())
+    }
 }
+
+/// Name of the table.
+const TABLE: &str = "Keys";
+
+/// The rows of faults that last, by test.
+macro_rules! lasting_faults {
+    ($($test:ident: $fault:expr, $breakage:expr;)*) => {
+        /// The names of the faults.
+        const LASTING: &[&str] = &[$($fault),*];
+        $(#[tokio::test]
+        async fn $test() {
+            outage($fault, $breakage).await;
+        })*
+    };
+}
+
+lasting_faults! {
+    keys_unreachable: "unreachable", Breakage::Down;
+    keys_slow: "response after the timeout", Breakage::Keys(Fault::Slow(Duration::from_secs(4)));
+    keys_dripping: "one byte at a time", Breakage::Keys(Fault::Drip);
+    keys_with_an_error: "status 500", Breakage::Keys(Fault::Status(500));
+    keys_as_a_page: "HTML page", Breakage::Keys(Fault::Html);
+    keys_redirected: "redirect loop", Breakage::Keys(Fault::Redirect("/keys".to_owned()));
+    keys_empty: "empty key set", Breakage::Keys(Fault::Json(json!({ "keys": [] })));
+    keys_cut_off: CUT_OFF, Breakage::Keys(Fault::Truncated);
+}
+
+async fn outage(name: &'static str, breakage: Breakage) {
+    let (cold, warm) = tokio::join!(cold(name, &breakage), warm(name, &breakage));
+    assert_eq!(warm.seen, BTreeSet::from([503]), "{name}: an unknown key");
+    compare(TABLE, &cold_and_warm(name, &cold, &warm, "201 for known keys, 503 for a new one"));
+}
+
+#[tokio::test]
+async fn keys_of_two_gigabytes() {
+    let sent = Arc::new(AtomicU64::new(0));
+    let outage = outage(HUGE, Breakage::Keys(Fault::Huge(Arc::clone(&sent))));
+    Box::pin(outage).await;
+    stopped_early(HUGE, &sent, 6);
+}
+
+#[test]
+fn table_of_keys_has_these_rows() {
+    let (first, last) = LASTING.split_at(5);
+    let others = [HUGE];
+    let rest =
+        [LIAR, FLAPPING_COLD, FLAPPING_WARM, ROTATED, WITHDRAWN, WITHDRAWN_DOWN, UNREADABLE, FLOOD];
+    compare_faults(TABLE, [first, &others, last, &rest].concat());
+}
+
+const HUGE: &str = "response of 2 GB";
+const LIAR: &str = "discovery document of another issuer";
+const FLAPPING_COLD: &str = "flapping at the cold start";
+const FLAPPING_WARM: &str = "flapping later, with an unknown `kid` per second";
+const ROTATED: &str = "rotation with both keys in the set";
+const WITHDRAWN: &str = "withdrawn key";
+const WITHDRAWN_DOWN: &str = "withdrawn key during an outage";
+const UNREADABLE: &str = "one malformed key among valid ones";
+const FLOOD: &str = "flood of unknown `kid` values during a rotation";
 
 fn inject(idp: &FakeIdp, breakage: &Breakage) {
     match breakage {
@@ -98,7 +133,11 @@ async fn post_token(app: &Arc<App>, token: &str, after: u64) -> Reply {
 }
 
 async fn started(idp: &FakeIdp) -> Arc<App> {
-    let app = Env::online(idp).app();
+    started_if_it(idp, false).await
+}
+
+async fn started_if_it(idp: &FakeIdp, hangs: bool) -> Arc<App> {
+    let app = Env::online(idp).app_if_it(hangs);
     app.warm_up(now()).await;
     app
 }
@@ -106,7 +145,7 @@ async fn started(idp: &FakeIdp) -> Arc<App> {
 async fn cold(name: &str, breakage: &Breakage) -> Outage {
     let idp = FakeIdp::start();
     inject(&idp, breakage);
-    let app = Env::online(&idp).app();
+    let app = Env::online(&idp).app_if_it(breakage.hangs());
     let token = long_lived_token(&idp, &Key::rsa(), "rsa");
     let post_token = async |second| {
         if second == 0 {
@@ -129,7 +168,7 @@ async fn cold(name: &str, breakage: &Breakage) -> Outage {
 /// The fault hides a new key. Those who hold a token of the known one must not notice.
 async fn warm(name: &str, breakage: &Breakage) -> Outage {
     let idp = FakeIdp::start();
-    let app = started(&idp).await;
+    let app = started_if_it(&idp, breakage.hangs()).await;
     idp.publish(&[&Key::rsa(), &Key::rsa_next()]);
     inject(&idp, breakage);
     let known = long_lived_token(&idp, &Key::rsa(), "rsa");
@@ -144,17 +183,19 @@ async fn warm(name: &str, breakage: &Breakage) -> Outage {
     run_outage(name, 11, post_token, is_well, || idp.counts().1, || restore(&idp)).await
 }
 
-async fn liar() -> Row {
-    let name = "discovery document of another issuer";
+#[tokio::test]
+async fn discovery_of_another_issuer() {
+    let name = LIAR;
     let cold = cold(name, &Breakage::Liar).await;
     assert_eq!(cold.seen, BTreeSet::from([503]), "{name}");
     let asked = format!("{} in 20 s for discovery, 0 for keys", cold.asked);
-    Row::new(name, "cold: 503", &format!("{} s", cold.healed), &asked)
+    compare(TABLE, &Row::new(name, "cold: 503", &format!("{} s", cold.healed), &asked));
 }
 
 /// Down for seven seconds, up for seven, with a new unknown name every second.
-async fn flapping() -> [Row; 2] {
-    let name = "flapping at the cold start";
+#[tokio::test]
+async fn flapping_issuer() {
+    let name = FLAPPING_COLD;
     let idp = FakeIdp::start();
     idp.down();
     let app = started(&idp).await;
@@ -174,9 +215,9 @@ async fn flapping() -> [Row; 2] {
         (1, 1, 0) => "1 after the recovery",
         counts => panic!("{name}: {counts:?}"),
     };
-    let cold = Row::new(name, "503 until the recovery, then 201", &healed, asked);
+    compare(TABLE, &Row::new(name, "503 until the recovery, then 201", &healed, asked));
 
-    let name = "flapping later, with an unknown `kid` per second";
+    let name = FLAPPING_WARM;
     let before = idp.counts().1;
     for second in 31..=150 {
         flap(second);
@@ -188,11 +229,12 @@ async fn flapping() -> [Row; 2] {
     let asked = idp.counts().1 - before;
     assert!(asked <= 12, "{name}: {asked}");
     let asked = format!("{asked} in 120 s");
-    [cold, Row::new(name, "201 for known keys, 401 or 503 for unknown ones", "–", &asked)]
+    compare(TABLE, &Row::new(name, "201 for known keys, 401 or 503 for unknown ones", "–", &asked));
 }
 
-async fn rotated() -> [Row; 2] {
-    let name = "rotation with both keys in the set";
+#[tokio::test]
+async fn rotated_and_withdrawn_keys() {
+    let name = ROTATED;
     let idp = FakeIdp::start();
     let app = started(&idp).await;
     let old = long_lived_token(&idp, &Key::rsa(), "rsa");
@@ -209,26 +251,25 @@ async fn rotated() -> [Row; 2] {
     assert_eq!(idp.counts().1, 2, "{name}");
     let healed = healed.filter(|seconds| *seconds <= 10).expect("found within the cool-down");
     let callers = "201 for the old key, 401 for the new one until it is fetched";
-    let both = Row::new(name, callers, &format!("{healed} s"), "1");
+    compare(TABLE, &Row::new(name, callers, &format!("{healed} s"), "1"));
 
-    let name = "withdrawn key";
+    let name = WITHDRAWN;
     idp.publish(&[&Key::rsa_next()]);
-    for second in [11, 60, 300, 600, 610] {
+    // The set was fetched after ten seconds.
+    for second in [11, 60, 300, 600, 609] {
         post_token(&app, &old, second).await.expect_issued(name);
     }
-    post_token(&app, &next, 611).await.expect_issued(name);
-    // Waits for the fetch that the last caller started behind its own back.
-    let reply = post_token(&app, &token_with_unknown_kid(&idp, "unknown"), 611).await;
-    reply.expect_problem(name, 401, "invalid_token");
-    post_token(&app, &old, 611).await.expect_problem(name, 401, "invalid_token");
+    post_token(&app, &old, 610).await.expect_problem(name, 401, "invalid_token");
+    post_token(&app, &next, 610).await.expect_issued(name);
     assert_eq!(idp.counts().1, 3, "{name}");
     let callers = "201 until the set is refreshed, then 401";
-    [both, Row::new(name, callers, "600 s (`JWKS_TTL_SECONDS`)", "1")]
+    compare(TABLE, &Row::new(name, callers, "600 s (`JWKS_TTL_SECONDS`)", "1"));
 }
 
-/// A key cannot be withdrawn where nobody can be asked: then it dies with the set.
-async fn withdrawn() -> Row {
-    let name = "withdrawn key during an outage";
+/// During an outage a withdrawn key expires with the set.
+#[tokio::test]
+async fn keys_withdrawn_during_an_outage() {
+    let name = WITHDRAWN_DOWN;
     let idp = FakeIdp::start();
     let app = started(&idp).await;
     let old = long_lived_token(&idp, &Key::rsa(), "rsa");
@@ -248,11 +289,12 @@ async fn withdrawn() -> Row {
     let next = long_lived_token(&idp, &Key::rsa_next(), "rsa-next");
     post_token(&app, &next, DAY + 3_700).await.expect_issued(name);
     let callers = "201 for 24 h, then 503, and 401 after the recovery";
-    Row::new(name, callers, "0 s", "0")
+    compare(TABLE, &Row::new(name, callers, "0 s", "0"));
 }
 
-async fn unreadable() -> Row {
-    let name = "one malformed key among valid ones";
+#[tokio::test]
+async fn unreadable_keys() {
+    let name = UNREADABLE;
     let idp = FakeIdp::start();
     let mut document = key_set(&[&Key::rsa(), &Key::p256()]);
     let keys = document["keys"].as_array_mut().unwrap();
@@ -276,12 +318,13 @@ async fn unreadable() -> Row {
     let reply = post_token(&app, &long_lived_token(&idp, &Key::rsa_next(), "bad"), 1).await;
     reply.expect_problem(name, 401, "invalid_token");
     assert_eq!(idp.counts().1, 1, "{name}");
-    Row::new(name, "201 for valid keys, 401 for the malformed one", "0 s", "1")
+    compare(TABLE, &Row::new(name, "201 for valid keys, 401 for the malformed one", "0 s", "1"));
 }
 
 /// A hundred made-up names a second, and a real rotation right after the fetch that they caused.
-async fn flood() -> Row {
-    let name = "flood of unknown `kid` values during a rotation";
+#[tokio::test]
+async fn flood_of_unknown_keys() {
+    let name = FLOOD;
     let idp = FakeIdp::start();
     let app = started(&idp).await;
     let known = long_lived_token(&idp, &Key::rsa(), "rsa");
@@ -306,5 +349,6 @@ async fn flood() -> Row {
     assert_eq!(asked, 3, "{name}: in 30 s");
     let healed = healed.filter(|seconds| *seconds <= 10).expect("found within the cool-down");
     let callers = "201 for known keys, 401 for unknown or unfetched ones";
-    Row::new(name, callers, &format!("{healed} s"), &format!("{asked} in 30 s"))
+    let asked = format!("{asked} in 30 s");
+    compare(TABLE, &Row::new(name, callers, &format!("{healed} s"), &asked));
 }

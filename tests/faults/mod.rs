@@ -1,9 +1,9 @@
-//! Bad days: what callers see while somebody we depend on is down, slow or wrong, how long after its
-//! return they are served again, and how often it was asked meanwhile.
+//! Outages: responses while an upstream is down, slow or wrong, the time until recovery, and the number
+//! of requests that the upstream received.
 //!
-//! Time is an argument, so an outage takes as long as it takes to ask; sockets are real.
-//! `UPDATE_RELIABILITY=1 cargo test --test it faults` writes the tables of `docs/reliability.md`
-//! anew; without the variable the tests compare them.
+//! Time is an argument, so an outage takes only as long as its requests. Sockets are real.
+//! `UPDATE_RELIABILITY=1 cargo test --test it faults` writes the tables of `docs/reliability.md`;
+//! without the variable the tests compare them.
 
 mod keys;
 mod memory;
@@ -17,8 +17,6 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::stream::{self, StreamExt as _};
-
 use crate::support::Reply;
 use table::Row;
 
@@ -31,7 +29,7 @@ const OUTAGE: u64 = 20;
 /// Longest that callers may wait for an upstream that is well again, in seconds.
 const RECOVERY: u64 = 10;
 
-/// Longest that a caller takes who waits for nobody; a fetch that is given up took three seconds.
+/// Longest time of a request that waits for a refresh with the real limits.
 const NO_WAIT: Duration = Duration::from_millis(1_500);
 
 /// What an outage was like for callers.
@@ -71,11 +69,6 @@ async fn run_outage(
         seen.insert(status(row, &reply));
     }
     panic!("{row}: not well {RECOVERY} s after its end");
-}
-
-/// All rows, two at a time: more would hold up each other's time-outs where a machine is busy.
-async fn two_at_a_time<F: Future<Output = Row>>(rows: impl IntoIterator<Item = F>) -> Vec<Row> {
-    stream::iter(rows.into_iter().map(Box::pin)).buffered(2).collect().await
 }
 
 /// What `reply` brings, which nobody waits for longer than five seconds.

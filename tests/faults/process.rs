@@ -1,4 +1,4 @@
-//! The function's own process on bad days: frozen, out of time, out of memory, all at once.
+//! Faults of the function's own process: frozen, out of time, out of memory, many requests at once.
 
 use std::fs;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use http::Request;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use super::table::{Row, compare};
-use super::{NO_WAIT, keys, secrets_manager};
+use super::table::{Row, compare, compare_faults};
+use super::{NO_WAIT, keys};
 use crate::support::gateway::Wire;
 use crate::support::{
     Bootstrap, Call, Env, FakeClock, FakeIdp, FakeSecretsManager, Fault, NOW, Route, SecretFault,
@@ -22,14 +22,22 @@ const HOUR: u64 = 3_600;
 /// How many come at once.
 const BURST: usize = 500;
 
-#[tokio::test]
-async fn process() {
-    let mut rows = vec![frozen().await, stepped().await];
-    rows.extend(out_of_time().await);
-    rows.push(panicking().await);
-    rows.push(out_of_memory().await);
-    rows.extend([burst_in_one_environment().await, burst_of_tasks().await]);
-    compare("The process", &rows);
+/// Name of the table.
+const TABLE: &str = "The process";
+
+const FROZEN: &str = "freeze of one hour with all connections closed";
+const STEPPED: &str = "clock steps forward and back";
+const LATE: &str = "0.25 s left with an unresponsive upstream";
+const HANGING: &str = "6 s per invocation with unresponsive upstreams";
+const PANIC: &str = "panic during a request";
+const MEMORY: &str = "out of memory";
+const COLD_BURST: &str = "500 events at the cold start of one environment";
+const TASKS: &str = "500 concurrent requests before the first fetch";
+
+#[test]
+fn table_of_the_process_has_these_rows() {
+    let rows = [FROZEN, STEPPED, LATE, HANGING, PANIC, MEMORY, COLD_BURST, TASKS];
+    compare_faults(TABLE, rows);
 }
 
 fn event(token: &str) -> Value {
@@ -39,8 +47,9 @@ fn event(token: &str) -> Value {
 /// Three times an hour of sleep, during which everybody closes their connections. Without
 /// libfaketime the clock cannot be moved: then two seconds make keys and secret
 /// as old as an hour does.
-async fn frozen() -> Row {
-    let name = "freeze of one hour with all connections closed";
+#[tokio::test]
+async fn process_frozen_for_an_hour() {
+    let name = FROZEN;
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
     let fake = FakeClock::find();
     let env = Env::online(&idp).secret_in(&secrets).with("OIDC_JWKS_URI", &idp.url("/keys"));
@@ -76,24 +85,17 @@ async fn frozen() -> Row {
         let issued = reply.participant()["iat"].as_u64().unwrap();
         assert!(issued.abs_diff(by_its_clock) < 5, "{name}: issued by its own clock");
         let asked = usize::try_from(hours).unwrap() + 1;
-        let both = || (idp.counts().1, secrets.asked().len());
-        awaited(|| both() == (asked, asked)).await;
-        assert_eq!(both(), (asked, asked), "{name}");
+        let both = (idp.counts().1, secrets.asked().len());
+        assert_eq!(both, (asked, asked), "{name}: before the response");
     }
     assert!(function.is_alive(), "{name}");
-    Row::new(name, "201 within 3 s", "0 s", "1 each per thaw for keys and secret")
+    let asked = "1 each per thaw for keys and secret";
+    compare(TABLE, &Row::new(name, "201 within 3 s", "0 s", asked));
 }
 
-/// Waits until `is_so`, or for as long as anything may take.
-async fn awaited(is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while !is_so() && Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-async fn stepped() -> Row {
-    let name = "clock steps forward and back";
+#[tokio::test]
+async fn process_with_a_stepping_clock() {
+    let name = STEPPED;
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
     let app = Env::online(&idp).secret_in(&secrets).app();
     app.warm_up(now()).await;
@@ -107,8 +109,6 @@ async fn stepped() -> Row {
             reply.expect_issued(&format!("{name}: {step} s"));
             assert_eq!(reply.participant()["iat"], time, "{name}: {step} s");
         }
-        // Waits for what the callers started behind their own backs.
-        secrets_manager::settle(&app, at(time)).await;
         Call::bare()
             .bearer(&keys::token_with_unknown_kid(&idp, "unknown"))
             .send_at(&app, at(time))
@@ -122,16 +122,17 @@ async fn stepped() -> Row {
     idp.up();
     let reply = Call::bare().bearer(&idp.token(&json!({}))).send(&app).await;
     reply.expect_issued("a failure an hour in the future holds nobody up");
-    Row::new(name, "201", "0 s", "at most 1 per step")
+    compare(TABLE, &Row::new(name, "201", "0 s", "at most 1 per step"));
 }
 
-async fn out_of_time() -> [Row; 2] {
+#[tokio::test]
+async fn process_out_of_time() {
     let idp = FakeIdp::start();
     let function = Bootstrap::start(&Env::online(&idp));
     function.init_time().await;
     let nameless = |sub: &str| extend(today(), &json!({ "sub": sub, "name": null }));
     idp.inject(Route::UserInfo, Fault::Hang);
-    let name = "0.25 s left with an unresponsive upstream";
+    let name = LATE;
     let hanging = event(&idp.token(&nameless("a"))).to_string();
     for left in [Duration::from_millis(250), Duration::ZERO] {
         let started = Instant::now();
@@ -140,12 +141,17 @@ async fn out_of_time() -> [Row; 2] {
         assert!(started.elapsed() < NO_WAIT, "{name}: {:?}", started.elapsed());
     }
     assert!(idp.counts().2 <= 2, "{name}: {:?}", idp.counts());
-    let out = Row::new(name, "503 immediately", "0 s", "at most 1");
+    compare(TABLE, &Row::new(name, "503 immediately", "0 s", "at most 1"));
     idp.restore(Route::UserInfo);
     let reply = function.answer(name, &event(&idp.token(&nameless("a")))).await;
     assert_eq!(reply.status, 201, "the next request: {}", function.output());
+}
 
-    let name = "6 s per invocation with unresponsive upstreams";
+#[tokio::test]
+async fn process_with_hanging_upstreams() {
+    let name = HANGING;
+    let idp = FakeIdp::start();
+    let nameless = |sub: &str| extend(today(), &json!({ "sub": sub, "name": null }));
     for route in [Route::Discovery, Route::Jwks, Route::UserInfo] {
         idp.inject(route, Fault::Hang);
     }
@@ -163,7 +169,7 @@ async fn out_of_time() -> [Row; 2] {
     join_all(answers).await;
     assert_eq!(function.answers(), (4, vec![1; 4]), "{name}");
     assert_eq!(idp.counts().0 - asked, 1, "{name}: one fetch for all");
-    [out, Row::new(name, "503 within 5 s", "–", "1 for all waiting requests")]
+    compare(TABLE, &Row::new(name, "503 within 5 s", "–", "1 for all waiting requests"));
 }
 
 /// A body that cannot be read without a panic.
@@ -175,8 +181,9 @@ impl AsRef<[u8]> for Broken {
     }
 }
 
-async fn panicking() -> Row {
-    let name = "panic during a request";
+#[tokio::test]
+async fn process_with_a_panic() {
+    let name = PANIC;
     let app = Env::offline().app();
     for _ in 0..5 {
         let request = Request::post("/token").body(Broken).unwrap();
@@ -190,13 +197,15 @@ async fn panicking() -> Row {
     function.answer(name, &undecodable).await.expect_problem(name, 400, "invalid_request");
     function.answer(name, &event(&token)).await.expect_issued("the next event");
     assert!(function.is_alive(), "{name}");
-    Row::new(name, "500, or 400 for an event with invalid types", "0 s", "–")
+    let callers = "500, or 400 for an event with invalid types";
+    compare(TABLE, &Row::new(name, callers, "0 s", "–"));
 }
 
 /// An environment that may grow a little is sent the largest event there can be. What it answers is
 /// sound; if it ends, the next one serves.
-async fn out_of_memory() -> Row {
-    let name = "out of memory";
+#[tokio::test]
+async fn process_out_of_memory() {
+    let name = MEMORY;
     let env = Env::offline();
     let token = crate::support::token(&today());
     let large = Wire::token(&token, &json!({})).text(&"x".repeat(6_000_000)).http_api();
@@ -223,7 +232,8 @@ async fn out_of_memory() -> Row {
     assert!(ended.contains(&1) && !ended.contains(&64), "{name}: ended at {ended:?} MB");
     let function = Bootstrap::start(&env);
     function.answer(name, &event(&token)).await.expect_issued("the next environment");
-    Row::new(name, "failure of that request only", "0 s in the next environment", "–")
+    let recovery = "0 s in the next environment";
+    compare(TABLE, &Row::new(name, "failure of that request only", recovery, "–"));
 }
 
 /// Lets the process' address space grow by so many megabytes and no more.
@@ -238,8 +248,9 @@ async fn limit_memory(function: &Bootstrap, megabytes: u64) {
 }
 
 /// All at the first moment, over Lambda's own interface.
-async fn burst_in_one_environment() -> Row {
-    let name = "500 events at the cold start of one environment";
+#[tokio::test]
+async fn process_with_a_burst_at_its_start() {
+    let name = COLD_BURST;
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
     idp.inject(Route::Jwks, Fault::Slow(Duration::from_millis(300)));
     secrets.inject(SecretFault::Slow(300));
@@ -253,12 +264,13 @@ async fn burst_in_one_environment() -> Row {
     assert_eq!(function.answers(), (BURST, vec![1; BURST]), "{name}");
     assert_eq!((idp.counts(), secrets.asked().len()), ((1, 1, 0), 1), "{name}");
     assert!(function.is_alive(), "{name}");
-    Row::new(name, "500 × 201", "–", "1 each for discovery, keys and secret")
+    compare(TABLE, &Row::new(name, "500 × 201", "–", "1 each for discovery, keys and secret"));
 }
 
 /// The same inside the process and without an init before, so that all of them wait for the fetches.
-async fn burst_of_tasks() -> Row {
-    let name = "500 concurrent requests before the first fetch";
+#[tokio::test]
+async fn process_with_a_burst_of_tasks() {
+    let name = TASKS;
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
     idp.inject(Route::Jwks, Fault::Slow(Duration::from_millis(300)));
     secrets.inject(SecretFault::Slow(300));
@@ -274,5 +286,5 @@ async fn burst_of_tasks() -> Row {
         reply.unwrap().expect_issued(name);
     }
     assert_eq!((idp.counts(), secrets.asked().len()), ((1, 1, 0), 1), "{name}");
-    Row::new(name, "500 × 201", "–", "1 each for discovery, keys and secret")
+    compare(TABLE, &Row::new(name, "500 × 201", "–", "1 each for discovery, keys and secret"));
 }

@@ -1,4 +1,4 @@
-//! UserInfo and Clerk on bad days.
+//! Faults of UserInfo and Clerk.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use std::time::Duration;
 use roomkey::App;
 use serde_json::{Value, json};
 
-use super::table::{Row, compare};
-use super::{OUTAGE, RECOVERY, stopped_early, two_at_a_time, within_deadline};
+use super::table::{Row, compare, compare_faults};
+use super::{OUTAGE, RECOVERY, stopped_early, within_deadline};
 use crate::directories::{KINDS, env};
 use crate::support::{
     Call, Env, FakeDirectory, FakeIdp, Fault, NOW, Reply, Route, Tenant, at, now,
@@ -18,53 +18,87 @@ use crate::support::{
 /// Somebody else's profile.
 const SOMEBODY_ELSE: &str = r#"{"sub":"user-2","id":"user-2","email":"eve@example.com","email_verified":true,"name":"Eve"}"#;
 
-/// What is wrong, and what those who have to be looked up get; and whether it is nobody's in
-/// particular, so that one vain try counts for all.
-fn faults(sent: &Arc<AtomicU64>) -> [(&'static str, Fault, u16, bool); 8] {
-    [
-        ("429 with `Retry-After: 7`", Fault::RetryAfter(429, "7"), 503, true),
-        ("status 503", Fault::Status(503), 503, true),
-        ("response after the timeout", Fault::Slow(Duration::from_secs(4)), 503, true),
-        ("status 500", Fault::Status(500), 503, false),
-        ("profile with another `sub`", Fault::Bytes(SOMEBODY_ELSE.into()), 401, false),
-        ("malformed JSON", Fault::Bytes(b"{\"sub\":".to_vec()), 503, false),
-        ("HTML page", Fault::Html, 503, false),
-        ("response of 2 GB", Fault::Huge(Arc::clone(sent)), 503, false),
-    ]
+/// Whom a failure puts on cool-down.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Concern {
+    /// Everyone, after one failure.
+    Everyone,
+    /// The person at first, everyone after three people.
+    PersonFirst,
+    /// The person alone.
+    Person,
 }
+use Concern::{Everyone, Person, PersonFirst};
 
-/// Whom a deployment asks for profiles.
+/// The source that a deployment requests profiles from.
 enum Source {
     UserInfo(FakeIdp),
     Clerk(FakeDirectory),
 }
 
-#[tokio::test]
-async fn userinfo() {
-    let sent = Arc::new(AtomicU64::new(0));
-    let rows = faults(&sent).into_iter();
-    let rows = rows.map(async |fault| row(fault, &Source::UserInfo(FakeIdp::start())).await);
-    let rows = two_at_a_time(rows).await;
-    stopped_early("response of 2 GB", &sent, 3 + 21);
-    compare("UserInfo", &rows);
+/// The rows of a source, by test: name, fault, status of a refusal, concern.
+macro_rules! faults {
+    ($table:ident, $source:expr, $($test:ident: $name:expr, $fault:expr, $status:expr, $concern:expr;)*) => {
+        const $table: &[&str] = &[$($name),*];
+        $(#[tokio::test]
+        async fn $test() {
+            compare($source.table(), &row($name, $fault, $status, $concern, &$source).await);
+        })*
+    };
+}
+
+const LIMIT: &str = "429 with `Retry-After: 7`";
+const HUGE: &str = "response of 2 GB";
+
+faults! { USERINFO, Source::UserInfo(FakeIdp::start()),
+    userinfo_with_a_limit: LIMIT, Fault::RetryAfter(429, "7"), 503, PersonFirst;
+    userinfo_unavailable: "status 503", Fault::Status(503), 503, PersonFirst;
+    userinfo_slow: "response after the timeout", Fault::Slow(Duration::from_secs(4)), 503, PersonFirst;
+    userinfo_with_an_error: "status 500", Fault::Status(500), 503, PersonFirst;
+    userinfo_of_another_sub: "profile with another `sub`", Fault::Bytes(SOMEBODY_ELSE.into()), 401, Person;
+    userinfo_not_json: "malformed JSON", Fault::Bytes(b"{\"sub\":".to_vec()), 503, Person;
+    userinfo_as_a_page: "HTML page", Fault::Html, 503, Person;
+}
+
+faults! { CLERK, Source::Clerk(FakeDirectory::start()),
+    clerk_with_a_limit: LIMIT, Fault::RetryAfter(429, "7"), 503, Everyone;
+    clerk_unavailable: "status 503", Fault::Status(503), 503, Everyone;
+    clerk_slow: "response after the timeout", Fault::Slow(Duration::from_secs(4)), 503, Everyone;
+    clerk_with_an_error: "status 500", Fault::Status(500), 503, Person;
+    clerk_of_another_id: "profile with another `id`", Fault::Bytes(SOMEBODY_ELSE.into()), 401, Person;
+    clerk_not_json: "malformed JSON", Fault::Bytes(b"{\"sub\":".to_vec()), 503, Person;
+    clerk_as_a_page: "HTML page", Fault::Html, 503, Person;
+    clerk_refusing_the_key: "rejected API key", Fault::Status(401), 503, Everyone;
 }
 
 #[tokio::test]
-async fn clerk() {
-    let sent = Arc::new(AtomicU64::new(0));
-    let refused_key = ("rejected API key", Fault::Status(401), 503, true);
-    let faults = faults(&sent).into_iter().chain([refused_key]);
-    let rows = faults.map(async |fault| row(fault, &Source::Clerk(FakeDirectory::start())).await);
-    let rows = two_at_a_time(rows).await;
-    stopped_early("response of 2 GB", &sent, 3 + 21);
-    compare("Clerk", &rows);
+async fn profiles_of_two_gigabytes() {
+    for source in [Source::UserInfo(FakeIdp::start()), Source::Clerk(FakeDirectory::start())] {
+        let sent = Arc::new(AtomicU64::new(0));
+        let fault = Fault::Huge(Arc::clone(&sent));
+        compare(source.table(), &row(HUGE, fault, 503, Person, &source).await);
+        stopped_early(HUGE, &sent, source.asked() - 2);
+    }
+}
+
+#[test]
+fn tables_of_profiles_have_these_rows() {
+    compare_faults("UserInfo", [USERINFO, &[HUGE]].concat());
+    compare_faults("Clerk", [CLERK, &[HUGE]].concat());
 }
 
 impl Source {
-    fn app(&self) -> Arc<App> {
+    fn table(&self) -> &'static str {
         match self {
-            Self::UserInfo(idp) => Env::online(idp).app(),
-            Self::Clerk(directory) => env(directory, KINDS[0]).app(),
+            Self::UserInfo(_) => "UserInfo",
+            Self::Clerk(_) => "Clerk",
+        }
+    }
+
+    fn app_if_it(&self, hangs: bool) -> Arc<App> {
+        match self {
+            Self::UserInfo(idp) => Env::online(idp).app_if_it(hangs),
+            Self::Clerk(directory) => env(directory, KINDS[0]).app_if_it(hangs),
         }
     }
 
@@ -99,12 +133,15 @@ impl Source {
     }
 }
 
-/// One person asks every second; then another one each second.
+/// One person sends a request every second, then a new person every second.
 async fn row(
-    (name, fault, refusal, is_everybodys): (&'static str, Fault, u16, bool),
+    name: &'static str,
+    fault: Fault,
+    refusal: u16,
+    concern: Concern,
     source: &Source,
 ) -> Row {
-    let app = source.app();
+    let app = source.app_if_it(fault.hangs());
     app.warm_up(now()).await;
     post_token(&app, &source.token("seen"), 0).await.expect_issued("somebody seen before");
     source.inject(fault.clone());
@@ -121,8 +158,9 @@ async fn row(
         }
     }
     let asked = source.asked() - before;
-    assert_eq!(asked, 3, "{name}: in {OUTAGE} s");
-    // The last try was right before the end.
+    // With the caller's own token: after 1, 2, 4 and 8 s, then every 10 s.
+    let has_own_cooldown = matches!(source, Source::UserInfo(_)) && refusal == 503;
+    assert_eq!(asked, if has_own_cooldown { 5 } else { 3 }, "{name}: in {OUTAGE} s");
     source.restore();
     let healed = healed(name, &app, &lone, 1 + OUTAGE, refusal).await;
 
@@ -134,13 +172,12 @@ async fn row(
     }
     let crowd = source.asked() - before;
     source.restore();
-    let asked = if is_everybodys {
-        assert_eq!(crowd, 3, "{name}: by a crowd in {OUTAGE} s");
-        format!("3 in {OUTAGE} s for all callers together")
-    } else {
-        assert_eq!(crowd, 21, "{name}: each of a crowd once");
-        format!("3 in {OUTAGE} s for each caller")
+    let (expected, asked) = match concern {
+        Everyone => (3, format!("3 in {OUTAGE} s for all callers together")),
+        PersonFirst => (6, format!("{asked} in {OUTAGE} s for one caller, 6 for many")),
+        Person => (21, format!("{asked} in {OUTAGE} s for each caller")),
     };
+    assert_eq!(crowd, expected, "{name}: by a crowd in {OUTAGE} s");
     let others = match source {
         Source::UserInfo(_) => "201 with a cached profile or complete claims",
         Source::Clerk(_) => "201 with a cached profile",

@@ -1,48 +1,83 @@
-//! The tables of `docs/reliability.md`, which are what these tests saw.
+//! The tables of `docs/reliability.md`, which show the results of these tests.
 
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-/// One fault, as the page tells it.
+/// The result of one fault, in the words of the page.
 pub(super) struct Row {
     fault: &'static str,
-    callers: String,
-    heals: String,
-    asked: String,
+    responses: String,
+    recovery: String,
+    requests: String,
 }
 
 impl Row {
-    pub(super) fn new(fault: &'static str, callers: &str, heals: &str, asked: &str) -> Self {
-        println!("{fault} | {callers} | {heals} | {asked}");
-        let (callers, heals, asked) = (callers.to_owned(), heals.to_owned(), asked.to_owned());
-        Self { fault, callers, heals, asked }
+    pub(super) fn new(
+        fault: &'static str,
+        responses: &str,
+        recovery: &str,
+        requests: &str,
+    ) -> Self {
+        let (responses, recovery) = (responses.to_owned(), recovery.to_owned());
+        Self { fault, responses, recovery, requests: requests.to_owned() }
+    }
+
+    fn line(&self) -> String {
+        let Self { fault, responses, recovery, requests } = self;
+        format!("| {fault} | {responses} | {recovery} | {requests} |")
     }
 }
 
-/// Insists that the page's table called `name` has these rows and no others.
+const HEAD: &str =
+    "| Fault | Response | Recovery time | Requests to the upstream |\n|---|---|---|---|\n";
+
+/// Fails unless the page's table of that name contains the row. With `UPDATE_RELIABILITY` the row
+/// replaces the one of the same fault, or is added.
+pub(super) fn compare(table: &str, row: &Row) {
+    let line = row.line();
+    println!("{table}: {line}");
+    let start = format!("| {} |", row.fault);
+    edit(table, |lines| match lines.iter_mut().find(|line| line.starts_with(&start)) {
+        Some(shown) => shown.clone_from(&line),
+        None => lines.push(line.clone()),
+    });
+}
+
+/// Fails unless the page's table of that name has exactly these faults, in this order. With
+/// `UPDATE_RELIABILITY` other rows are removed.
+pub(super) fn compare_faults<'a>(table: &str, faults: impl IntoIterator<Item = &'a str>) {
+    let starts: Vec<_> = faults.into_iter().map(|fault| format!("| {fault} |")).collect();
+    edit(table, |lines| {
+        let place =
+            |line: &String| starts.iter().position(|start| line.starts_with(start.as_str()));
+        lines.retain(|line| place(line).is_some());
+        lines.sort_by_key(place);
+        assert!(is_updated() || lines.len() == starts.len(), "{table}: {} rows", lines.len());
+    });
+}
+
 #[expect(clippy::disallowed_methods, reason = "a switch of the test, not of the function")]
-pub(super) fn compare(name: &str, rows: &[Row]) {
+fn is_updated() -> bool {
+    std::env::var("UPDATE_RELIABILITY").is_ok()
+}
+
+/// Applies `change` to the lines of a table, and compares or writes the result.
+fn edit(table: &str, change: impl FnOnce(&mut Vec<String>)) {
     static PAGE: Mutex<()> = Mutex::new(());
     let _alone = PAGE.lock().unwrap_or_else(PoisonError::into_inner);
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/reliability.md");
     let page = fs::read_to_string(&path).expect("docs/reliability.md");
-    let start = format!("<!-- {name} -->\n");
-    let (before, rest) = page.split_once(&start).unwrap_or_else(|| panic!("no table {name}"));
+    let start = format!("<!-- {table} -->\n");
+    let (before, rest) = page.split_once(&start).unwrap_or_else(|| panic!("no table {table}"));
     let (shown, after) = rest.split_once("<!-- end -->").expect("the end of the table");
-    let table = table(rows);
-    if std::env::var("UPDATE_RELIABILITY").is_ok() {
-        fs::write(&path, format!("{before}{start}{table}<!-- end -->{after}")).unwrap();
-        return;
+    let mut lines: Vec<String> =
+        shown.lines().filter(|line| line.starts_with('|')).skip(2).map(str::to_owned).collect();
+    change(&mut lines);
+    let wanted = format!("\n{HEAD}{}\n\n", lines.join("\n"));
+    if is_updated() {
+        fs::write(&path, format!("{before}{start}{wanted}<!-- end -->{after}")).unwrap();
+    } else {
+        assert_eq!(shown, wanted, "{table}: run with UPDATE_RELIABILITY=1 to write it");
     }
-    assert_eq!(shown, table, "{name}: UPDATE_RELIABILITY=1 updates it");
-}
-
-fn table(rows: &[Row]) -> String {
-    let head =
-        "| Fault | Response | Recovery time | Requests to the upstream |\n|---|---|---|---|\n";
-    let row = |row: &Row| {
-        format!("| {} | {} | {} | {} |\n", row.fault, row.callers, row.heals, row.asked)
-    };
-    format!("\n{head}{}\n", rows.iter().map(row).collect::<String>())
 }
