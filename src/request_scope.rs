@@ -29,7 +29,7 @@ pub async fn within<F: Future>(ids: RequestIds, work: F) -> F::Output {
     CURRENT.scope(Scope { ids: Arc::new(ids), ..Scope::default() }, work).await
 }
 
-/// The names of the request in whose scope this is called, if it is called in one.
+/// Calls `read` with the IDs of the current request, if there is one.
 pub fn with_ids<T>(read: impl FnOnce(&RequestIds) -> T) -> Option<T> {
     CURRENT.try_with(|scope| read(&scope.ids)).ok()
 }
