@@ -10,7 +10,6 @@
 //! | [`config`] | the environment, read once |
 //! | [`endpoint`] | one HTTP request to one HTTP response and one log line |
 //! | [`cors`] | origins whose pages may read responses |
-//! | [`logging`] | log lines and metrics |
 //! | [`exchange`] | the use cases: participant tokens, moderation, Liveblocks tokens |
 //! | [`policy`] | rules and roles |
 //! | [`participant`] | the participant's identity and name, and fields that clients may set |
@@ -24,6 +23,7 @@
 //! | [`keys`] | key types |
 //! | [`bearer`] | the access token in a request's headers |
 //! | [`upstream`] | the HTTP client, and cached values that survive an outage |
+//! | [`logging`] | log lines and metrics |
 //! | [`request_scope`] | request IDs, and whether a stale value was served |
 //! | [`json`] | JSON without duplicate fields, and values by path |
 //! | [`reason`] | reasons for which values are refused |

@@ -1,108 +1,61 @@
-//! What an operator sees: one JSON line per request, and one per fetch; on Lambda with CloudWatch's
-//! metrics in them. `docs/operations.md` lists every member.
+//! Log lines: one JSON object per request and one per fetch, on Lambda with CloudWatch metrics.
+//! `docs/operations.md` lists every field.
 //!
-//! Never a token, a key, an email, a name or a body.
+//! No line contains a token, a key, an email address, a name or a body.
 
+mod event;
 mod line;
 mod metrics;
 
-use std::io::Write;
-use std::time::{Duration, SystemTime};
+use std::sync::OnceLock;
+use std::time::SystemTime;
 
+use serde::Serialize;
 use tracing::{Event, Level, Subscriber};
+use tracing_serde::fields::AsMap;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{FilterFn, LevelFilter};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::request_scope;
-use line::Line;
+pub use event::{FetchLog, Outcome, RequestLog};
+use line::Output;
+use metrics::Metric;
 
-/// What is said of one request.
-#[derive(Debug, Default)]
-pub struct RequestLog {
-    /// Whether it is the first of this execution environment.
-    pub is_cold: bool,
-    /// The route, without a prefix; empty where there is none.
-    pub route: &'static str,
-    /// The status of the answer.
-    pub status: u16,
-    /// The room that was asked for or given.
-    pub room: Option<String>,
-    /// The role that was given.
-    pub role: Option<String>,
-    /// The caller, as a keyed hash.
-    pub subject: Option<String>,
-    /// The `jti` of the participant's token.
-    pub jti: Option<String>,
-}
-
-/// Outcome a request was answered as it was.
-#[derive(Clone, Copy, Debug)]
-pub struct Outcome<'a> {
-    /// The problem's code, or `ok`.
-    pub code: &'static str,
-    /// Whom we could not ask.
-    pub upstream: Option<&'static str>,
-    /// In words, for the operator alone.
-    pub reason: Option<&'a str>,
-}
-
-impl RequestLog {
-    /// Writes the line.
-    pub fn log(&self, outcome: Outcome<'_>, took: Duration) {
-        let class = match self.status {
-            ..400 => "ok",
-            400..500 => "refused",
-            _ => "failed",
-        };
-        tracing::info!(
-            outcome = class,
-            code = outcome.code,
-            route = (!self.route.is_empty()).then_some(self.route),
-            status = self.status,
-            room = self.room.as_deref(),
-            role = self.role.as_deref(),
-            subject = self.subject.as_deref(),
-            jti = self.jti.as_deref(),
-            upstream = outcome.upstream,
-            reason = outcome.reason,
-            stale = request_scope::is_stale().then_some(true),
-            duration_ms = took.as_secs_f64() * 1000.0,
-            cold_start = self.is_cold,
-            "request"
-        );
-    }
-}
-
-/// The level of `RUST_LOG` where the configuration cannot be read.
+/// The level of `RUST_LOG` if the configuration is invalid.
 pub const DEFAULT_LEVEL: LevelFilter = LevelFilter::INFO;
 
-/// Reads `RUST_LOG`: one level for our own lines.
+/// Parses `RUST_LOG`, the level of roomkey's own lines.
 ///
 /// # Errors
 ///
-/// The end of a sentence that starts with the variable's name.
+/// The list of accepted values, if `text` is none of them.
 pub fn parse_level(text: &str) -> Result<LevelFilter, &'static str> {
     text.parse().map_err(|_| "must be off, error, warn, info, debug or trace")
 }
 
-/// Writes lines of `level` and graver to standard output, as JSON, with the time that `clock` tells,
-/// and with metrics of `function` where that is a Lambda function's name.
+/// The destination of all lines, once [`init`] was called.
+static OUTPUT: OnceLock<Output> = OnceLock::new();
+
+/// Writes lines of `level` and above to standard output as JSON, with the time of `clock`. If
+/// `function` is the name of a Lambda function, lines contain its metrics.
 ///
-/// Other crates are heard from `warn` on only: below, some of them log what goes over the wire.
+/// Lines of other crates are written from WARN on only: below, some crates log HTTP traffic. A
+/// second call changes nothing.
 pub fn init(level: LevelFilter, clock: fn() -> SystemTime, function: Option<String>) {
-    let ours = FilterFn::new(move |metadata| {
-        let is_ours = metadata.target().starts_with(env!("CARGO_PKG_NAME"));
-        *metadata.level() <= level && (is_ours || *metadata.level() <= Level::WARN)
+    if OUTPUT.set(Output { level, clock, function }).is_err() {
+        return;
+    }
+    let filter = FilterFn::new(move |metadata| {
+        let is_own = metadata.target().starts_with(env!("CARGO_PKG_NAME"));
+        *metadata.level() <= level && (is_own || *metadata.level() <= Level::WARN)
     });
-    let lines = Lines { clock, function };
-    // A second call is a mistake of the caller's that costs nothing: the first subscriber stays.
-    let _ = tracing_subscriber::registry().with(lines).with(ours).try_init();
+    // Fails only if the embedding program has a subscriber, which then gets these events.
+    let _ = tracing_subscriber::registry().with(Lines).with(filter).try_init();
 }
 
-/// Makes a panic one line that says where, not what: the message may hold data, and a backtrace
-/// costs 36 MB of symbols.
+/// Logs a panic as one line with its location. The message is omitted, since it can contain data,
+/// and so is the backtrace, whose symbols need 36 MB.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
@@ -110,25 +63,36 @@ pub fn log_panics() {
     }));
 }
 
-/// Writes each event as a line.
-///
-/// Not `tracing-subscriber`'s JSON format: metrics are an object in the line, every line has the
-/// request's ids without a span for each request, and it costs a third.
-struct Lines {
-    clock: fn() -> SystemTime,
-    function: Option<String>,
+/// Writes `event` as a line. If [`init`] was not called, the line goes to the `tracing` subscriber
+/// of the embedding program.
+fn write<E: Serialize>(
+    level: Level,
+    message: &'static str,
+    event: &E,
+    metrics: impl FnOnce() -> Vec<Metric>,
+) {
+    match OUTPUT.get() {
+        Some(output) if level <= output.level => {
+            let metrics = if output.function.is_some() { metrics() } else { Vec::new() };
+            output.write(level, Some(message), event, metrics);
+        }
+        Some(_) => {}
+        None if level == Level::WARN => tracing::warn!(event = json(event), "{message}"),
+        None => tracing::info!(event = json(event), "{message}"),
+    }
 }
+
+fn json<E: Serialize>(event: &E) -> Option<String> {
+    serde_json::to_string(event).ok()
+}
+
+/// Writes `tracing` events: the start and end of the process, panics, and warnings of libraries.
+struct Lines;
 
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let now = (self.clock)();
-        let mut line = Line::new(now, *event.metadata().level());
-        event.record(&mut line);
-        request_scope::with_ids(|ids| line.add_ids(ids));
-        if let Some(function) = &self.function {
-            line.add_metrics(function, now);
+        if let Some(output) = OUTPUT.get() {
+            output.write(*event.metadata().level(), None, &event.field_map(), Vec::new());
         }
-        // Where nobody reads, there is nobody to tell.
-        let _ = std::io::stdout().lock().write_all(&line.finish());
     }
 }

@@ -66,10 +66,9 @@ const INSTANCE: &str = "urn:roomkey:request:";
 /// ([RFC 3986 §3.3](https://www.rfc-editor.org/rfc/rfc3986#section-3.3)). IDs of gateways contain none.
 fn instance() -> Option<String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~=+:@!$&'()*,;/".contains(&byte);
-    request_scope::with_ids(|ids| {
-        let id = ids.request.as_deref().filter(|id| !id.is_empty() && id.bytes().all(is_plain))?;
-        Some(format!("{INSTANCE}{id}"))
-    })?
+    let ids = request_scope::ids()?;
+    let id = ids.request.as_deref().filter(|id| !id.is_empty() && id.bytes().all(is_plain))?;
+    Some(format!("{INSTANCE}{id}"))
 }
 
 impl Problem {

@@ -1,115 +1,71 @@
-//! A line: one JSON object, member by member.
+//! One line: a JSON object with time, level, request IDs, the event's fields and its metrics.
 
-use std::fmt;
+use std::io::Write;
 use std::time::SystemTime;
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use serde::Serialize;
 use tracing::Level;
-use tracing::field::{Field, Visit};
+use tracing_subscriber::filter::LevelFilter;
 
-use super::metrics::Facts;
-use crate::request_scope::RequestIds;
+use super::metrics::{Metric, Metrics};
+use crate::request_scope::{self, RequestIds};
 
-/// A line that is being written.
-pub(super) struct Line {
-    text: Vec<u8>,
-    facts: Facts,
+/// Standard output, with the settings of all lines.
+pub(super) struct Output {
+    pub(super) level: LevelFilter,
+    pub(super) clock: fn() -> SystemTime,
+    /// The name of the Lambda function, which is the dimension of all metrics.
+    pub(super) function: Option<String>,
 }
 
-impl Line {
-    /// A line with time and level.
-    pub(super) fn new(now: SystemTime, level: Level) -> Self {
-        let mut line = Self { text: Vec::with_capacity(1024), facts: Facts::default() };
-        line.text.push(b'{');
-        line.add("timestamp", &timestamp(millis(now)));
-        line.add("level", level.as_str());
-        line
-    }
+#[derive(Serialize)]
+struct Line<'a, E> {
+    timestamp: String,
+    level: &'static str,
+    /// Absent if it is a field of `event`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'static str>,
+    #[serde(flatten)]
+    event: &'a E,
+    #[serde(flatten)]
+    ids: Option<&'a RequestIds>,
+    #[serde(flatten)]
+    metrics: Option<Metrics<'a>>,
+}
 
-    /// What the request is called, where the line was written for one.
-    pub(super) fn add_ids(&mut self, ids: &RequestIds) {
-        for (name, id) in [
-            ("request_id", &ids.request),
-            ("lambda_request_id", &ids.invocation),
-            ("trace_id", &ids.trace),
-        ] {
-            if let Some(id) = id {
-                self.add(name, id);
-            }
-        }
-    }
-
-    /// The metrics that follow from what the line says.
-    pub(super) fn add_metrics(&mut self, function: &str, now: SystemTime) {
-        let members = self.facts.metrics(function, millis(now));
-        if !members.is_empty() {
-            self.text.push(b',');
-            self.text.extend_from_slice(members.as_bytes());
-        }
-    }
-
-    /// The line, with its end.
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        self.text.extend_from_slice(b"}\n");
-        self.text
-    }
-
-    fn add<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
-        if self.text.len() > 1 {
-            self.text.push(b',');
-        }
-        self.text.push(b'"');
-        // Names of ours, without anything to escape.
-        self.text.extend_from_slice(name.as_bytes());
-        self.text.extend_from_slice(b"\":");
-        let before = self.text.len();
-        if serde_json::to_writer(&mut self.text, value).is_err() {
-            self.text.truncate(before);
-            self.text.extend_from_slice(b"null");
+impl Output {
+    pub(super) fn write<E: Serialize>(
+        &self,
+        level: Level,
+        message: Option<&'static str>,
+        event: &E,
+        metrics: Vec<Metric>,
+    ) {
+        let now = millis((self.clock)());
+        let ids = request_scope::ids();
+        let line = Line {
+            timestamp: timestamp(now),
+            level: level.as_str(),
+            message,
+            event,
+            ids: ids.as_deref(),
+            metrics: Metrics::new(self.function.as_deref(), now, metrics),
+        };
+        let mut text = Vec::with_capacity(1024);
+        if serde_json::to_writer(&mut text, &line).is_ok() {
+            text.push(b'\n');
+            // There is no other channel to report a failure.
+            let _ = std::io::stdout().lock().write_all(&text);
         }
     }
 }
 
-impl Visit for Line {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.facts.note_text(field, value);
-        self.add(field.name(), value);
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.facts.note_number(field, value);
-        self.add(field.name(), &value);
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.add(field.name(), &value);
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.facts.note_flag(field, value);
-        self.add(field.name(), &value);
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        // Microseconds are as exact as it gets.
-        let value = (value * 1000.0).round() / 1000.0;
-        self.facts.note_duration(field, value);
-        self.add(field.name(), &value);
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let text = format!("{value:?}");
-        self.facts.note_text(field, &text);
-        self.add(field.name(), &text);
-    }
-}
-
-/// RFC 3339 with three digits of the second always, so that texts sort as times do.
+/// RFC 3339 with always three digits of the second, so that the lexical order is the order in time.
 fn timestamp(millis: i64) -> String {
     let (seconds, rest) = (millis.div_euclid(1000), millis.rem_euclid(1000));
-    // The clock is not that of a year without a date.
+    // Fails only for years after 9999.
     let time = DateTime::from_secs(seconds).fmt(Format::DateTime).unwrap_or_default();
     format!("{}.{rest:03}Z", time.trim_end_matches('Z'))
 }

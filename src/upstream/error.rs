@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::ConnectionError;
+use crate::logging::FetchLog;
 
 /// The reason why an upstream gave no usable response. Contains nothing of the response itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -132,8 +133,7 @@ impl Unavailable {
 /// line.
 pub fn log_failure(upstream: &'static str, error: &FetchError, took: Option<Duration>) {
     if !matches!(error, FetchError::Upstream { .. }) {
-        let duration_ms = took.map(|took| took.as_secs_f64() * 1000.0);
-        tracing::warn!(upstream, %error, duration_ms, "fetch failed");
+        FetchLog::failed(upstream, error, took).log();
     }
 }
 

@@ -15,6 +15,7 @@ use futures_util::future::{Shared, WeakShared};
 
 use super::error::{FetchError, Unavailable, log_failure};
 use super::freeze::FreezeWatch;
+use crate::logging::FetchLog;
 use crate::request_scope;
 
 /// Ages and waits of one value.
@@ -252,8 +253,7 @@ impl<T> FetchGuard<T> {
         state.flight = None;
         match fetched {
             Ok(value) => {
-                let duration_ms = took.as_secs_f64() * 1000.0;
-                tracing::info!(upstream, duration_ms, "fetched");
+                FetchLog::fetched(upstream, took).log();
                 state.good = Some((Arc::new(value), self.now));
                 state.failure = None;
             }

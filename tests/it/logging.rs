@@ -1,14 +1,18 @@
 //! What the function's own binary writes: ids in every line, and CloudWatch's metrics in them.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tracing_serde::fields::AsMap;
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt};
 
 use crate::support::gateway::Wire;
 use crate::support::{
-    Bootstrap, Env, FakeIdp, FakeSecretsManager, Fault, Key, Route, SecretFault, extend, today,
-    token,
+    Bootstrap, Call, Env, FakeIdp, FakeSecretsManager, Fault, Key, Route, SecretFault, extend,
+    today, token,
 };
 
 /// What the fake Runtime API says of every invocation.
@@ -272,4 +276,32 @@ async fn metrics_are_lambdas_and_lines_those_of_the_level() {
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert_eq!(function.json_lines().len(), lines, "{level}: {}", function.output());
     }
+}
+
+/// Collects the fields of events, as a subscriber of an embedding program does.
+#[derive(Clone, Default)]
+struct Collector(Arc<Mutex<Vec<Value>>>);
+
+impl<S: tracing::Subscriber> Layer<S> for Collector {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        let fields = serde_json::to_value(event.field_map()).expect("fields");
+        self.0.lock().expect("no panic").push(fields);
+    }
+}
+
+#[tokio::test]
+async fn embedding_program_gets_lines_by_its_own_subscriber() {
+    let collector = Collector::default();
+    // For all threads: a thread's own subscriber misses events that other tests have met before.
+    let subscriber = tracing_subscriber::registry().with(collector.clone());
+    tracing::subscriber::set_global_default(subscriber).expect("the only subscriber");
+    let call = Call::asking(&json!({ "room_name": "embedded" }));
+    call.send(&Env::offline().app()).await.expect_issued("embedded");
+    let events = collector.0.lock().expect("no panic");
+    let lines = events.iter().filter(|event| event["message"] == "request");
+    let line = lines
+        .map(|event| serde_json::from_str::<Value>(event["event"].as_str().expect("JSON")).unwrap())
+        .find(|line| line["room"] == "embedded")
+        .expect("a line");
+    assert_eq!((&line["status"], &line["outcome"]), (&json!(201), &json!("ok")), "{line}");
 }

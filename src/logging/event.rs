@@ -1,0 +1,148 @@
+//! The events that have a log line and metrics: requests and fetches.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use serde::Serialize;
+use tracing::Level;
+
+use super::metrics::Metric;
+use crate::request_scope;
+
+/// The part of a request's line that is known while the request is handled.
+#[derive(Debug, Default, Serialize)]
+pub struct RequestLog {
+    /// The pattern of the route without a prefix; empty if the path has no route.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub route: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// The requested or generated room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room: Option<String>,
+    /// The role in the participant token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The caller as a keyed hash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The `jti` of the participant token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
+    /// Whether the request is the first of this execution environment.
+    #[serde(rename = "cold_start")]
+    pub is_cold: bool,
+}
+
+/// The cause of a request's status.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Outcome<'a> {
+    /// The problem's code, or `ok`.
+    pub code: &'static str,
+    /// The unavailable upstream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<&'static str>,
+    /// The cause in words, for operators only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct RequestLine<'a> {
+    #[serde(rename = "outcome")]
+    class: &'static str,
+    #[serde(flatten)]
+    outcome: Outcome<'a>,
+    #[serde(flatten)]
+    request: &'a RequestLog,
+    /// `true` or absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stale: Option<bool>,
+    duration_ms: f64,
+}
+
+impl RequestLog {
+    /// Writes the line `request`.
+    pub fn log(&self, outcome: Outcome<'_>, took: Duration) {
+        let class = match self.status {
+            ..400 => "ok",
+            400..500 => "refused",
+            _ => "failed",
+        };
+        let stale = request_scope::is_stale().then_some(true);
+        let duration_ms = milliseconds(took);
+        let line = RequestLine { class, outcome, request: self, stale, duration_ms };
+        super::write(Level::INFO, "request", &line, || line.metrics());
+    }
+}
+
+impl RequestLine<'_> {
+    fn metrics(&self) -> Vec<Metric> {
+        let request = self.request;
+        let by_status = match request.status {
+            400..500 => Some(Metric::count_by("Refused", "code")),
+            503 if self.outcome.upstream.is_some() => {
+                Some(Metric::count_by("Unavailable", "upstream"))
+            }
+            500.. => Some(Metric::count("Internal")),
+            _ => None,
+        };
+        let is_timed = !matches!(request.route, "" | "/health");
+        let duration = is_timed.then(|| Metric::milliseconds("Duration", self.duration_ms));
+        let counts = [
+            ("Issued", request.jti.is_some()),
+            ("ColdStart", request.is_cold),
+            ("StaleServes", self.stale.is_some()),
+        ];
+        let counts =
+            counts.into_iter().filter(|(_, is_so)| *is_so).map(|(name, _)| Metric::count(name));
+        by_status.into_iter().chain(duration).chain(counts).collect()
+    }
+}
+
+/// One fetch from an upstream.
+#[derive(Debug, Serialize)]
+pub struct FetchLog {
+    upstream: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_ms: Option<f64>,
+}
+
+impl FetchLog {
+    /// A successful fetch of keys, discovery or the secret.
+    pub fn fetched(upstream: &'static str, took: Duration) -> Self {
+        Self { upstream, error: None, duration_ms: Some(milliseconds(took)) }
+    }
+
+    /// A failed fetch. `error` must not contain anything that the upstream sent.
+    pub fn failed(upstream: &'static str, error: &dyn Display, took: Option<Duration>) -> Self {
+        let duration_ms = took.map(milliseconds);
+        Self { upstream, error: Some(error.to_string()), duration_ms }
+    }
+
+    /// Writes the line `fetched` or `fetch failed`.
+    pub fn log(&self) {
+        let (level, message) = match self.error {
+            None => (Level::INFO, "fetched"),
+            Some(_) => (Level::WARN, "fetch failed"),
+        };
+        super::write(level, message, self, || self.metrics());
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        let fetches = match self.upstream {
+            "keys" | "discovery" => Some(Metric::count("KeyFetches")),
+            "secret" => Some(Metric::count("SecretFetches")),
+            _ => None,
+        };
+        let failure = self.error.as_ref().map(|_| Metric::count_by("FetchFailures", "upstream"));
+        fetches.into_iter().chain(failure).collect()
+    }
+}
+
+/// Milliseconds, rounded to whole microseconds.
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
