@@ -57,6 +57,8 @@ mod policy_rooms;
 mod presence;
 mod problems;
 mod profile_cooldown;
+mod provider_corpus;
+mod provider_docs;
 mod provider_start;
 mod providers;
 mod readme;

@@ -198,6 +198,53 @@ describe('the profile from the Backend API', () => {
   });
 });
 
+describe('policies for session tokens of version 2', () => {
+  const o = { id: 'org_1', slg: 'acme', rol: 'admin', per: 'read,manage', fpm: '3,1' };
+  const claims = { v: 2, o, fea: 'o:calls,u:dashboard', pla: 'o:pro' };
+  const rule = (when) => `[[allow]]\nwhen = { ${when} }\nrooms = ["{o.id}:*"]\nrole = "participant"\n`;
+  /** The condition of a rule, and whether it matches the claims above. */
+  const conditions = [
+    ['"o.rol" = "admin"', true],
+    ['"o.rol" = "org:admin"', false],
+    ['"o.per" = { word = "manage" }', true],
+    ['"o.per" = "manage"', false],
+    ['"o.per" = { word = "man" }', false],
+    ['fea = { word = "o:calls" }', true],
+    ['fea = { word = "calls" }', false],
+    ['pla = "o:pro"', true],
+    ['org_role = "org:admin"', false],
+  ];
+
+  test('Clerk\'s SDK reads role, permissions and features of the same token', async () => {
+    const { authenticateRequest } = createClerkClient({
+      secretKey: SECRET_KEY, apiUrl: clerk.url, publishableKey: `pk_test_${btoa(`${new URL(clerk.url).host}$`)}`,
+    });
+    const token = await clerk.sign('user_alice', claims);
+    const request = new Request(ORIGIN, { headers: { authorization: `Bearer ${token}` } });
+    const state = await authenticateRequest(request, { authorizedParties: [ORIGIN] });
+    const auth = state.toAuth();
+    assert.equal(auth.orgId, 'org_1');
+    assert.equal(auth.orgRole, 'org:admin');
+    assert.equal(auth.has({ plan: 'org:pro' }), true);
+    assert.equal(auth.has({ feature: 'org:calls' }), true);
+  });
+
+  for (const [when, matches] of conditions) {
+    test(`rule ${matches ? 'matches' : 'does not match'}: ${when}`, async () => {
+      const lambda = await trusting({ POLICY: rule(when) });
+      try {
+        const token = await clerk.sign('user_alice', claims);
+        const answer = await lambda.invoke(tokenEvent(token, { room_name: 'org_1:standup' }));
+        if (matches) await judge(answer, { ...ALICE, room: 'org_1:standup' });
+        else assertProblem(answer, 403, 'room_not_allowed');
+        assertProblem(await lambda.invoke(tokenEvent(token, { room_name: 'org_2:standup' })), 403, 'room_not_allowed');
+      } finally {
+        await lambda.stop();
+      }
+    });
+  }
+});
+
 describe('other configurations', () => {
   const running = [];
   const function_ = async (env) => {

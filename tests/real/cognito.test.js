@@ -96,6 +96,10 @@ describe('ID tokens with OIDC_AUDIENCE', () => {
 
   test('no name', async () => judge(await ask('nora'), { identity: 'nora@example.com', name: 'Unnamed User' }));
 
+  test('name is composed of given and family name', async () => {
+    await judge(await ask('parts'), { identity: 'parts@example.com', name: 'Grace Hopper' });
+  });
+
   test('unverified address is rejected', async () => assertProblem(await ask('mallory'), 403, 'email_not_verified'));
 
   test('missing address is rejected', async () => assertProblem(await ask('nomail'), 404, 'email_not_set'));
@@ -106,6 +110,28 @@ describe('ID tokens with OIDC_AUDIENCE', () => {
     const { access: token } = await cognito.signIn('alice');
     assertProblem(await lambda.invoke(tokenEvent(token)), 401, 'invalid_token');
   });
+});
+
+test('policy matches the groups of both kinds of token', async () => {
+  const POLICY = '[[allow]]\nwhen = { "cognito:groups" = "hosts" }\nrooms = ["*"]\nrole = "participant"\n';
+  const { frontend } = cognito.clients;
+  const rows = [
+    ['id', { OIDC_AUDIENCE: frontend }],
+    ['access', { OIDC_AUTHORIZED_PARTIES: frontend, PARTICIPANT_IDENTITY: 'sub' }],
+  ];
+  for (const [kind, env] of rows) {
+    const lambda = await trusting({ ...env, POLICY });
+    try {
+      const ask = async (person) => lambda.invoke(
+        tokenEvent((await cognito.signIn(person))[kind], { room_name: 'standup' }),
+      );
+      const { status, bytes } = await ask('alice');
+      assert.equal(status, 201, `${kind}: ${bytes}`);
+      assertProblem(await ask('nora'), 403, 'room_not_allowed');
+    } finally {
+      await lambda.stop();
+    }
+  }
 });
 
 test('token of another pool with the same keys is rejected', async () => {

@@ -121,6 +121,84 @@ describe('profile from UserInfo', () => {
   });
 });
 
+describe('a UserInfo endpoint that rejects the tokens of an API', () => {
+  let issuer;
+  let token;
+  before(async () => {
+    issuer = await startIssuer({
+      keys: [await newKey('ES256')], profileInToken: false, resourceTokensAtUserInfo: false,
+    });
+    ({ access_token: token } = await signIn(issuer, 'alice', { alg: 'ES256' }));
+  });
+  after(() => issuer.stop());
+
+  test('UserInfo rejects the access token', async () => {
+    const answer = await fetch(`${issuer.url}/me`, { headers: { authorization: `Bearer ${token}` } });
+    assert.ok([401, 403].includes(answer.status), `${answer.status}`);
+  });
+
+  test('token is accepted if only the name is missing', async () => {
+    const lambda = await trusting(issuer, { PARTICIPANT_IDENTITY: 'sub' });
+    try {
+      await judge(await lambda.invoke(tokenEvent(token)), { identity: 'alice', name: 'Unnamed User' });
+    } finally {
+      await lambda.stop();
+    }
+  });
+
+  test('token is rejected if the email address is missing', async () => {
+    const lambda = await trusting(issuer);
+    try {
+      assertProblem(await lambda.invoke(tokenEvent(token)), 401, 'invalid_token');
+    } finally {
+      await lambda.stop();
+    }
+  });
+});
+
+describe('signed UserInfo responses', () => {
+  let issuer;
+  let lambda;
+  before(async () => {
+    issuer = await startIssuer({ keys: [await newKey('RS256')], profileInToken: false, signedUserInfo: true });
+    lambda = await trusting(issuer);
+  });
+  after(() => Promise.all([issuer.stop(), lambda.stop()]));
+
+  test('UserInfo answers with a JWT', async () => {
+    const { access_token: token } = await signIn(issuer, 'alice');
+    const answer = await fetch(`${issuer.url}/me`, { headers: { authorization: `Bearer ${token}` } });
+    assert.match(answer.headers.get('content-type'), /^application\/jwt/);
+    const { iss, sub, email } = jose.decodeJwt(await answer.text());
+    assert.deepEqual({ iss, sub, email }, { iss: issuer.url, sub: 'alice', email: ALICE.identity });
+  });
+
+  test('email, name and picture come from the signed response', async () => {
+    const { access_token: token } = await signIn(issuer, 'alice');
+    await judge(await lambda.invoke(tokenEvent(token)), ALICE);
+  });
+
+  test('unverified address in the signed response is rejected', async () => {
+    const { access_token: token } = await signIn(issuer, 'mallory');
+    assertProblem(await lambda.invoke(tokenEvent(token)), 403, 'email_not_verified');
+  });
+});
+
+test('token bound to a DPoP key is rejected as a bearer token', async () => {
+  const issuer = await startIssuer({ keys: [await newKey('RS256')] });
+  const lambda = await trusting(issuer);
+  try {
+    const { access_token: token, token_type: type } = await signIn(issuer, 'alice', { dpop: true });
+    assert.equal(type, 'DPoP');
+    assert.ok(jose.decodeJwt(token).cnf.jkt);
+    assertProblem(await lambda.invoke(tokenEvent(token)), 401, 'invalid_token');
+    const { access_token: plain } = await signIn(issuer, 'alice');
+    await judge(await lambda.invoke(tokenEvent(plain)), ALICE);
+  } finally {
+    await Promise.all([issuer.stop(), lambda.stop()]);
+  }
+});
+
 describe('key rotation', () => {
   let issuer;
   let lambda;

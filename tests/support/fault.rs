@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     Json(Value),
     /// 200 with these bytes, as `application/json`.
     Bytes(Vec<u8>),
+    /// 200 with this media type and body.
+    Typed(&'static str, String),
     /// 200 with a web page, as a proxy that wants one to sign in answers.
     Html,
     /// The good answer, filled up with blanks to this many bytes.
@@ -56,6 +58,7 @@ impl Fault {
             Some(Self::RetryAfter(status, value)) => with(json(status, "{}"), "retry-after", value),
             Some(Self::Json(value)) => json(200, value.to_string()),
             Some(Self::Bytes(bytes)) => json(200, bytes),
+            Some(Self::Typed(kind, text)) => with(json(200, text), "content-type", kind),
             Some(Self::Html) => {
                 with(json(200, "<!doctype html><p>Sign in"), "content-type", "text/html")
             }

@@ -4,6 +4,7 @@
 mod app;
 mod bootstrap;
 mod call;
+pub(crate) mod corpus;
 mod fake_api;
 mod fake_clock;
 mod fake_directory;

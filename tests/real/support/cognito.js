@@ -11,9 +11,10 @@ export const PEOPLE = {
   nora: { email: 'nora@example.com', email_verified: 'true' },
   mallory: { email: 'alice@example.com', email_verified: 'false', name: 'Mallory' },
   nomail: { name: 'No Mail' },
+  parts: { email: 'parts@example.com', email_verified: 'true', given_name: 'Grace', family_name: 'Hopper' },
 };
 
-/** Starts moto with a pool of the people above and two clients, `frontend` and `other`. */
+/** Starts moto with a pool of the people above, of whom `alice` is in the group `hosts`, and two clients, `frontend` and `other`. */
 export async function startCognito() {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -44,7 +45,7 @@ export async function startCognito() {
       UserPoolId: pool,
       ClientName: name,
       ExplicitAuthFlows: ['ALLOW_ADMIN_USER_PASSWORD_AUTH'],
-      ReadAttributes: ['email', 'email_verified', 'name', 'picture'],
+      ReadAttributes: ['email', 'email_verified', 'name', 'given_name', 'family_name', 'picture'],
     });
     clients[name] = UserPoolClient.ClientId;
   }
@@ -57,6 +58,9 @@ export async function startCognito() {
     });
     await ask('AdminSetUserPassword', { UserPoolId: pool, Username: person, Password: PASSWORD, Permanent: true });
   }
+
+  await ask('CreateGroup', { UserPoolId: pool, GroupName: 'hosts' });
+  await ask('AdminAddUserToGroup', { UserPoolId: pool, Username: 'alice', GroupName: 'hosts' });
 
   return {
     issuer: `https://cognito-idp.${REGION}.amazonaws.com/${pool}`,

@@ -25,15 +25,19 @@ export async function newKey(alg, generation = 1) {
 /**
  * Starts the provider. With the `port` of an earlier one, the issuer is the same and its keys are rotated.
  * `profileInToken` adds email and name to access tokens, as many providers do. `seen` records the requested paths.
+ * `signedUserInfo` makes UserInfo answer with a JWT. `resourceTokensAtUserInfo: false` is the provider's own behavior:
+ * UserInfo rejects the tokens of an API.
  */
-export async function startIssuer({ keys, port = 0, profileInToken = true }) {
+export async function startIssuer({
+  keys, port = 0, profileInToken = true, signedUserInfo = false, resourceTokensAtUserInfo = true,
+}) {
   const server = createServer().listen(port, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://127.0.0.1:${server.address().port}`;
 
   const issued = new Map();
   const provider = new Provider(url, {
-    adapter: (model) => new Store(model, { issued, url, keys }),
+    adapter: resourceTokensAtUserInfo ? (model) => new Store(model, { issued, url, keys }) : MemoryAdapter,
     jwks: { keys },
     clients: [{
       client_id: CLIENT,
@@ -43,6 +47,7 @@ export async function startIssuer({ keys, port = 0, profileInToken = true }) {
       grant_types: ['authorization_code'],
       response_types: ['code'],
       id_token_signed_response_alg: keys[0].alg,
+      ...(signedUserInfo && { userinfo_signed_response_alg: keys[0].alg }),
     }],
     clientDefaults: { id_token_signed_response_alg: keys[0].alg },
     claims: { email: ['email', 'email_verified'], profile: ['name', 'picture'] },
@@ -57,6 +62,8 @@ export async function startIssuer({ keys, port = 0, profileInToken = true }) {
     },
     features: {
       devInteractions: { enabled: true },
+      dPoP: { enabled: true },
+      jwtUserinfo: { enabled: true },
       resourceIndicators: {
         enabled: true,
         // The last part of the resource names the algorithm: .../ES256.
