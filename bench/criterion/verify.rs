@@ -16,9 +16,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use roomkey::oidc::algorithm::AllowedAlgorithms;
+use roomkey::oidc::audience::Audience;
 use roomkey::oidc::jwks::{KeySet, Lookup};
 use roomkey::oidc::providers::GENERIC;
-use roomkey::oidc::verifier::{Expected, Verifier};
+use roomkey::oidc::verifier::{Expected, SUB, Verifier};
 use serde_json::json;
 
 const BATCHES: usize = 400;
@@ -87,9 +88,10 @@ fn measure(
     let token = token(algorithm, key)?;
     let verifier = Verifier::new(Expected {
         provider: &GENERIC,
-        issuers: vec!["https://idp.example/".into()],
-        audiences: vec!["roomkey".into()],
-        authorized_parties: Vec::new(),
+        issuer: "https://idp.example/".into(),
+        aliases: Vec::new(),
+        audience: Audience::new(vec!["roomkey".into()], Vec::new(), false).ok_or("an audience")?,
+        subject_claim: SUB.into(),
         algorithms: AllowedAlgorithms::parse("RS256,PS256,ES256,ES384,EdDSA")?,
         clock_skew: Duration::from_secs(5),
     });

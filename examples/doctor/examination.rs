@@ -225,7 +225,7 @@ fn hint(error: VerifyError) -> String {
         VerifyError::NotAJwt => {
             "for opaque access tokens, register the API as an audience with the provider"
         }
-        VerifyError::Algorithm => "see OIDC_ALGORITHMS",
+        VerifyError::Algorithm | VerifyError::AlgorithmNotAccepted(_) => "see OIDC_ALGORITHMS",
         VerifyError::Issuer => "compare scheme, host, path and the slash at the end byte for byte",
         VerifyError::Audience => "the token is for another audience, or OIDC_AUDIENCE is wrong",
         VerifyError::AuthorizedParty => "the client of the token is not listed",
@@ -302,19 +302,19 @@ fn describe(
     report: &mut Report,
 ) {
     let shown = |name: &str| claims.get(name).map_or_else(|| "–".to_owned(), Value::to_string);
-    report.add(Finding::note(
-        "iss",
-        &format!("{}, expected {}", shown("iss"), expected.issuers.join(" or ")),
-    ));
-    if !expected.audiences.is_empty() {
-        let detail = format!("{}, expected one of {}", shown("aud"), expected.audiences.join(", "));
+    let issuers: Vec<_> =
+        std::iter::once(&expected.issuer).chain(&expected.aliases).map(String::as_str).collect();
+    report
+        .add(Finding::note("iss", &format!("{}, expected {}", shown("iss"), issuers.join(" or "))));
+    let (audiences, parties) = (expected.audience.audiences(), expected.audience.parties());
+    if !audiences.is_empty() {
+        let detail = format!("{}, expected one of {}", shown("aud"), audiences.join(", "));
         report.add(Finding::note("aud", &detail));
     }
-    if !expected.authorized_parties.is_empty() {
-        let parties = format!("{} {} {}", shown("azp"), shown("client_id"), shown("cid"));
-        let detail =
-            format!("{parties}, expected one of {}", expected.authorized_parties.join(", "));
-        report.add(Finding::note("azp, client_id, cid", &detail));
+    if !parties.is_empty() {
+        let found = ["azp", "client_id", "cid", "appid"].map(shown).join(" ");
+        let detail = format!("{found}, expected one of {}", parties.join(", "));
+        report.add(Finding::note("azp, client_id, cid, appid", &detail));
     }
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     if let Some(expires) = claims.get("exp").and_then(Value::as_f64) {

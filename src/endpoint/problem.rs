@@ -197,23 +197,9 @@ impl From<&ExchangeError> for Problem {
                 "The bearer token expired",
                 r#"Bearer realm="roomkey", error="invalid_token", error_description="The access token expired""#,
             ),
-            ExchangeError::Bearer(BearerError::Malformed)
-            | ExchangeError::Rejected(
-                VerifyError::NotAJwt
-                | VerifyError::Algorithm
-                | VerifyError::Header(_)
-                | VerifyError::UnknownKey
-                | VerifyError::UnfitKey
-                | VerifyError::Signature
-                | VerifyError::Issuer
-                | VerifyError::TokenKind(_)
-                | VerifyError::Audience
-                | VerifyError::AuthorizedParty
-                | VerifyError::NotYetValid(_)
-                | VerifyError::Claim(_)
-                | VerifyError::RefusedByIssuer
-                | VerifyError::SubjectMismatch,
-            ) => Self::invalid_token(),
+            ExchangeError::Bearer(BearerError::Malformed) | ExchangeError::Rejected(_) => {
+                Self::invalid_token()
+            }
             ExchangeError::BodyTooLarge => Self::content_too_large("the body may have 65536 bytes"),
             ExchangeError::NotJson => Self::new(
                 "unsupported_media_type",

@@ -1,47 +1,63 @@
-//! The signature algorithms that a caller's token may have.
+//! The signature algorithms that an access token may have.
 
 pub use jsonwebtoken::Algorithm;
 use jsonwebtoken::AlgorithmFamily;
 
-/// What a token may be signed with: asymmetric algorithms, or HS256 alone, chosen by us and never by
-/// the token
-/// ([RFC 8725 §3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)).
+/// Names of algorithms that are known and never accepted, for the operator's log.
+const NOT_ACCEPTED: [&str; 12] = [
+    "none",
+    "HS256",
+    "HS384",
+    "HS512",
+    "RS1",
+    "ES512",
+    "ES256K",
+    "Ed448",
+    "RSA-OAEP",
+    "RSA-OAEP-256",
+    "RSA1_5",
+    "dir",
+];
+
+/// The accepted signature algorithms: asymmetric ones, or HS256 alone. The configuration selects them,
+/// never the token ([RFC 8725 §3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedAlgorithms(Vec<Algorithm>);
 
 impl AllowedAlgorithms {
-    /// Reads a comma list of JWS names.
+    /// Parses a comma-separated list of JWS names.
     ///
     /// # Errors
     ///
-    /// The end of a sentence that starts with the variable's name.
+    /// A reason that completes "`<variable>` …", if a name is unknown or symmetric.
     pub fn parse(list: &str) -> Result<Self, &'static str> {
         list.split(',')
             .map(|name| by_name(name.trim()))
             .collect::<Option<Vec<_>>>()
             .map(Self)
-            .ok_or("may list RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA only")
+            .ok_or(
+                "must list RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA only",
+            )
     }
 
-    /// HS256 and nothing else, for a secret that the issuer shares with us.
-    #[must_use]
+    /// HS256 alone, for a secret that the issuer shares with this application.
     pub fn hs256() -> Self {
         Self(vec![Algorithm::HS256])
     }
 
-    /// The algorithm of that name, if it is allowed.
-    #[must_use]
+    /// The algorithm with this name, if it is accepted.
     pub fn get(&self, name: &str) -> Option<Algorithm> {
         let named = if name == "HS256" { Some(Algorithm::HS256) } else { by_name(name) };
         named.filter(|algorithm| self.0.contains(algorithm))
     }
 }
 
-/// The asymmetric algorithm of that name ([RFC 7518 §3.1], [RFC 8037 §3.1]); case counts.
+/// The asymmetric algorithm with this name ([RFC 7518 §3.1], [RFC 8037 §3.1], [RFC 9864 §2.2]). Case is
+/// significant.
 ///
 /// [RFC 7518 §3.1]: https://www.rfc-editor.org/rfc/rfc7518#section-3.1
 /// [RFC 8037 §3.1]: https://www.rfc-editor.org/rfc/rfc8037#section-3.1
-#[must_use]
+/// [RFC 9864 §2.2]: https://www.rfc-editor.org/rfc/rfc9864#section-2.2
 pub fn by_name(name: &str) -> Option<Algorithm> {
     Some(match name {
         "RS256" => Algorithm::RS256,
@@ -52,13 +68,21 @@ pub fn by_name(name: &str) -> Option<Algorithm> {
         "PS512" => Algorithm::PS512,
         "ES256" => Algorithm::ES256,
         "ES384" => Algorithm::ES384,
-        "EdDSA" => Algorithm::EdDSA,
+        // Ed25519 is the only curve of the keys that are accepted.
+        "EdDSA" | "Ed25519" => Algorithm::EdDSA,
         _ => return None,
     })
 }
 
+/// Returns `name` as a constant, which is safe to log, if it is a known algorithm.
+pub fn known_name(name: &str) -> Option<&'static str> {
+    let asymmetric = [
+        "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "Ed25519",
+    ];
+    asymmetric.into_iter().chain(NOT_ACCEPTED).find(|known| *known == name)
+}
+
 /// Whether `algorithm` is one of RSA's.
-#[must_use]
 pub fn is_rsa(algorithm: Algorithm) -> bool {
     algorithm.family() == AlgorithmFamily::Rsa
 }
@@ -68,17 +92,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_a_list_and_nothing_symmetric() {
+    fn list_accepts_asymmetric_names_only() {
         let allowed = AllowedAlgorithms::parse("RS256, EdDSA").unwrap();
-        assert_eq!(allowed.get("EdDSA"), Some(Algorithm::EdDSA));
-        for name in ["ES256", "rs256", "HS256", "none", ""] {
+        for name in ["EdDSA", "Ed25519"] {
+            assert_eq!(allowed.get(name), Some(Algorithm::EdDSA), "{name}");
+        }
+        for name in ["ES256", "rs256", "ed25519", "Ed448", "HS256", "none", ""] {
             assert_eq!(allowed.get(name), None, "{name}");
         }
         let shared = AllowedAlgorithms::hs256();
         assert_eq!(shared.get("HS256"), Some(Algorithm::HS256));
         assert_eq!(shared.get("RS256"), None);
-        for list in ["", "RS256,", "RS256,HS256", "none", "RS256;ES256"] {
+        for list in ["", "RS256,", "RS256,HS256", "none", "RS256;ES256", "ES512"] {
             assert!(AllowedAlgorithms::parse(list).is_err(), "{list}");
         }
+    }
+
+    #[test]
+    fn known_name_is_a_constant() {
+        assert_eq!(known_name("ES512"), Some("ES512"));
+        assert_eq!(known_name("RS256"), Some("RS256"));
+        assert_eq!(known_name("a name that a client chose"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What a verified token says.
+//! The claims of a verified access token.
 
 use std::fmt;
 
@@ -6,14 +6,14 @@ use serde_json::{Map, Value};
 
 use crate::json;
 
-/// The claims of a token that the [verifier](super::verifier) let through. Only it makes them.
+/// The claims of a token that the [verifier](super::verifier) accepted, which alone constructs them.
 #[derive(Clone)]
 pub struct VerifiedClaims {
     claims: Map<String, Value>,
     subject: Subject,
 }
 
-/// The `sub` of a verified token: who the caller is, for their issuer.
+/// The identifier of a person at their issuer.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Subject(String);
 
@@ -22,41 +22,44 @@ impl VerifiedClaims {
         Self { claims, subject: Subject(subject) }
     }
 
-    /// Who the caller is.
-    #[must_use]
+    /// The person's identifier: `sub`, or the claim that `SUBJECT_CLAIM` names.
     pub fn subject(&self) -> &Subject {
         &self.subject
     }
 
+    /// The `sub` of the token, by which the issuer's own services identify the person. `None` if it
+    /// is missing, which is possible only with `SUBJECT_CLAIM`.
+    pub fn sub(&self) -> Option<&str> {
+        self.claims.get("sub").and_then(Value::as_str)
+    }
+
     /// The claim at `path`, as [`json::find`] reads it.
-    #[must_use]
     pub fn find(&self, path: &str) -> Option<&Value> {
         json::find(&self.claims, path)
     }
 
     /// All claims.
-    #[must_use]
     pub fn as_object(&self) -> &Map<String, Value> {
         &self.claims
     }
 }
 
 impl Subject {
-    /// 1 to 255 bytes, without what may not stand in an identity.
-    #[must_use]
+    /// 1 to 255 bytes with a visible character, without the characters that an identity must not
+    /// contain.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Shows no claim: they are personal data.
+/// Shows no claim, since claims are personal data.
 impl fmt::Debug for VerifiedClaims {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("VerifiedClaims(…)")
     }
 }
 
-/// Shows nothing: it is personal data.
+/// Shows nothing, since it is personal data.
 impl fmt::Debug for Subject {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Subject(…)")

@@ -7,19 +7,20 @@ use serde_json::{Map, Value};
 use super::algorithm::{self, Algorithm};
 use super::public_key::PublicKey;
 
-/// Bits of an RSA modulus: at least what [RFC 7518 §3.3] demands, at most what aws-lc verifies.
+/// Bits of an RSA modulus: from the minimum of [RFC 7518 §3.3] to the maximum of aws-lc.
 ///
 /// [RFC 7518 §3.3]: https://www.rfc-editor.org/rfc/rfc7518#section-3.3
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
-/// Longest RSA exponent, in bytes: verification takes time with each bit of it.
+/// Maximum length of an RSA exponent in bytes. Each bit of it costs time.
 const RSA_EXPONENT_BYTES: usize = 5;
 
 /// A public key that may verify signatures.
 #[derive(Clone)]
 pub struct Jwk {
     kid: Option<String>,
-    /// What the issuer restricts the key to, if it does.
+    thumbprint: Option<String>,
+    /// The algorithm that the issuer restricts the key to, if it does.
     alg: Option<Algorithm>,
     family: Family,
     public: PublicKey,
@@ -34,16 +35,16 @@ enum Family {
 }
 
 impl Jwk {
-    /// Reads a key as [RFC 7517] writes it; `None` where it cannot or must not verify signatures.
+    /// Parses a key in the form of [RFC 7517]; `None` if it cannot or must not verify signatures.
     ///
-    /// It must say what it is (`kty`, `crv`), be meant for signatures (`use`, `key_ops`, `alg`),
-    /// hold no private or symmetric part, be strong enough and, for curves, be a point of its curve.
-    /// Members that we do not know, certificates among them, are ignored.
+    /// It must state its type (`kty`, `crv`), be intended for signatures (`use`, `key_ops`, `alg`),
+    /// contain no private or symmetric part, be strong enough and, for curves, be a point of its
+    /// curve. Unknown fields and certificates are ignored.
     ///
     /// [RFC 7517]: https://www.rfc-editor.org/rfc/rfc7517
-    #[must_use]
     pub fn read(jwk: &Map<String, Value>) -> Option<Self> {
         let kid = optional_text(jwk, "kid").ok()?;
+        let thumbprint = optional_text(jwk, "x5t").ok()?;
         let alg = match optional_text(jwk, "alg").ok()? {
             Some(name) => Some(algorithm::by_name(name)?),
             None => None,
@@ -63,26 +64,35 @@ impl Jwk {
             "OKP" => (Family::Ed25519, ed25519(jwk)?),
             _ => return None,
         };
-        let key = Self { kid: kid.map(str::to_owned), alg, family, public };
+        let key = Self {
+            kid: kid.map(str::to_owned),
+            thumbprint: thumbprint.map(str::to_owned),
+            alg,
+            family,
+            public,
+        };
         // A key restricted to an algorithm of another kind can verify nothing.
         alg.is_none_or(|alg| key.family.fits(alg)).then_some(key)
     }
 
     /// The key's name in its set.
-    #[must_use]
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
     }
 
+    /// The thumbprint of the key's certificate, `x5t`
+    /// ([RFC 7517 §4.8](https://www.rfc-editor.org/rfc/rfc7517#section-4.8)), as it is published.
+    pub fn thumbprint(&self) -> Option<&str> {
+        self.thumbprint.as_deref()
+    }
+
     /// Whether the key may verify signatures of `algorithm`.
-    #[must_use]
     pub fn fits(&self, algorithm: Algorithm) -> bool {
         self.family.fits(algorithm) && self.alg.is_none_or(|own| own == algorithm)
     }
 
-    /// Whether the key made `signature`, its bytes, of `message` by `algorithm`. The first time for an
-    /// algorithm costs up to half as much again.
-    #[must_use]
+    /// Whether `signature`, as bytes, is the key's signature of `message` by `algorithm`. The first call
+    /// for an algorithm takes up to 1.5 times as long.
     pub fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         self.fits(algorithm) && self.public.verifies(algorithm, message, signature)
     }
@@ -99,12 +109,12 @@ impl Family {
     }
 }
 
-/// A member that is text or absent; an error where it is anything else.
+/// Returns a field that is a string or absent; an error if it is anything else.
 fn optional_text<'a>(jwk: &'a Map<String, Value>, member: &str) -> Result<Option<&'a str>, ()> {
     jwk.get(member).map(|value| value.as_str().ok_or(())).transpose()
 }
 
-/// Whether `key_ops` ([RFC 7517 §4.3](https://www.rfc-editor.org/rfc/rfc7517#section-4.3)), where
+/// Whether `key_ops` ([RFC 7517 §4.3](https://www.rfc-editor.org/rfc/rfc7517#section-4.3)), if
 /// present, lists `verify`.
 fn may_verify(key_ops: Option<&Value>) -> bool {
     match key_ops {
@@ -121,7 +131,7 @@ fn bytes(jwk: &Map<String, Value>, member: &str) -> Option<Vec<u8>> {
 fn rsa(jwk: &Map<String, Value>) -> Option<PublicKey> {
     let modulus = bytes(jwk, "n")?;
     let exponent = bytes(jwk, "e")?;
-    // Some issuers keep the sign byte of their big-number library.
+    // Some issuers publish the sign byte of their big-number library.
     let modulus = without_leading_zeros(&modulus);
     let exponent = without_leading_zeros(&exponent);
     let bits = modulus.len() * 8 - modulus.first()?.leading_zeros() as usize;
@@ -165,9 +175,9 @@ fn ed25519(jwk: &Map<String, Value>) -> Option<PublicKey> {
     if is_sound { PublicKey::ed25519(&x) } else { None }
 }
 
-/// Whether an Ed25519 key is one of the few points with which signatures that nobody made hold
-/// ([RFC 8032 §8.4](https://www.rfc-editor.org/rfc/rfc8032#section-8.4) leaves the check to us): y is
-/// 0, 1, p - 1, p or p + 1, or the point has order 8; the sign does not matter.
+/// Whether an Ed25519 key is one of the few points that verify signatures made without a private key
+/// ([RFC 8032 §8.4](https://www.rfc-editor.org/rfc/rfc8032#section-8.4) leaves the check to the
+/// application): y is 0, 1, p - 1, p or p + 1, or the point has order 8. The sign does not matter.
 fn is_of_small_order(x: &[u8]) -> bool {
     const ORDER_8: [[u8; 32]; 2] = [
         [

@@ -1,4 +1,4 @@
-//! The issuer's key set: what is in it, and how a key is found.
+//! The issuer's key set, and the lookup of a token's key.
 
 use std::collections::HashMap;
 
@@ -12,26 +12,27 @@ use super::jwt::UnverifiedJwt;
 #[derive(Clone)]
 pub struct KeySet {
     keys: Vec<Jwk>,
-    /// Places in `keys` by `kid`: one, unless the issuer used a name twice.
+    /// Indexes of `keys` by `kid`: one, unless the issuer published a name twice.
     by_kid: HashMap<String, Vec<usize>>,
+    /// Whether a key has an `x5t`.
+    has_thumbprints: bool,
 }
 
-/// What a key set knows about a token's key.
+/// The result of a lookup.
 pub enum Lookup<'a> {
     /// The one key that fits.
     Found(&'a Jwk),
-    /// No key of that name; a newer set may hold it.
+    /// No key with this name. A newer set may contain it.
     Unknown,
-    /// The name is known but its key does not fit the algorithm, or several keys fit: a newer set
+    /// The name is known but its key does not fit the algorithm, or several keys fit. A newer set
     /// would not help.
     Unfit,
 }
 
 impl KeySet {
-    /// Reads a key set, leaving out each key that we cannot or must not use.
+    /// Parses a key set and omits each key that cannot or must not be used.
     ///
-    /// `None` where the text is not a key set or no usable key is left.
-    #[must_use]
+    /// `None` if the text is not a key set or contains no usable key.
     pub fn read(text: &[u8]) -> Option<Self> {
         let set: Value = serde_json::from_slice(text).ok()?;
         let keys: Vec<Jwk> = set
@@ -47,32 +48,36 @@ impl KeySet {
                 by_kid.entry(kid.to_owned()).or_default().push(place);
             }
         }
-        (!keys.is_empty()).then_some(Self { keys, by_kid })
+        let has_thumbprints = keys.iter().any(|key| key.thumbprint().is_some());
+        (!keys.is_empty()).then_some(Self { keys, by_kid, has_thumbprints })
     }
 
-    /// Finds the key that `jwt` says it is signed with, by its `kid` and nothing else; without a
-    /// `kid`, the only key that fits its algorithm.
-    #[must_use]
+    /// Finds the key of `jwt`: the one with its `kid`, and no other. Without a `kid`, the one with its
+    /// `x5t`, if the set has any. Without both, the only key that fits the algorithm.
     pub fn find(&self, jwt: &UnverifiedJwt<'_>) -> Lookup<'_> {
         let algorithm = jwt.algorithm();
-        match jwt.key_id() {
-            None => match only_fitting(self.keys.iter(), algorithm) {
-                Err(0) => Lookup::Unknown,
-                Err(_) => Lookup::Unfit,
-                Ok(key) => Lookup::Found(key),
-            },
-            Some(kid) => match self.by_kid.get(kid) {
+        if let Some(kid) = jwt.key_id() {
+            return match self.by_kid.get(kid) {
                 None => Lookup::Unknown,
                 Some(places) => {
                     let named = places.iter().map(|place| &self.keys[*place]);
                     only_fitting(named, algorithm).map_or(Lookup::Unfit, Lookup::Found)
                 }
-            },
+            };
+        }
+        let is_candidate = |key: &&Jwk| match (jwt.thumbprint(), self.has_thumbprints) {
+            (Some(thumbprint), true) => key.thumbprint() == Some(thumbprint),
+            _ => true,
+        };
+        match only_fitting(self.keys.iter().filter(is_candidate), algorithm) {
+            Err(0) => Lookup::Unknown,
+            Err(_) => Lookup::Unfit,
+            Ok(key) => Lookup::Found(key),
         }
     }
 }
 
-/// The one of `keys` that fits, or how many do (2 for more than one).
+/// Returns the one of `keys` that fits, or the number of keys that fit (2 for more than one).
 fn only_fitting<'a>(
     keys: impl Iterator<Item = &'a Jwk>,
     algorithm: Algorithm,

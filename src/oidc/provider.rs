@@ -1,53 +1,59 @@
-//! What is particular to an identity provider, as data.
+//! The conventions of an identity provider, as data.
 //!
-//! A provider's habits are a row in [`providers`](super::providers). Everything else about a token is
-//! the same for all of them.
+//! A preset is an entry of [`providers`](super::providers). All other checks are the same for all
+//! providers.
+
+pub mod claim_rule;
+pub mod issuer_pattern;
 
 use serde_json::{Map, Value};
 
-use super::error::VerifyError;
-use crate::json;
+pub use claim_rule::{ClaimConstraint, ClaimRule};
+pub use issuer_pattern::IssuerPattern;
 
-/// A provider's habits.
+use super::error::VerifyError;
+use issuer_pattern::{first_segment, last_segment, look_up, origin};
+
+/// A preset: the conventions of one identity provider.
 #[derive(Debug)]
 pub struct Provider {
-    /// What `OIDC_PROVIDER` calls it.
+    /// The value of `OIDC_PROVIDER`.
     pub name: &'static str,
     /// Issuers that are recognized as this provider's.
     pub issuers: &'static [IssuerPattern],
-    /// Issuers that cannot be used, and why: the end of a sentence that starts with `OIDC_ISSUER`.
+    /// Issuers that cannot be used, with the reason, which completes "`OIDC_ISSUER` …".
     pub unsupported: &'static [(IssuerPattern, &'static str)],
-    /// Other spellings of an issuer that mean the same.
+    /// Other spellings of an issuer with the same meaning.
     pub aliases: &'static [[&'static str; 2]],
-    /// Where the key set is, if not where discovery says.
-    pub keys: KeyLocation,
-    /// What stands in for `OIDC_AUDIENCE` where it is not set.
-    pub audience: DefaultAudience,
-    /// Why `OIDC_AUDIENCE` and `OIDC_AUTHORIZED_PARTIES` cannot both be set, if they cannot: the end
-    /// of a sentence that starts with the first.
+    /// The location of the key set; the first pattern that matches the issuer decides.
+    pub keys: &'static [(IssuerPattern, KeyLocation)],
+    /// The default for `OIDC_AUDIENCE`; the first pattern that matches the issuer decides. Without a
+    /// match there is none.
+    pub audience: &'static [(IssuerPattern, DefaultAudience)],
+    /// The reason why `OIDC_AUDIENCE` and `OIDC_AUTHORIZED_PARTIES` cannot both be set, if they
+    /// cannot. It completes "`OIDC_AUDIENCE` …".
     pub audience_conflict: Option<&'static str>,
-    /// The header's `typ`, in lower case and without `application/`, where there is one.
+    /// Accepted values of the header's `typ`, in lower case and without `application/`.
     pub types: &'static [&'static str],
-    /// What tells a person's token from others that the same key signs: in the header…
+    /// Conditions on the header of a person's access token.
     pub header: &'static [ClaimRule],
-    /// … and among the claims.
+    /// Conditions on the claims of a person's access token.
     pub claims: &'static [ClaimRule],
-    /// What a token must be for the UserInfo endpoint to take it.
-    pub userinfo_takes: &'static [ClaimRule],
-    /// Where the email address stands, and the claim that vouches for it; the first that is there.
+    /// Conditions on the claims of tokens that the UserInfo endpoint accepts.
+    pub userinfo_accepts: &'static [ClaimRule],
+    /// Paths of the email address, each with that of the claim that vouches for it.
     pub emails: &'static [(&'static str, &'static str)],
-    /// Where the name stands.
+    /// Paths of the name.
     pub names: &'static [&'static str],
-    /// Where the picture's address stands.
+    /// Paths of the picture's URL.
     pub pictures: &'static [&'static str],
-    /// Who is asked for the profile, in order.
+    /// Default for `PROFILE_SOURCE`, in order.
     pub sources: &'static [ProfileSource],
-    /// What to switch on at the provider so that email and name are found, for an operator who misses
-    /// them.
+    /// Settings at the provider that put email address and name into its tokens or UserInfo.
     pub setup_hint: &'static str,
 }
 
-/// A source of profiles, as `PROFILE_SOURCE` names it.
+/// A source of profiles, a value of `PROFILE_SOURCE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProfileSource {
     /// The claims of the caller's token.
@@ -57,102 +63,50 @@ pub enum ProfileSource {
     UserInfo,
     /// Clerk's Backend API.
     Clerk,
-    /// WorkOS' user management.
+    /// The user management API of WorkOS.
     WorkOs,
 }
 
-/// A shape of issuers.
-#[derive(Clone, Copy, Debug)]
-pub enum IssuerPattern {
-    /// This issuer.
-    Exact(&'static str),
-    /// Starts with this.
-    Prefix(&'static str),
-    /// `https`, and the host ends with this.
-    HostSuffix(&'static str),
-    /// `https`, and the host starts with this.
-    HostPrefix(&'static str),
-    /// Holds this.
-    Contains(&'static str),
-    /// The first segment of its path is this.
-    FirstSegment(&'static str),
-    /// The first, but not the second.
-    Except(&'static IssuerPattern, &'static IssuerPattern),
-}
-
-/// Where a key set is. `{last}` stands for the last segment of the issuer's path, `{first}` for the
-/// first.
+/// The location of a key set.
 #[derive(Clone, Copy, Debug)]
 pub enum KeyLocation {
-    /// Where the issuer's discovery document says.
+    /// The `jwks_uri` of the issuer's discovery document.
     Discovery,
-    /// Behind the issuer, with one slash between.
-    Behind(&'static str),
-    /// At this address.
+    /// This URL. `{issuer}` stands for the issuer without a slash at the end, `{origin}` for its
+    /// scheme and host, `{first}` and `{last}` for the first and last segment of its path.
     At(&'static str),
+    /// `OIDC_JWKS_URI` or `OIDC_JWKS`, one of which must be set.
+    Configured,
 }
 
-/// What stands in for an audience.
+/// The default for `OIDC_AUDIENCE`.
 #[derive(Clone, Copy, Debug)]
 pub enum DefaultAudience {
-    /// Nothing: the operator must name one.
-    None,
     /// This audience.
     Audience(&'static str),
     /// The last segment of the issuer's path, as the audience.
     LastSegment,
-    /// The issuer, or the address of its keys, belongs to the operator's application alone.
+    /// None is needed: issuer and keys belong to one application.
     Issuer,
 }
 
-/// A condition on a claim or a member of the header.
-#[derive(Clone, Copy, Debug)]
-pub struct ClaimRule {
-    /// Where it stands.
-    pub path: &'static str,
-    /// What it must be.
-    pub constraint: ClaimConstraint,
-}
-
-/// What a claim must be.
-#[derive(Clone, Copy, Debug)]
-pub enum ClaimConstraint {
-    /// One of these texts.
-    OneOf(&'static [&'static str]),
-    /// One of these texts, or absent.
-    AbsentOrOneOf(&'static [&'static str]),
-    /// There, and not empty.
-    Present,
-    /// Absent.
-    Absent,
-    /// No text, or one that does not start with this.
-    NotPrefixed(&'static str),
-    /// No text, or one that does not end with this.
-    NotSuffixed(&'static str),
-    /// This text; or the other one, where `OIDC_AUDIENCE` says whom it is for.
-    OneOrOtherWithAudience(&'static str, &'static str),
-    /// Absent, unless `OIDC_AUDIENCE` says whom the token is for.
-    AbsentWithoutAudience,
-    /// Another than each of these claims: a machine's token names its client as the subject.
-    DiffersFrom(&'static [&'static str]),
-}
-
 impl Provider {
-    /// Whether `header`, whose `typ` was read, is a person's token's.
+    /// Whether `header`, whose `typ` is accepted, is that of a person's access token.
     ///
     /// # Errors
     ///
-    /// [`VerifyError::Header`].
+    /// [`VerifyError::Header`] with the first field that is not accepted.
     pub fn check_header(&self, header: &Map<String, Value>) -> Result<(), VerifyError> {
         check(self.header, header, true).map_err(VerifyError::Header)
     }
 
-    /// Whether `claims` are a person's token's. `has_audience` tells whether an audience is checked.
+    /// Whether `claims` are those of a person's access token. `has_audience` says whether
+    /// `OIDC_AUDIENCE` is set.
     ///
     /// # Errors
     ///
-    /// [`VerifyError::TokenKind`].
-    pub fn check_kind(
+    /// [`VerifyError::TokenKind`] with the first claim that is not accepted.
+    pub fn check_claims(
         &self,
         claims: &Map<String, Value>,
         has_audience: bool,
@@ -160,115 +114,77 @@ impl Provider {
         check(self.claims, claims, has_audience).map_err(VerifyError::TokenKind)
     }
 
-    /// Whether the UserInfo endpoint takes the token with `claims`.
-    #[must_use]
+    /// Whether the preset lists the accepted values of the claim `name`.
+    pub fn decides_about(&self, name: &str) -> bool {
+        self.claims.iter().any(|rule| rule.path == name && rule.is_complete())
+    }
+
+    /// Whether the UserInfo endpoint accepts the token with `claims`.
     pub fn has_userinfo_for(&self, claims: &Map<String, Value>) -> bool {
-        check(self.userinfo_takes, claims, true).is_ok()
+        check(self.userinfo_accepts, claims, true).is_ok()
     }
 
-    /// Every spelling of `issuer`.
-    #[must_use]
-    pub fn spellings(&self, issuer: &str) -> Vec<String> {
-        let alias = self.aliases.iter().find(|alias| alias.contains(&issuer));
-        alias.map_or_else(
-            || vec![issuer.to_owned()],
-            |alias| alias.iter().map(|spelling| (*spelling).to_owned()).collect(),
-        )
-    }
-
-    /// Why `issuer` cannot be used, if it cannot.
-    #[must_use]
-    pub fn unsupported_reason(&self, issuer: &str) -> Option<&'static str> {
-        self.unsupported.iter().find(|(form, _)| form.matches(issuer)).map(|(_, reason)| *reason)
-    }
-
-    /// The address of the key set of `issuer`; `None` where discovery or the operator must say.
-    #[must_use]
-    pub fn keys_of(&self, issuer: &str) -> Option<String> {
-        match self.keys {
-            KeyLocation::Discovery => None,
-            KeyLocation::Behind(path) => {
-                Some(format!("{}{path}", issuer.strip_suffix('/').unwrap_or(issuer)))
-            }
-            KeyLocation::At(address) => Some(
-                address
-                    .replace("{last}", last_segment(issuer).unwrap_or_default())
-                    .replace("{first}", first_segment(issuer).unwrap_or_default()),
-            ),
-        }
-    }
-}
-
-impl IssuerPattern {
-    /// Whether `issuer` has this shape.
-    #[must_use]
-    pub fn matches(&self, issuer: &str) -> bool {
-        let host = || {
-            let authority = issuer.strip_prefix("https://")?.split('/').next()?;
-            (!authority.contains('@')).then_some(authority)
+    /// Whether `issuer` is recognized as this provider's.
+    pub fn recognizes(&self, issuer: &str) -> bool {
+        let is_form = |(form, _): &(IssuerPattern, _)| {
+            matches!(form, IssuerPattern::Exact(_)) && form.matches(issuer)
         };
-        match self {
-            Self::Exact(form) => issuer == *form,
-            Self::Prefix(form) => issuer.starts_with(form),
-            Self::HostSuffix(form) => host().is_some_and(|host| host.ends_with(form)),
-            Self::HostPrefix(form) => host().is_some_and(|host| host.starts_with(form)),
-            Self::Contains(form) => issuer.contains(form),
-            Self::FirstSegment(form) => first_segment(issuer) == Some(form),
-            Self::Except(form, exception) => form.matches(issuer) && !exception.matches(issuer),
+        self.issuers.iter().any(|form| form.matches(issuer)) || self.unsupported.iter().any(is_form)
+    }
+
+    /// Returns the other spellings of `issuer`.
+    pub fn aliases_of(&self, issuer: &str) -> Vec<String> {
+        let pair = self.aliases.iter().find(|pair| pair.contains(&issuer));
+        let others = pair.into_iter().flatten().filter(|spelling| **spelling != issuer);
+        others.map(|spelling| (*spelling).to_owned()).collect()
+    }
+
+    /// The reason why `issuer` cannot be used, if it cannot.
+    pub fn unsupported_reason(&self, issuer: &str) -> Option<&'static str> {
+        look_up(self.unsupported, issuer)
+    }
+
+    /// Returns the URL of the key set of `issuer`; `None` if its discovery document has it.
+    ///
+    /// # Errors
+    ///
+    /// [`NoKeyLocation`] if neither the issuer nor discovery tells the URL.
+    pub fn key_location(&self, issuer: &str) -> Result<Option<String>, NoKeyLocation> {
+        match look_up(self.keys, issuer) {
+            Some(KeyLocation::At(address)) => Ok(Some(
+                address
+                    .replace("{issuer}", issuer.strip_suffix('/').unwrap_or(issuer))
+                    .replace("{origin}", origin(issuer))
+                    .replace("{first}", first_segment(issuer).unwrap_or_default())
+                    .replace("{last}", last_segment(issuer).unwrap_or_default()),
+            )),
+            Some(KeyLocation::Configured) => Err(NoKeyLocation),
+            Some(KeyLocation::Discovery) | None => Ok(None),
+        }
+    }
+
+    /// Returns the default for the audiences of tokens of `issuer`: an empty list if none is needed,
+    /// `None` if there is no default.
+    pub fn default_audiences(&self, issuer: &str) -> Option<Vec<String>> {
+        match look_up(self.audience, issuer)? {
+            DefaultAudience::Audience(audience) => Some(vec![audience.to_owned()]),
+            DefaultAudience::LastSegment => Some(vec![last_segment(issuer)?.to_owned()]),
+            DefaultAudience::Issuer => Some(Vec::new()),
         }
     }
 }
 
-/// The last segment of a URL's path.
-#[must_use]
-pub fn last_segment(issuer: &str) -> Option<&str> {
-    segments(issuer).next_back()
-}
+/// The error for an issuer that tells nothing about its key set. It completes "`OIDC_JWKS_URI` …".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be the URL of the key set if it does not follow from the issuer")]
+pub struct NoKeyLocation;
 
-fn first_segment(issuer: &str) -> Option<&str> {
-    segments(issuer).next()
-}
-
-fn segments(issuer: &str) -> impl DoubleEndedIterator<Item = &str> {
-    let path = issuer.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
-    path.map_or("", |(_, path)| path).split('/').filter(|segment| !segment.is_empty())
-}
-
-/// The path of the first rule that does not hold.
+/// Returns the path of the first rule that is not satisfied.
 fn check(
     rules: &[ClaimRule],
     object: &Map<String, Value>,
     has_audience: bool,
 ) -> Result<(), &'static str> {
-    let broken = rules.iter().find(|rule| !rule.constraint.is_met(object, rule.path, has_audience));
+    let broken = rules.iter().find(|rule| !rule.is_satisfied(object, has_audience));
     broken.map_or(Ok(()), |rule| Err(rule.path))
-}
-
-impl ClaimConstraint {
-    fn is_met(self, object: &Map<String, Value>, path: &str, has_audience: bool) -> bool {
-        let value = json::find(object, path);
-        let is_one_of = |texts: &[&str]| {
-            value.and_then(Value::as_str).is_some_and(|text| texts.contains(&text))
-        };
-        match self {
-            Self::OneOf(texts) => is_one_of(texts),
-            Self::AbsentOrOneOf(texts) => value.is_none() || is_one_of(texts),
-            Self::Present => value.is_some_and(|value| !value.is_null() && *value != ""),
-            Self::Absent => value.is_none(),
-            Self::NotPrefixed(prefix) => {
-                !value.and_then(Value::as_str).is_some_and(|text| text.starts_with(prefix))
-            }
-            Self::NotSuffixed(suffix) => {
-                !value.and_then(Value::as_str).is_some_and(|text| text.ends_with(suffix))
-            }
-            Self::OneOrOtherWithAudience(text, other) => {
-                is_one_of(&[text]) || (has_audience && is_one_of(&[other]))
-            }
-            Self::AbsentWithoutAudience => has_audience || value.is_none(),
-            Self::DiffersFrom(others) => others
-                .iter()
-                .filter_map(|other| json::find(object, other))
-                .all(|other| value != Some(other)),
-        }
-    }
 }

@@ -1,298 +1,80 @@
-//! The providers that are known by name. Adding one is adding a row; `docs/identity-providers.md`
-//! says for each what to set, and what its trap is.
+//! All presets. `docs/identity-providers.md` describes the settings and the trap of each.
 
-use super::provider::IssuerPattern::{
-    Contains, Exact, Except, FirstSegment, HostPrefix, HostSuffix, Prefix,
-};
-use super::provider::{
-    ClaimConstraint, ClaimRule, DefaultAudience, KeyLocation, ProfileSource, Provider,
-};
+mod apps;
+mod directories;
+mod generic;
+mod servers;
 
-/// `typ` of plain JWTs ([RFC 7519 §5.1](https://www.rfc-editor.org/rfc/rfc7519#section-5.1)).
-const JWT: &[&str] = &["jwt"];
+use super::provider::Provider;
+pub use generic::GENERIC;
 
-/// `typ` of plain JWTs and of JWT access tokens
-/// ([RFC 9068 §2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1)).
-const JWT_OR_ACCESS_TOKEN: &[&str] = &["jwt", "at+jwt"];
-
-/// Standard claims ([OIDC Core §5.1](https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims)).
-const EMAIL: (&str, &str) = ("email", "email_verified");
-
-const fn rule(path: &'static str, constraint: ClaimConstraint) -> ClaimRule {
-    ClaimRule { path, constraint }
-}
-
-/// A person is nobody's client.
-const NOT_A_MACHINE: ClaimRule =
-    rule("sub", ClaimConstraint::DiffersFrom(&["client_id", "azp", "cid"]));
-
-/// Any provider that speaks OpenID Connect, and the habits of those that have none of their own.
-///
-/// An ID token is made for the client, not for us. Where `OIDC_AUDIENCE` names us the audience tells
-/// them apart; where only the client is checked, claims that only ID tokens have do.
-pub const GENERIC: Provider = Provider {
-    name: "generic",
-    issuers: &[],
-    unsupported: &[],
-    aliases: &[],
-    keys: KeyLocation::Discovery,
-    audience: DefaultAudience::None,
-    audience_conflict: None,
-    types: JWT_OR_ACCESS_TOKEN,
-    header: &[],
-    claims: &[
-        rule("nonce", ClaimConstraint::AbsentWithoutAudience),
-        rule("at_hash", ClaimConstraint::AbsentWithoutAudience),
-        rule("c_hash", ClaimConstraint::AbsentWithoutAudience),
-    ],
-    userinfo_takes: &[],
-    emails: &[EMAIL],
-    names: &["name"],
-    pictures: &["picture"],
-    sources: &[ProfileSource::Claims, ProfileSource::UserInfo],
-    setup_hint: "request the scopes openid, email and profile, so that UserInfo answers with both",
-};
-
-/// Clerk's session tokens. The instance's key also signs machine tokens (`mch_…`), tokens from JWT
-/// templates and OAuth access tokens (`cat`, `typ`), and tokens of people who have yet to finish
-/// signing in (`sts`); none of them is a person's session. There is no `aud`: `azp`, the origin of
-/// the page, is what `OIDC_AUTHORIZED_PARTIES` lists, and a token without it is then refused.
-/// (@clerk/backend 3.25, `src/tokens/jwtCategories.ts`.)
-const CLERK: Provider = Provider {
-    name: "clerk",
-    issuers: &[HostSuffix(".clerk.accounts.dev"), HostPrefix("clerk.")],
-    keys: KeyLocation::Behind("/.well-known/jwks.json"),
-    types: JWT,
-    header: &[rule("cat", ClaimConstraint::AbsentOrOneOf(&["cl_B7d4PD111AAA", "cl_I7d4PD111III"]))],
-    claims: &[
-        rule("sid", ClaimConstraint::Present),
-        rule("sub", ClaimConstraint::NotPrefixed("mch_")),
-        rule("sts", ClaimConstraint::AbsentOrOneOf(&["active"])),
-    ],
-    sources: &[ProfileSource::Claims, ProfileSource::Clerk],
-    setup_hint: "put CLERK_SECRET_KEY into the secret, or add the claims email, email_verified and name to the session token (Configure, Sessions, Customize session token)",
-    ..GENERIC
-};
-
-/// Auth0. The same key signs ID tokens, whose `aud` is the client: `OIDC_AUDIENCE` must be the API's
-/// identifier. Email and name are in UserInfo, or in namespaced claims of one's own.
-const AUTH0: Provider = Provider {
-    name: "auth0",
-    issuers: &[HostSuffix(".auth0.com")],
-    keys: KeyLocation::Behind("/.well-known/jwks.json"),
-    claims: &[
-        rule("gty", ClaimConstraint::NotPrefixed("client-credentials")),
-        rule("sub", ClaimConstraint::NotSuffixed("@clients")),
-        NOT_A_MACHINE,
-    ],
-    setup_hint: "request the scopes openid, email and profile besides your API's audience, so that UserInfo answers with both; or add namespaced claims in a post-login Action",
-    ..GENERIC
-};
-
-/// Amazon Cognito. Access tokens have no `aud`; their `client_id` is what `OIDC_AUTHORIZED_PARTIES`
-/// lists. ID tokens hold email and name but are the client's: they are taken only where
-/// `OIDC_AUDIENCE` names that client.
-const COGNITO: Provider = Provider {
-    name: "cognito",
-    issuers: &[HostPrefix("cognito-idp.")],
-    keys: KeyLocation::Behind("/.well-known/jwks.json"),
-    audience_conflict: Some(
-        "and OIDC_AUTHORIZED_PARTIES cannot both be set for Cognito: its access tokens have no \
-         audience, and its ID tokens no authorized party",
-    ),
-    types: JWT,
-    claims: &[
-        rule("token_use", ClaimConstraint::OneOrOtherWithAudience("access", "id")),
-        NOT_A_MACHINE,
-    ],
-    userinfo_takes: &[rule("token_use", ClaimConstraint::OneOf(&["access"]))],
-    setup_hint: "sign in through the hosted pages with the scopes openid, email and profile, so that UserInfo answers; or send ID tokens and set OIDC_AUDIENCE to the client id",
-    ..GENERIC
-};
-
-/// Okta's custom authorization servers. ID tokens of the same key have no `cid`.
-const OKTA: Provider = Provider {
-    name: "okta",
-    issuers: &[
-        HostSuffix(".okta.com"),
-        HostSuffix(".oktapreview.com"),
-        HostSuffix(".okta-emea.com"),
-    ],
-    unsupported: &[(
-        Except(&Prefix("https://"), &Contains("/oauth2/")),
-        "is Okta's organization server, whose access tokens only Okta can check: use a custom \
-         authorization server, such as /oauth2/default",
-    )],
-    keys: KeyLocation::Behind("/v1/keys"),
-    claims: &[rule("cid", ClaimConstraint::Present), NOT_A_MACHINE],
-    setup_hint: "request the scopes openid, email and profile, so that UserInfo answers with both",
-    ..GENERIC
-};
-
-const NO_TENANT: &str = "is not a tenant's: put the tenant's id into its path";
-
-/// Microsoft Entra ID. The API's manifest decides between the issuer's two forms. Tokens without
-/// `scp` are ID tokens or an application's own. `email` is an optional claim that nobody vouches for
-/// except through `xms_edov`; UserInfo is Graph's and takes no token of ours.
-const ENTRA: Provider = Provider {
-    name: "entra",
-    issuers: &[Prefix("https://login.microsoftonline.com/"), Prefix("https://sts.windows.net/")],
-    unsupported: &[
-        (FirstSegment("common"), NO_TENANT),
-        (FirstSegment("organizations"), NO_TENANT),
-        (FirstSegment("consumers"), NO_TENANT),
-        (Contains("{"), NO_TENANT),
-    ],
-    keys: KeyLocation::At("https://login.microsoftonline.com/{first}/discovery/v2.0/keys"),
-    types: JWT,
-    claims: &[
-        rule("scp", ClaimConstraint::Present),
-        rule("idtyp", ClaimConstraint::AbsentOrOneOf(&["user"])),
-    ],
-    emails: &[("email", "xms_edov")],
-    sources: &[ProfileSource::Claims],
-    setup_hint: "add the optional claims email and xms_edov to the API's access tokens (Token configuration), or set PARTICIPANT_IDENTITY to sub",
-    ..GENERIC
-};
-
-/// Google's ID tokens; its access tokens are no JWTs. `OIDC_AUDIENCE` is the client.
-const GOOGLE: Provider = Provider {
-    name: "google",
-    issuers: &[Exact("https://accounts.google.com"), Exact("accounts.google.com")],
-    aliases: &[["https://accounts.google.com", "accounts.google.com"]],
-    keys: KeyLocation::At("https://www.googleapis.com/oauth2/v3/certs"),
-    types: JWT,
-    claims: &[],
-    sources: &[ProfileSource::Claims],
-    setup_hint: "request the scopes email and profile",
-    ..GENERIC
-};
-
-/// Firebase Authentication. The project, which ends the issuer, is the audience.
-const FIREBASE: Provider = Provider {
-    name: "firebase",
-    issuers: &[Prefix("https://securetoken.google.com/")],
-    keys: KeyLocation::At(
-        "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com",
-    ),
-    audience: DefaultAudience::LastSegment,
-    types: JWT,
-    claims: &[rule("auth_time", ClaimConstraint::Present)],
-    sources: &[ProfileSource::Claims],
-    setup_hint: "anonymous and phone users have no email address: set PARTICIPANT_IDENTITY to sub for them",
-    ..GENERIC
-};
-
-/// Supabase Auth. The project's anon and service keys are tokens too: only `authenticated` is a
-/// person. People can write their own `user_metadata`, so its `email_verified` vouches for nothing;
-/// its name and picture are as good as any that a person chooses.
-const SUPABASE: Provider = Provider {
-    name: "supabase",
-    issuers: &[HostSuffix(".supabase.co")],
-    keys: KeyLocation::Behind("/.well-known/jwks.json"),
-    audience: DefaultAudience::Audience("authenticated"),
-    types: JWT,
-    claims: &[rule("role", ClaimConstraint::OneOf(&["authenticated"]))],
-    names: &["name", "user_metadata.full_name", "user_metadata.name"],
-    pictures: &["picture", "user_metadata.avatar_url", "user_metadata.picture"],
-    sources: &[ProfileSource::Claims],
-    setup_hint: "switch on Confirm email (Authentication, Sign In) and set REQUIRE_VERIFIED_EMAIL to false: every address is then confirmed before its first session",
-    ..GENERIC
-};
-
-/// Keycloak. `aud` is `account` on a new realm; the client is `azp`. Refresh and ID tokens share the
-/// key and say so in the claim `typ`.
-const KEYCLOAK: Provider = Provider {
-    name: "keycloak",
-    issuers: &[Contains("/realms/")],
-    keys: KeyLocation::Behind("/protocol/openid-connect/certs"),
-    claims: &[
-        rule("typ", ClaimConstraint::OneOf(&["Bearer"])),
-        rule("preferred_username", ClaimConstraint::NotPrefixed("service-account-")),
-        rule("clientHost", ClaimConstraint::Absent),
-        rule("clientAddress", ClaimConstraint::Absent),
-    ],
-    setup_hint: "give the client the scopes email and profile (Client scopes), and do not use lightweight access tokens",
-    ..GENERIC
-};
-
-/// WorkOS AuthKit's session tokens. There is no `aud`; issuer and keys are the client's own.
-const WORKOS: Provider = Provider {
-    name: "workos",
-    issuers: &[Prefix("https://api.workos.com/user_management/")],
-    unsupported: &[(
-        Exact("https://api.workos.com"),
-        "does not name the client: use the form https://api.workos.com/user_management/client_…",
-    )],
-    keys: KeyLocation::At("https://api.workos.com/sso/jwks/{last}"),
-    audience: DefaultAudience::Issuer,
-    types: JWT,
-    claims: &[rule("sid", ClaimConstraint::Present)],
-    sources: &[ProfileSource::Claims, ProfileSource::WorkOs],
-    setup_hint: "put WORKOS_API_KEY into the secret, or add the claims in a JWT template",
-    ..GENERIC
-};
-
-/// Zitadel. `aud` holds the project and its clients, in ID tokens too; access tokens hold neither email
-/// nor name.
-const ZITADEL: Provider = Provider {
-    name: "zitadel",
-    issuers: &[HostSuffix(".zitadel.cloud")],
-    keys: KeyLocation::Behind("/oauth/v2/keys"),
-    claims: &[
-        rule("nonce", ClaimConstraint::Absent),
-        rule("at_hash", ClaimConstraint::Absent),
-        rule("c_hash", ClaimConstraint::Absent),
-        rule("auth_time", ClaimConstraint::Absent),
-        NOT_A_MACHINE,
-    ],
-    setup_hint: "request the scopes openid, email and profile, and set the application's token type to JWT",
-    ..GENERIC
-};
-
-/// Ory: Hydra's access tokens, and Kratos' sessions as JWTs, whose keys are the operator's own. A
-/// mapper's claims may stand under `ext`.
-const ORY: Provider = Provider {
-    name: "ory",
-    issuers: &[HostSuffix(".oryapis.com")],
-    emails: &[EMAIL, ("ext.email", "ext.email_verified")],
-    names: &["name", "ext.name"],
-    pictures: &["picture", "ext.picture"],
-    setup_hint: "add email and name to the access token in the consent step, or request openid, email and profile so that UserInfo answers",
-    ..GENERIC
-};
-
-/// All of them; the first that recognizes an issuer has it.
+/// All presets, in the order in which they are tried for an issuer.
 pub static PROVIDERS: &[&Provider] = &[
-    &CLERK, &AUTH0, &COGNITO, &OKTA, &ENTRA, &GOOGLE, &FIREBASE, &SUPABASE, &KEYCLOAK, &WORKOS,
-    &ZITADEL, &ORY, &GENERIC,
+    &apps::CLERK,
+    &directories::AUTH0,
+    &directories::COGNITO,
+    &directories::OKTA,
+    &directories::ENTRA,
+    &directories::GOOGLE,
+    &apps::FIREBASE,
+    &apps::SUPABASE,
+    &servers::KEYCLOAK,
+    &apps::WORKOS,
+    &servers::ZITADEL,
+    &servers::ORY,
+    &apps::BETTER_AUTH,
+    &apps::STYTCH,
+    &apps::DESCOPE,
+    &apps::SUPERTOKENS,
+    &apps::PROPELAUTH,
+    &apps::NHOST,
+    &apps::HANKO,
+    &servers::CASDOOR,
+    &directories::CLOUDFLARE_ACCESS,
+    &directories::GOOGLE_IAP,
+    &servers::AUTHENTIK,
+    &directories::AZURE_B2C,
+    &directories::ADFS,
+    &GENERIC,
 ];
 
-/// The provider that `OIDC_PROVIDER` names.
-#[must_use]
+/// Issuers that serve the applications of many organizations: none can be dedicated to one.
+static SHARED_ISSUERS: &[&str] = &[
+    "https://accounts.google.com",
+    "accounts.google.com",
+    "https://cloud.google.com/iap",
+    "https://appleid.apple.com",
+    "https://access.line.me",
+    "https://gitlab.com",
+    "https://www.linkedin.com/oauth",
+    "https://www.facebook.com",
+    "https://token.actions.githubusercontent.com",
+];
+
+/// Returns the preset with this name.
 pub fn by_name(name: &str) -> Option<&'static Provider> {
     PROVIDERS.iter().find(|provider| provider.name == name).copied()
 }
 
-/// The provider whose issuer it is; generic where none is recognized.
-#[must_use]
+/// Returns the preset that recognizes `issuer`, or [`GENERIC`].
 pub fn recognize(issuer: &str) -> &'static Provider {
-    let known = PROVIDERS.iter().find(|provider| {
-        provider.issuers.iter().any(|form| form.matches(issuer))
-            || provider
-                .unsupported
-                .iter()
-                .any(|(form, _)| matches!(form, Exact(_)) && form.matches(issuer))
-    });
-    known.copied().unwrap_or(&GENERIC)
+    PROVIDERS.iter().find(|provider| provider.recognizes(issuer)).copied().unwrap_or(&GENERIC)
+}
+
+/// Whether `issuer` serves the applications of many organizations.
+pub fn is_shared(issuer: &str) -> bool {
+    SHARED_ISSUERS.contains(&issuer.strip_suffix('/').unwrap_or(issuer))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::oidc::provider::NoKeyLocation;
 
     #[test]
-    fn recognizes_issuers() {
+    fn issuer_is_recognized_by_its_form() {
         let rows = [
             ("https://intent-boa-99.clerk.accounts.dev", "clerk"),
             ("https://clerk.app.example", "clerk"),
@@ -301,6 +83,9 @@ mod tests {
             ("https://org.okta.com/oauth2/default", "okta"),
             ("https://login.microsoftonline.com/9188040d/v2.0", "entra"),
             ("https://sts.windows.net/9188040d/", "entra"),
+            ("https://contoso.ciamlogin.com/9188040d/v2.0", "entra"),
+            ("https://login.microsoftonline.us/9188040d/v2.0", "entra"),
+            ("https://login.partner.microsoftonline.cn/9188040d/v2.0", "entra"),
             ("https://accounts.google.com", "google"),
             ("accounts.google.com", "google"),
             ("https://securetoken.google.com/project-1", "firebase"),
@@ -311,11 +96,27 @@ mod tests {
             ("https://api.workos.com", "workos"),
             ("https://x.zitadel.cloud", "zitadel"),
             ("https://slug.projects.oryapis.com", "ory"),
+            ("stytch.com/project-live-1", "stytch"),
+            ("https://api.descope.com/P2abc", "descope"),
+            ("https://1234.propelauthtest.com", "propelauth"),
+            ("hasura-auth", "nhost"),
+            ("https://1234.hanko.io", "hanko"),
+            ("https://team.cloudflareaccess.com", "cloudflare-access"),
+            ("https://cloud.google.com/iap", "google-iap"),
+            ("https://id.example/application/o/meet/", "authentik"),
+            ("https://contoso.b2clogin.com/9188040d/v2.0/", "azure-b2c"),
+            ("http://adfs.example/adfs/services/trust", "adfs"),
             ("https://idp.example", "generic"),
+            ("https://am.example/am/oauth2/realms/root/realms/alpha", "generic"),
+            ("https://sso.example/realms/main/x", "generic"),
+            ("https://sso.example/realms/", "generic"),
             ("https://auth0.com.idp.example/", "generic"),
             ("https://notauth0.com/", "generic"),
             ("http://tenant.auth0.com/", "generic"),
             ("https://tenant.auth0.com@idp.example/", "generic"),
+            ("https://ciamlogin.com.idp.example/t/v2.0", "generic"),
+            ("https://login.microsoftonline.us.idp.example/t/v2.0", "generic"),
+            ("https://cloud.google.com/iap2", "generic"),
         ];
         for (issuer, expected) in rows {
             assert_eq!(recognize(issuer).name, expected, "{issuer}");
@@ -323,60 +124,149 @@ mod tests {
     }
 
     #[test]
-    fn finds_keys() {
+    fn key_location_follows_from_the_issuer() {
+        let url = |address: &str| Ok(Some(address.to_owned()));
+        #[rustfmt::skip]
         let rows = [
-            ("https://clerk.app.example", Some("https://clerk.app.example/.well-known/jwks.json")),
-            ("https://tenant.auth0.com/", Some("https://tenant.auth0.com/.well-known/jwks.json")),
-            (
-                "https://sts.windows.net/9188040d/",
-                Some("https://login.microsoftonline.com/9188040d/discovery/v2.0/keys"),
-            ),
-            (
-                "https://api.workos.com/user_management/client_1",
-                Some("https://api.workos.com/sso/jwks/client_1"),
-            ),
-            ("https://idp.example", None),
+            ("clerk", "https://clerk.app.example", url("https://clerk.app.example/.well-known/jwks.json")),
+            ("auth0", "https://tenant.auth0.com/", url("https://tenant.auth0.com/.well-known/jwks.json")),
+            ("entra", "https://login.microsoftonline.com/t1/v2.0", url("https://login.microsoftonline.com/t1/discovery/v2.0/keys")),
+            ("entra", "https://sts.windows.net/t1/", url("https://login.microsoftonline.com/t1/discovery/v2.0/keys")),
+            ("entra", "https://contoso.ciamlogin.com/t1/v2.0", url("https://contoso.ciamlogin.com/t1/discovery/v2.0/keys")),
+            ("entra", "https://login.microsoftonline.us/t1/v2.0", url("https://login.microsoftonline.us/t1/discovery/v2.0/keys")),
+            ("entra", "https://login.partner.microsoftonline.cn/t1/v2.0", url("https://login.partner.microsoftonline.cn/t1/discovery/v2.0/keys")),
+            ("workos", "https://api.workos.com/user_management/client_1", url("https://api.workos.com/sso/jwks/client_1")),
+            ("workos", "https://auth.example/user_management/client_1", url("https://auth.example/sso/jwks/client_1")),
+            ("workos", "https://auth.example", Err(NoKeyLocation)),
+            ("workos", "https://auth.example/user_management/client_", Err(NoKeyLocation)),
+            ("better-auth", "https://app.example", url("https://app.example/api/auth/jwks")),
+            ("better-auth", "https://app.example/api/auth", url("https://app.example/api/auth/jwks")),
+            ("stytch", "stytch.com/project-live-1", url("https://api.stytch.com/v1/sessions/jwks/project-live-1")),
+            ("stytch", "stytch.com/project-test-1", url("https://test.stytch.com/v1/sessions/jwks/project-test-1")),
+            ("stytch", "https://login.example", url("https://login.example/.well-known/jwks.json")),
+            ("descope", "P2abc", url("https://api.descope.com/v2/keys/P2abc")),
+            ("descope", "https://api.descope.com/P2abc", url("https://api.descope.com/v2/keys/P2abc")),
+            ("descope", "https://api.euc1.descope.com/v1/apps/P2abc", url("https://api.euc1.descope.com/v2/keys/P2abc")),
+            ("supertokens", "https://api.example/auth", url("https://api.example/auth/jwt/jwks.json")),
+            ("propelauth", "https://auth.example", url("https://auth.example/.well-known/jwks.json")),
+            ("hanko", "https://hanko.example", url("https://hanko.example/.well-known/jwks.json")),
+            ("cloudflare-access", "https://team.cloudflareaccess.com", url("https://team.cloudflareaccess.com/cdn-cgi/access/certs")),
+            ("google-iap", "https://cloud.google.com/iap", url("https://www.gstatic.com/iap/verify/public_key-jwk")),
+            ("keycloak", "https://sso.example/realms/main", url("https://sso.example/realms/main/protocol/openid-connect/certs")),
+            ("casdoor", "https://casdoor.example", Ok(None)),
+            ("authentik", "https://id.example/application/o/meet/", Ok(None)),
+            ("generic", "https://idp.example", Ok(None)),
+            ("azure-b2c", "https://contoso.b2clogin.com/t1/v2.0/", Err(NoKeyLocation)),
+            ("adfs", "http://adfs.example/adfs/services/trust", Err(NoKeyLocation)),
+            ("nhost", "hasura-auth", Err(NoKeyLocation)),
         ];
-        for (issuer, expected) in rows {
-            assert_eq!(recognize(issuer).keys_of(issuer).as_deref(), expected, "{issuer}");
+        for (provider, issuer, expected) in rows {
+            assert_eq!(by_name(provider).unwrap().key_location(issuer), expected, "{issuer}");
         }
-    }
-    #[test]
-    fn userinfo_is_asked_with_access_tokens_only() {
-        let claims = |token_use: &str| {
-            serde_json::Map::from_iter([("token_use".to_owned(), serde_json::json!(token_use))])
-        };
-        assert!(COGNITO.has_userinfo_for(&claims("access")));
-        assert!(!COGNITO.has_userinfo_for(&claims("id")));
-        assert!(GENERIC.has_userinfo_for(&claims("id")));
     }
 
     #[test]
-    fn a_kind_is_one_or_with_an_audience_the_other() {
-        let kind = |token_use: &str, has_audience| {
-            let claims = serde_json::json!({ "token_use": token_use, "sub": "a" });
-            COGNITO.check_kind(claims.as_object().unwrap(), has_audience).is_ok()
-        };
+    fn default_audience_needs_an_issuer_of_the_providers_form() {
+        let list = |audience: &str| Some(vec![audience.to_owned()]);
+        #[rustfmt::skip]
         let rows = [
-            ("access", false, true),
-            ("access", true, true),
-            ("id", true, true),
-            ("id", false, false),
-            ("refresh", true, false),
-            ("", true, false),
+            ("firebase", "https://securetoken.google.com/project-1", list("project-1")),
+            ("firebase", "https://securetoken.google.com/", None),
+            ("firebase", "https://idp.example/project-1", None),
+            ("supabase", "https://abcdefgh.supabase.co/auth/v1", list("authenticated")),
+            ("supabase", "http://127.0.0.1:54321/auth/v1", list("authenticated")),
+            ("supabase", "https://idp.example", None),
+            ("workos", "https://api.workos.com/user_management/client_1", Some(vec![])),
+            ("workos", "https://api.workos.com/user_management/", None),
+            ("workos", "https://idp.example", None),
+            ("workos", "hasura-auth", None),
         ];
-        for (token_use, has_audience, expected) in rows {
-            assert_eq!(kind(token_use, has_audience), expected, "{token_use} {has_audience}");
+        for (provider, issuer, expected) in rows {
+            assert_eq!(by_name(provider).unwrap().default_audiences(issuer), expected, "{issuer}");
+        }
+        let without = PROVIDERS.iter().filter(|provider| provider.audience.is_empty());
+        assert_eq!(without.count(), PROVIDERS.len() - 3, "no other preset decides the audience");
+    }
+
+    #[test]
+    fn names_of_presets_are_unique() {
+        for (place, provider) in PROVIDERS.iter().enumerate() {
+            let first = PROVIDERS.iter().position(|other| other.name == provider.name);
+            assert_eq!(first, Some(place), "{}", provider.name);
         }
     }
+
     #[test]
-    fn what_must_be_there_is_not_empty() {
-        for (scp, expected) in [("access", true), ("", false)] {
-            let claims = serde_json::json!({ "scp": scp });
-            let checked = ENTRA.check_kind(claims.as_object().unwrap(), true);
-            assert_eq!(checked.is_ok(), expected, "{scp}");
+    fn userinfo_of_cognito_accepts_access_tokens_only() {
+        let claims = |token_use: &str| {
+            serde_json::Map::from_iter([("token_use".to_owned(), json!(token_use))])
+        };
+        let cognito = by_name("cognito").unwrap();
+        assert!(cognito.has_userinfo_for(&claims("access")));
+        assert!(!cognito.has_userinfo_for(&claims("id")));
+        assert!(GENERIC.has_userinfo_for(&claims("id")));
+    }
+
+    /// A preset adds conditions to those of every token.
+    #[test]
+    fn preset_accepts_and_rejects_by_its_claims() {
+        let person = "1@acme.example";
+        let robot = "robot@acme.iam.gserviceaccount.com";
+        let client = "1-a.apps.googleusercontent.com";
+        #[rustfmt::skip]
+        let rows: &[(&str, Value, bool)] = &[
+            ("google", json!({ "azp": client, "email": person }), true),
+            ("google", json!({ "email": person }), true),
+            ("google", json!({ "azp": "1137", "email": person }), false),
+            ("google", json!({ "azp": "apps.googleusercontent.com" }), false),
+            ("google", json!({ "azp": [client] }), false),
+            ("google", json!({ "azp": client, "email": robot }), false),
+            ("google", json!({ "azp": client, "email": robot.to_uppercase() }), false),
+            ("google", json!({ "azp": client, "email": "a@gserviceaccount.com" }), false),
+            ("google", json!({ "azp": client, "email": "a@notgserviceaccount.com" }), true),
+            ("google-iap", json!({ "email": robot }), false),
+            ("google-iap", json!({ "email": person, "azp": "/projects/1" }), true),
+            ("zitadel", json!({ "client_id": "1@meet" }), true),
+            ("zitadel", json!({ "client_id": "service" }), false),
+            ("zitadel", json!({ "client_id": "@meet" }), false),
+            ("zitadel", json!({}), false),
+            ("keycloak", json!({ "typ": "Bearer", "sid": "s" }), true),
+            ("keycloak", json!({ "typ": "Bearer", "preferred_username": "ada" }), true),
+            ("keycloak", json!({ "typ": "Bearer" }), false),
+            ("keycloak", json!({ "typ": "Bearer", "sid": "", "preferred_username": null }), false),
+            ("keycloak", json!({ "typ": "bearer", "sid": "s" }), false),
+            ("azure-b2c", json!({ "scp": "join" }), true),
+            ("azure-b2c", json!({ "scp": "" }), false),
+            ("azure-b2c", json!({}), false),
+            ("entra", json!({ "scp": "access", "idtyp": "user" }), true),
+            ("entra", json!({ "scp": null }), false),
+            ("entra", json!({ "scp": "access", "idtyp": "app" }), false),
+            ("supertokens", json!({ "stt": 0 }), true),
+            ("supertokens", json!({ "stt": 1 }), false),
+            ("supertokens", json!({}), false),
+            ("descope", json!({ "drn": "DS", "sub": "U2" }), true),
+            ("descope", json!({ "drn": "DS", "sub": "K2" }), false),
+            ("descope", json!({ "sub": "U2" }), false),
+            ("stytch", json!({ "https://stytch.com/session": { "id": "s" } }), true),
+            ("stytch", json!({ "https://stytch.com/session": {} }), false),
+            ("stytch", json!({}), false),
+            ("cloudflare-access", json!({ "type": "app" }), true),
+            ("cloudflare-access", json!({ "type": "org" }), false),
+            ("cloudflare-access", json!({ "type": "app", "common_name": "x.access" }), false),
+            ("casdoor", json!({ "tokenType": "access-token", "type": "normal-user", "nonce": "n" }), true),
+            ("casdoor", json!({ "tokenType": "refresh-token" }), false),
+            ("casdoor", json!({ "tokenType": "access-token", "type": "application" }), false),
+            ("authentik", json!({ "azp": "c", "nonce": "n" }), true),
+            ("authentik", json!({ "nonce": "n" }), false),
+            ("authentik", json!({ "azp": "c", "at_hash": "h" }), false),
+            ("authentik", json!({ "azp": "c", "preferred_username": "ak-Meet-client_credentials" }), false),
+            ("nhost", json!({ "https://hasura.io/jwt/claims": { "x-hasura-user-id": "u" } }), true),
+            ("nhost", json!({ "https://hasura.io/jwt/claims": null }), false),
+        ];
+        for (name, claims, expected) in rows {
+            let provider = by_name(name).unwrap();
+            let outcome = provider.check_claims(claims.as_object().unwrap(), false);
+            assert_eq!(outcome.is_ok(), *expected, "{name} {claims}: {outcome:?}");
         }
-        let null = serde_json::json!({ "scp": null });
-        assert!(ENTRA.check_kind(null.as_object().unwrap(), true).is_err());
     }
 }

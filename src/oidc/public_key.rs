@@ -1,5 +1,5 @@
-//! A public key, parsed once for each algorithm that it verifies: parsing an RSA key costs as much as a
-//! third of a verification.
+//! A public key, parsed once for each algorithm. Parsing an RSA key takes a third of the time of a
+//! verification.
 
 use std::sync::{Arc, OnceLock};
 
@@ -12,7 +12,7 @@ use aws_lc_rs::signature::{
 
 use super::algorithm::Algorithm;
 
-/// A public key. Clones share what was parsed.
+/// A public key. Clones share the parsed form.
 #[derive(Clone)]
 pub(super) enum PublicKey {
     Rsa(Arc<RsaKey>),
@@ -20,14 +20,14 @@ pub(super) enum PublicKey {
     Curve(Arc<ParsedPublicKey>),
 }
 
-/// One key for six algorithms, of which an issuer's tokens have one, as a rule.
+/// One key for six algorithms. An issuer's tokens usually have one of them.
 pub(super) struct RsaKey {
     modulus: Vec<u8>,
     exponent: Vec<u8>,
     parsed: [OnceLock<Option<ParsedPublicKey>>; RSA.len()],
 }
 
-/// RSA's algorithms, in the order of what is parsed for them.
+/// RSA's algorithms, in the order of [`RsaKey::parsed`].
 const RSA: [(Algorithm, &RsaParameters); 6] = [
     (Algorithm::RS256, &RSA_PKCS1_2048_8192_SHA256),
     (Algorithm::RS384, &RSA_PKCS1_2048_8192_SHA384),
@@ -38,24 +38,24 @@ const RSA: [(Algorithm, &RsaParameters); 6] = [
 ];
 
 impl PublicKey {
-    /// A key of this modulus and exponent, without leading zeros.
+    /// Constructs a key from modulus and exponent without leading zeros.
     pub(super) fn rsa(modulus: &[u8], exponent: &[u8]) -> Self {
         let (modulus, exponent) = (modulus.to_vec(), exponent.to_vec());
         Self::Rsa(Arc::new(RsaKey { modulus, exponent, parsed: Default::default() }))
     }
 
-    /// The point of P-256, uncompressed ([SEC 1 §2.3.3](https://www.secg.org/sec1-v2.pdf)); `None` where
-    /// it is not on the curve.
+    /// Parses an uncompressed point of P-256 ([SEC 1 §2.3.3](https://www.secg.org/sec1-v2.pdf)); `None`
+    /// if it is not on the curve.
     pub(super) fn p256(point: &[u8]) -> Option<Self> {
         Self::curve(ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point))
     }
 
-    /// The same of P-384.
+    /// Parses an uncompressed point of P-384; `None` if it is not on the curve.
     pub(super) fn p384(point: &[u8]) -> Option<Self> {
         Self::curve(ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point))
     }
 
-    /// The 32 bytes of an Ed25519 key.
+    /// Parses the 32 bytes of an Ed25519 key.
     pub(super) fn ed25519(x: &[u8]) -> Option<Self> {
         Self::curve(ParsedPublicKey::new(&ED25519, x))
     }
@@ -64,7 +64,8 @@ impl PublicKey {
         parsed.ok().map(|parsed| Self::Curve(Arc::new(parsed)))
     }
 
-    /// Whether the key made `signature` of `message` by `algorithm`, which must be one of its own.
+    /// Whether `signature` is the key's signature of `message` by `algorithm`, which must be one of its
+    /// own.
     pub(super) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         let key = match self {
             Self::Rsa(key) => key.parsed(algorithm),

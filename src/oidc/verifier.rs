@@ -1,4 +1,4 @@
-//! Token, key and time to verified claims, or the one check that failed. No I/O.
+//! Verification of a token with a key as of a given time. No I/O.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,105 +7,109 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::algorithm::AllowedAlgorithms;
+use super::audience::Audience;
 use super::claims::VerifiedClaims;
 use super::error::VerifyError;
 use super::jwk::Jwk;
 use super::jwt::UnverifiedJwt;
 use super::provider::Provider;
+use super::token_kind;
+use crate::json;
 use crate::keys::shared::SharedKey;
 use crate::text;
 
-/// Longest `sub`, in bytes ([OIDC Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)
-/// says 255 ASCII characters).
+/// The default for `SUBJECT_CLAIM`.
+pub const SUB: &str = "sub";
+
+/// Maximum length of a subject in bytes
+/// ([OIDC Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken): 255 ASCII characters).
 const SUBJECT_BYTES: usize = 255;
 
-/// Latest date that a token may name, in seconds: the end of the year 9999. A larger number is a
-/// mistake (milliseconds) or an overflow in waiting.
+/// Latest date of a token, in seconds: the end of the year 9999. A larger number is a mistake
+/// (milliseconds) or would overflow.
 const LATEST_DATE: f64 = 253_402_300_799.0;
 
-/// What tokens must say to be taken for a caller's. There is no way to leave a check out.
+/// Verifies access tokens against an [`Expected`] configuration. No check can be left out.
 #[derive(Clone, Debug)]
 pub struct Verifier {
     expected: Expected,
 }
 
-/// What a [`Verifier`] expects of tokens.
+/// The requirements of a [`Verifier`].
 #[derive(Clone, Debug)]
 pub struct Expected {
-    /// Whose habits the tokens have.
+    /// The preset with the conventions of the tokens.
     pub provider: &'static Provider,
-    /// The exact `iss`; the first spelling is the one that is configured.
-    pub issuers: Vec<String>,
-    /// One of them must be in `aud`, unless there are none.
-    pub audiences: Vec<String>,
-    /// `azp`, `client_id` or `cid` must be one of them, unless there are none.
-    pub authorized_parties: Vec<String>,
-    /// What tokens may be signed with.
+    /// The exact `iss`.
+    pub issuer: String,
+    /// Other spellings of `issuer` that are accepted as well.
+    pub aliases: Vec<String>,
+    /// The tokens that are meant for this application.
+    pub audience: Audience,
+    /// Path of the claim that identifies the person; [`SUB`] by default.
+    pub subject_claim: String,
+    /// Accepted signature algorithms.
     pub algorithms: AllowedAlgorithms,
-    /// Leeway on dates.
+    /// Leeway for dates.
     pub clock_skew: Duration,
 }
 
-/// One check of the claims, by the name that an operator knows it by.
+/// One check of the claims, with its name in the doctor's report.
 type Check = (&'static str, fn(&Expected, &Map<String, Value>, f64) -> Result<(), VerifyError>);
 
 /// The checks of the claims, in order.
 const CHECKS: &[Check] = &[
     ("issuer", |expected, claims, _| check_issuer(expected, claims)),
     ("kind of token", |expected, claims, _| {
-        expected.provider.check_kind(claims, !expected.audiences.is_empty())
+        token_kind::check(expected.provider, claims)?;
+        expected.provider.check_claims(claims, !expected.audience.audiences().is_empty())
     }),
-    ("audience", |expected, claims, _| check_audience(expected, claims)),
-    ("authorized party", |expected, claims, _| check_authorized_party(expected, claims)),
+    ("audience", |expected, claims, _| expected.audience.check_audience(claims)),
+    ("authorized party", |expected, claims, _| expected.audience.check_party(claims)),
     ("expiry", check_expiry),
     ("not before, issued at", check_not_ahead),
-    ("subject", |_, claims, _| subject(claims).map(drop)),
+    ("subject", |expected, claims, _| subject(expected, claims).map(drop)),
 ];
 
 impl Verifier {
-    /// A verifier of tokens as `expected`. It must name audiences or authorized parties, or the
-    /// provider's substitute for them: the configuration sees to it.
-    #[must_use]
+    /// Returns a verifier for tokens as `expected`.
     pub fn new(expected: Expected) -> Self {
         Self { expected }
     }
 
-    /// What it expects.
-    #[must_use]
+    /// Its requirements.
     pub fn expected(&self) -> &Expected {
         &self.expected
     }
 
-    /// The issuer, as it is configured.
-    #[must_use]
+    /// The issuer, as configured.
     pub fn issuer(&self) -> &str {
-        self.expected.issuers.first().map_or("", String::as_str)
+        &self.expected.issuer
     }
 
-    /// Whether `issuer` is this one's, in any of its spellings.
-    #[must_use]
+    /// Whether `issuer` is this issuer, in any of its spellings.
     pub fn accepts_issuer(&self, issuer: &str) -> bool {
-        self.expected.issuers.iter().any(|spelling| spelling == issuer)
+        self.expected.issuer == issuer || self.expected.aliases.iter().any(|alias| alias == issuer)
     }
 
-    /// Splits `token` and reads its header.
+    /// Splits `token` and parses its header.
     ///
     /// # Errors
     ///
-    /// As [`UnverifiedJwt::read`].
+    /// Those of [`UnverifiedJwt::read`], if the token has another form or its header is not accepted.
     pub fn read<'a>(&self, token: &'a str) -> Result<UnverifiedJwt<'a>, VerifyError> {
         UnverifiedJwt::read(token, &self.expected.algorithms, self.expected.provider)
     }
 
-    /// Whether `token` could be verified at all, by what needs no key: nobody is asked for keys on
-    /// behalf of what is no token.
+    /// Checks everything that needs no key, so that no key is fetched for text that is not a token.
+    /// HS256 is accepted, since the shared secret may not be fetched yet.
     ///
     /// # Errors
     ///
-    /// As [`UnverifiedJwt::read`], whatever the algorithm.
+    /// Those of [`UnverifiedJwt::read`].
     pub fn check_form(&self, token: &str) -> Result<(), VerifyError> {
         match self.read(token) {
-            Err(VerifyError::Algorithm) => {
+            Err(VerifyError::AlgorithmNotAccepted("HS256")) => {
                 let allowed = AllowedAlgorithms::hs256();
                 UnverifiedJwt::read(token, &allowed, self.expected.provider).map(drop)
             }
@@ -113,23 +117,24 @@ impl Verifier {
         }
     }
 
-    /// Verifies `jwt`, signed with `key`, as of `now`. In order, stopping at the first that fails:
+    /// Verifies `jwt`, signed with `key`, as of `now`. The checks, in this order:
     ///
-    /// 1. the key fits the algorithm, and the signature holds;
-    /// 2. the payload is a JSON object without duplicate members;
-    /// 3. `iss` is text and equal to the configured issuer ([OIDC Core §3.1.3.7]);
-    /// 4. the provider gives such tokens to people, for access;
-    /// 5. `aud`, text or a list of texts, holds a configured audience; `azp`, `client_id` and `cid`,
-    ///    as far as present and at least one of them, are configured parties;
-    /// 6. `exp` is present and ahead, `nbf` and `iat`, where present, are not, each give or take the
-    ///    configured clock skew; all are numbers of seconds between 1970 and 9999;
-    /// 7. `sub` is text of 1 to 255 bytes, fit to be an identity.
+    /// 1. The key fits the algorithm, and the signature is the key's.
+    /// 2. The payload is a JSON object without duplicate fields.
+    /// 3. `iss` is a string and equal to the configured issuer ([OIDC Core §3.1.3.7]).
+    /// 4. The token is a person's access token, by the claims that name its kind and by the preset.
+    /// 5. `aud` contains a configured audience; `azp`, `client_id`, `cid` and `appid`, as far as
+    ///    present and at least one of them, are configured parties.
+    /// 6. `exp` is present and in the future, `nbf` and `iat`, if present, are not, each with the
+    ///    configured clock skew. All are numbers of seconds between 1970 and 9999.
+    /// 7. The subject is a string of 1 to 255 bytes that can be an identity, and not a client.
     ///
-    /// Costs one signature check. Claims are read only once the signature holds.
+    /// Costs one signature check. Claims are parsed only after it.
     ///
     /// # Errors
     ///
-    /// The check that failed. None is worth a retry with the same token.
+    /// The [`VerifyError`] of the first failed check. None of them justifies a retry with the same
+    /// token.
     ///
     /// [OIDC Core §3.1.3.7]: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
     pub fn verify(
@@ -142,12 +147,12 @@ impl Verifier {
         self.claims(jwt.payload()?, now)
     }
 
-    /// Verifies `token`, signed with HS256 and the secret that the issuer shares with us, as
-    /// [`verify`](Self::verify) does. No other algorithm is taken then.
+    /// Verifies `token`, signed with HS256 and the secret that the issuer shares with this
+    /// application, as [`verify`](Self::verify) does. No other algorithm is accepted then.
     ///
     /// # Errors
     ///
-    /// The check that failed.
+    /// Those of [`UnverifiedJwt::read`] and [`verify`](Self::verify).
     pub fn verify_shared(
         &self,
         token: &str,
@@ -157,8 +162,9 @@ impl Verifier {
         let allowed = AllowedAlgorithms::hs256();
         let jwt = UnverifiedJwt::read(token, &allowed, self.expected.provider)?;
         let (signed, secret) = (jwt.signing_input().as_bytes(), key.decoding_key());
-        let holds = jsonwebtoken::crypto::verify(jwt.signature(), signed, secret, jwt.algorithm());
-        if !matches!(holds, Ok(true)) {
+        let is_valid =
+            jsonwebtoken::crypto::verify(jwt.signature(), signed, secret, jwt.algorithm());
+        if !matches!(is_valid, Ok(true)) {
             return Err(VerifyError::Signature);
         }
         self.claims(jwt.payload()?, now)
@@ -173,13 +179,12 @@ impl Verifier {
         for (_, check) in CHECKS {
             check(&self.expected, &claims, now)?;
         }
-        let subject = subject(&claims)?;
+        let subject = subject(&self.expected, &claims)?.to_owned();
         Ok(VerifiedClaims::new(claims, subject))
     }
 
-    /// Each check of [`verify`](Self::verify) by name, with its outcome: for an operator who holds a
-    /// token that is refused. The first is the signature's, without which there are no others.
-    #[must_use]
+    /// Returns the outcome of each check of [`verify`](Self::verify) by name, for an operator who has
+    /// a rejected token. The first is the signature's. If it fails, the others are left out.
     pub fn explain(
         &self,
         jwt: &UnverifiedJwt<'_>,
@@ -197,64 +202,35 @@ impl Verifier {
     }
 }
 
-/// Whether `key` made the signature of `jwt`.
+/// Checks that `key` made the signature of `jwt`.
 ///
 /// # Errors
 ///
-/// [`VerifyError::UnfitKey`] and [`VerifyError::Signature`].
+/// - [`VerifyError::UnfitKey`] if the key is of another algorithm.
+/// - [`VerifyError::Signature`] if the signature is not the key's.
 pub fn check_signature(jwt: &UnverifiedJwt<'_>, key: &Jwk) -> Result<(), VerifyError> {
     if !key.fits(jwt.algorithm()) {
         return Err(VerifyError::UnfitKey);
     }
     let signed = jwt.signing_input().as_bytes();
     let signature = URL_SAFE_NO_PAD.decode(jwt.signature()).map_err(|_| VerifyError::Signature)?;
-    let holds = key.verifies(jwt.algorithm(), signed, &signature);
-    if holds { Ok(()) } else { Err(VerifyError::Signature) }
+    let is_valid = key.verifies(jwt.algorithm(), signed, &signature);
+    if is_valid { Ok(()) } else { Err(VerifyError::Signature) }
 }
 
 fn seconds(time: SystemTime) -> f64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+    // A clock before 1970 accepts no token: each has expired or is not valid yet.
+    time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
 fn check_issuer(expected: &Expected, claims: &Map<String, Value>) -> Result<(), VerifyError> {
+    let is_issuer = |issuer: &str| {
+        expected.issuer == issuer || expected.aliases.iter().any(|alias| alias == issuer)
+    };
     match claims.get("iss") {
-        Some(Value::String(issuer)) if expected.issuers.contains(issuer) => Ok(()),
+        Some(Value::String(issuer)) if is_issuer(issuer) => Ok(()),
         _ => Err(VerifyError::Issuer),
     }
-}
-
-fn check_audience(expected: &Expected, claims: &Map<String, Value>) -> Result<(), VerifyError> {
-    if expected.audiences.is_empty() {
-        return Ok(());
-    }
-    let is_ours = |audience: &str| expected.audiences.iter().any(|ours| ours == audience);
-    let holds_ours = match claims.get("aud") {
-        Some(Value::String(audience)) => is_ours(audience),
-        Some(Value::Array(audiences)) => {
-            audiences.iter().all(Value::is_string)
-                && audiences.iter().filter_map(Value::as_str).any(is_ours)
-        }
-        _ => false,
-    };
-    if holds_ours { Ok(()) } else { Err(VerifyError::Audience) }
-}
-
-fn check_authorized_party(
-    expected: &Expected,
-    claims: &Map<String, Value>,
-) -> Result<(), VerifyError> {
-    if expected.authorized_parties.is_empty() {
-        return Ok(());
-    }
-    let mut parties =
-        ["azp", "client_id", "cid"].iter().filter_map(|name| claims.get(*name)).peekable();
-    let is_listed = |party: &Value| {
-        party
-            .as_str()
-            .is_some_and(|party| expected.authorized_parties.iter().any(|known| known == party))
-    };
-    let is_known = parties.peek().is_some() && parties.all(is_listed);
-    if is_known { Ok(()) } else { Err(VerifyError::AuthorizedParty) }
 }
 
 fn check_expiry(
@@ -280,8 +256,8 @@ fn check_not_ahead(
     Ok(())
 }
 
-/// A `NumericDate` ([RFC 7519 §2](https://www.rfc-editor.org/rfc/rfc7519#section-2)): seconds, perhaps
-/// with a fraction.
+/// Returns a `NumericDate` ([RFC 7519 §2](https://www.rfc-editor.org/rfc/rfc7519#section-2)) in seconds,
+/// which may have a fraction.
 fn date(claims: &Map<String, Value>, name: &'static str) -> Result<Option<f64>, VerifyError> {
     match claims.get(name) {
         None => Ok(None),
@@ -292,13 +268,26 @@ fn date(claims: &Map<String, Value>, name: &'static str) -> Result<Option<f64>, 
     }
 }
 
-fn subject(claims: &Map<String, Value>) -> Result<String, VerifyError> {
-    match claims.get("sub") {
+/// Returns the claim that identifies the person.
+fn subject<'a>(
+    expected: &Expected,
+    claims: &'a Map<String, Value>,
+) -> Result<&'a str, VerifyError> {
+    let (claim, error) = match expected.subject_claim.as_str() {
+        SUB => (claims.get(SUB), VerifyError::Claim(SUB)),
+        path => (json::find(claims, path), VerifyError::SubjectClaim),
+    };
+    match claim {
         Some(Value::String(subject))
-            if (1..=SUBJECT_BYTES).contains(&subject.len()) && text::is_plain(subject) =>
+            if (1..=SUBJECT_BYTES).contains(&subject.len())
+                && text::is_plain(subject)
+                && !subject.trim().is_empty()
+                && !token_kind::is_placeholder(subject)
+                // The check of the kind compared `sub`.
+                && (expected.subject_claim == SUB || !token_kind::is_client(subject, claims)) =>
         {
-            Ok(subject.clone())
+            Ok(subject)
         }
-        _ => Err(VerifyError::Claim("sub")),
+        _ => Err(error),
     }
 }

@@ -14,12 +14,13 @@ use roomkey::livekit::token_source::{
     ATTRIBUTE_KEY_BYTES, ATTRIBUTES, ATTRIBUTES_BYTES, METADATA_BYTES, TokenSourceRequest,
 };
 use roomkey::oidc::algorithm::AllowedAlgorithms;
+use roomkey::oidc::audience::Audience;
 use roomkey::oidc::jwk::Jwk;
 use roomkey::oidc::jwks::{KeySet, Lookup};
 use roomkey::oidc::jwt::{UnverifiedJwt, unverified_issuer};
-use roomkey::oidc::provider::{DefaultAudience, Provider};
+use roomkey::oidc::provider::Provider;
 use roomkey::oidc::providers;
-use roomkey::oidc::verifier::{Expected, Verifier, check_signature};
+use roomkey::oidc::verifier::{Expected, SUB, Verifier, check_signature};
 use roomkey::text::is_name;
 use serde_json::{Map, Value, json};
 
@@ -91,9 +92,11 @@ fn jwt(input: &[u8]) {
         let of = |text: &str, is_set: bool| if is_set { vec![text.to_owned()] } else { vec![] };
         let verifier = Verifier::new(Expected {
             provider: &providers::GENERIC,
-            issuers: vec![ISSUER.to_owned()],
-            audiences: of(AUDIENCE, has_audience),
-            authorized_parties: of(AUDIENCE, !has_audience),
+            issuer: ISSUER.to_owned(),
+            aliases: Vec::new(),
+            audience: Audience::new(of(AUDIENCE, has_audience), of(AUDIENCE, !has_audience), false)
+                .unwrap(),
+            subject_claim: SUB.to_owned(),
             algorithms: AllowedAlgorithms::parse(ALGORITHMS).unwrap(),
             clock_skew: Duration::from_secs(SKEW),
         });
@@ -121,7 +124,7 @@ fn check_claims(payload: &[u8], has_audience: bool, subject: &str) {
         _ => false,
     };
     let claims_to_check: &[&str] =
-        if has_audience { &["aud"] } else { &["azp", "client_id", "cid"] };
+        if has_audience { &["aud"] } else { &["azp", "client_id", "cid", "appid"] };
     assert!(claims_to_check.iter().any(|claim| names_us(claim)));
     let date = |claim: &str| claims.get(claim).map(|date| date.as_f64().unwrap());
     #[expect(clippy::cast_precision_loss, reason = "this century fits")]
@@ -209,9 +212,10 @@ fn config(input: &[u8]) {
         assert!(!config.issuers.is_empty());
         for issuer in &config.issuers {
             let expected = issuer.verifier.expected();
-            let is_checked = !expected.audiences.is_empty()
-                || !expected.authorized_parties.is_empty()
-                || matches!(expected.provider.audience, DefaultAudience::Issuer);
+            let audience = &expected.audience;
+            let is_checked = audience.is_dedicated()
+                || !audience.audiences().is_empty()
+                || !audience.parties().is_empty();
             assert!(is_checked, "nothing tells whom tokens are for");
         }
     }

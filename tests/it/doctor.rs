@@ -209,6 +209,9 @@ async fn variables_that_cannot_be_used() {
 #[tokio::test]
 async fn among_several_issuers() {
     let env = Env::offline()
+        .without("OIDC_AUDIENCE")
+        .without("OIDC_JWKS")
+        .without("PROFILE_SOURCE")
         .with("OIDC_ISSUER", "app=https://app.idp.example,staff=https://staff.idp.example")
         .with("OIDC_APP_JWKS", &key_set(&[&Key::rsa()]).to_string())
         .with("OIDC_APP_AUDIENCE", "app-api")

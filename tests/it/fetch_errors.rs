@@ -147,16 +147,18 @@ async fn fetch_error_names_every_fault_of_a_secret() {
         "LIVEBLOCKS_SECRET_KEY": "Zx9marker",
         "OTHER": ["Zx9marker"],
     }));
-    let env =
-        Env::offline().secret_in(&secrets).without("OIDC_JWKS").without("OIDC_AUDIENCE").with_all(
-            &[
-                ("OIDC_ISSUER", "staff=https://staff.example,guests=https://guests.example"),
-                ("OIDC_STAFF_AUDIENCE", "roomkey"),
-                ("OIDC_STAFF_ALGORITHMS", "HS256"),
-                ("OIDC_GUESTS_AUDIENCE", "roomkey"),
-                ("OIDC_GUESTS_JWKS_URI", "http://127.0.0.1:1/keys"),
-            ],
-        );
+    let env = Env::offline()
+        .secret_in(&secrets)
+        .without("OIDC_JWKS")
+        .without("OIDC_AUDIENCE")
+        .without("PROFILE_SOURCE")
+        .with_all(&[
+            ("OIDC_ISSUER", "staff=https://staff.example,guests=https://guests.example"),
+            ("OIDC_STAFF_AUDIENCE", "roomkey"),
+            ("OIDC_STAFF_ALGORITHMS", "HS256"),
+            ("OIDC_GUESTS_AUDIENCE", "roomkey"),
+            ("OIDC_GUESTS_JWKS_URI", "http://127.0.0.1:1/keys"),
+        ]);
     let function = Bootstrap::start(&env);
     function.init_time().await;
     let error = error_of(&function, "secret").await;

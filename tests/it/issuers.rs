@@ -12,9 +12,14 @@ use crate::support::{
 pub(crate) const APP: &str = "https://app.idp.example";
 pub(crate) const STAFF: &str = "https://staff.idp.example/realms/staff";
 
-/// Two issuers without a network; the plain variables are still there, and mean nothing.
+/// An environment without the variables of a single issuer.
+fn without_issuer(env: Env) -> Env {
+    env.without("OIDC_AUDIENCE").without("OIDC_JWKS").without("PROFILE_SOURCE")
+}
+
+/// Two issuers without a network.
 pub(crate) fn offline() -> Env {
-    Env::offline()
+    without_issuer(Env::offline())
         .with("OIDC_ISSUER", &format!("app={APP}, staff={STAFF}"))
         .with("OIDC_APP_JWKS", &key_set(&[&Key::rsa()]).to_string())
         .with("OIDC_APP_AUDIENCE", "app-api")
@@ -28,7 +33,7 @@ pub(crate) fn offline() -> Env {
 /// Two issuers on the wire.
 fn online(app: &FakeIdp, staff: &FakeIdp) -> Env {
     staff.publish(&[&Key::rsa_next()]);
-    Env::offline()
+    without_issuer(Env::offline())
         .with("OIDC_ISSUER", &format!("app={},staff={}", app.issuer(), staff.issuer()))
         .with("OIDC_APP_AUDIENCE", "roomkey")
         .with("OIDC_STAFF_AUDIENCE", "roomkey")
@@ -40,7 +45,8 @@ fn app_claims() -> Value {
 }
 
 fn staff_claims() -> Value {
-    merge(claims(), &json!({ "iss": STAFF, "aud": null, "azp": "meet", "typ": "Bearer" }))
+    let own = json!({ "iss": STAFF, "aud": null, "azp": "meet", "typ": "Bearer", "sid": "s-1" });
+    merge(claims(), &own)
 }
 
 async fn post_token(env: &Env, key: &Key, claims: &Value) -> Reply {
@@ -182,7 +188,7 @@ async fn profiles_are_kept_apart() {
 #[tokio::test]
 async fn a_shared_secret_is_one_issuers() {
     let shared = "shared-secret-of-thirty-two-byte";
-    let env = offline().with("OIDC_STAFF_HS256_SECRET", shared).with("OIDC_HS256_SECRET", shared);
+    let env = offline().with("OIDC_STAFF_HS256_SECRET", shared);
     let sign = |claims: &Value| {
         let header = encode_part(r#"{"alg":"HS256","typ":"JWT"}"#);
         let message = format!("{header}.{}", encode_part(&claims.to_string()));
@@ -237,7 +243,7 @@ fn starts_are_refused() {
         ("a bad provider",        offline().with("OIDC_STAFF_PROVIDER", "x"),  vec!["OIDC_STAFF_PROVIDER"]),
         ("a bad algorithm",       offline().with("OIDC_APP_ALGORITHMS", "none"), vec!["OIDC_APP_ALGORITHMS"]),
         ("a short secret",        offline().with("OIDC_STAFF_HS256_SECRET", "short"), vec!["OIDC_STAFF_HS256_SECRET"]),
-        ("HS256 without a secret", offline().without("OIDC_APP_JWKS").with("OIDC_APP_ALGORITHMS", "HS256").with("OIDC_HS256_SECRET", &"x".repeat(32)),
+        ("HS256 without a secret", offline().without("OIDC_APP_JWKS").with("OIDC_APP_ALGORITHMS", "HS256"),
                                                                                vec!["OIDC_APP_HS256_SECRET"]),
     ];
     for (name, env, variables) in rows {
@@ -248,4 +254,33 @@ fn starts_are_refused() {
         }
     }
     assert!(offline().config().is_ok());
+}
+
+/// A variable without a name would be ignored.
+#[test]
+fn plain_variable_beside_named_issuers_is_a_fault() {
+    let keys = key_set(&[&Key::rsa()]).to_string();
+    #[rustfmt::skip]
+    let rows = [
+        ("OIDC_PROVIDER", "generic"), ("OIDC_AUDIENCE", "a"), ("OIDC_AUTHORIZED_PARTIES", "a"),
+        ("OIDC_DEDICATED_ISSUER", "true"), ("OIDC_JWKS_URI", "https://idp.example/keys"),
+        ("OIDC_JWKS", keys.as_str()), ("OIDC_ALGORITHMS", "RS256"),
+        ("OIDC_HS256_SECRET", "shared-secret-of-thirty-two-byte"), ("SUBJECT_CLAIM", "oid"),
+        ("PROFILE_SOURCE", "claims"), ("EMAIL_CLAIM", "mail"), ("EMAIL_VERIFIED_CLAIM", "mail_ok"),
+        ("NAME_CLAIM", "name"), ("PICTURE_CLAIM", "picture"),
+    ];
+    let one = offline().with("OIDC_ISSUER", &format!("app={APP}"));
+    for env in [offline(), one] {
+        for (variable, value) in rows {
+            let Err(fault) = env.clone().with(variable, value).config() else {
+                panic!("{variable}: it starts")
+            };
+            let expected = format!("\n  {variable} must not be set if OIDC_ISSUER names issuers");
+            assert!(fault.to_string().contains(&expected), "{variable}: {fault}");
+            assert!(env.clone().with(variable, "").config().is_ok(), "{variable} is empty");
+        }
+    }
+    for variable in ["CLOCK_SKEW_SECONDS", "JWKS_TTL_SECONDS", "JWKS_COOLDOWN_SECONDS"] {
+        assert!(offline().with(variable, "9").config().is_ok(), "{variable} is for all issuers");
+    }
 }

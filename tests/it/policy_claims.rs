@@ -182,8 +182,7 @@ async fn rule_is_limited_to_the_callers_of_its_issuer() {
         key.sign(&key.header(), &merge(merge(claims(), &own), &change))
     };
     let of_staff = |change: Value| {
-        let own =
-            json!({ "iss": crate::issuers::STAFF, "aud": null, "azp": "meet", "typ": "Bearer" });
+        let own = json!({ "iss": crate::issuers::STAFF, "aud": null, "azp": "meet", "typ": "Bearer", "sid": "s" });
         let key = Key::rsa_next();
         key.sign(&key.header(), &merge(merge(claims(), &own), &change))
     };

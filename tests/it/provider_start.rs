@@ -84,18 +84,18 @@ fn names_of_providers() {
 #[tokio::test]
 async fn oidc_provider_overrides_what_is_recognized() {
     let tenant = Tenant::of("clerk");
-    let pending = json!({ "sts": "pending" });
+    let no_session = json!({ "sid": null });
     let generic = tenant.env().with("OIDC_PROVIDER", "generic");
-    post_token(&generic, &tenant, &pending).await.expect_issued("a generic issuer has no sts");
+    post_token(&generic, &tenant, &no_session).await.expect_issued("a generic issuer has no sid");
     let elsewhere = "https://login.acme.example";
     let env = tenant.env().with("OIDC_ISSUER", elsewhere);
     let moved = json!({ "iss": elsewhere });
-    let pending = json!({ "iss": elsewhere, "sts": "pending" });
-    post_token(&env, &tenant, &pending).await.expect_issued("nobody knows that domain");
+    let no_session = json!({ "iss": elsewhere, "sid": null });
+    post_token(&env, &tenant, &no_session).await.expect_issued("nobody knows that domain");
     let env = env.with("OIDC_PROVIDER", "clerk");
     post_token(&env, &tenant, &moved).await.expect_issued("Clerk on a domain of its own");
-    let reply = post_token(&env, &tenant, &pending).await;
-    reply.expect_problem("Clerk's habits there", 401, "invalid_token");
+    let reply = post_token(&env, &tenant, &no_session).await;
+    reply.expect_problem("Clerk's conventions there", 401, "invalid_token");
     // It gives no audience away: the issuer is still compared, and somebody must say whom it is for.
     let env = Tenant::of("keycloak").bare_env().with("OIDC_PROVIDER", "generic");
     refuses_to_start(&env, "generic", &["OIDC_AUDIENCE"]);
