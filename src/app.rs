@@ -8,7 +8,7 @@ use http::{Request, Response};
 use crate::backend::replay::Replays;
 use crate::config::{Config, DirectoryUrls, IssuerConfig, SecretSource};
 use crate::endpoint::{Endpoint, REQUEST_TIMEOUT};
-use crate::exchange::{Exchange, IssuerContext};
+use crate::exchange::{Diagnosis, Exchange, IssuerContext, Question};
 use crate::liveblocks::Liveblocks;
 use crate::oidc::issuer::Issuer;
 use crate::oidc::provider::ProfileSource;
@@ -65,6 +65,11 @@ impl App {
     /// fatal.
     pub async fn warm_up(&self, now: SystemTime) {
         self.endpoint.exchange().warm_up(now).await;
+    }
+
+    /// Returns what the endpoint decides about an access token as of `now`, check by check.
+    pub async fn diagnose(&self, question: Question<'_>, now: SystemTime) -> Diagnosis<'_> {
+        self.endpoint.exchange().diagnose(question, now).await
     }
 
     /// Answers `request` as of `now`, within five seconds.

@@ -1,6 +1,7 @@
 //! The use case: an identity provider's token in, a participant's token out.
 
 mod backend;
+mod diagnosis;
 mod liveblocks;
 mod moderation;
 
@@ -34,6 +35,7 @@ use crate::text;
 use crate::upstream::client::Client;
 use crate::upstream::error::Unavailable;
 
+pub use diagnosis::{Diagnosis, Pending, Question};
 pub use moderation::{ModerationAction, ParticipantRef};
 
 /// An issuer whose tokens are taken.
@@ -186,16 +188,7 @@ impl Exchange {
         now: SystemTime,
     ) -> Result<Caller<'a>, ExchangeError> {
         let token = bearer.as_str();
-        let issuer_context = match self.issuers.as_slice() {
-            [only] => only,
-            several => {
-                let unverified_issuer = jwt::unverified_issuer(token)?;
-                let is_named = |issuer_context: &&IssuerContext| {
-                    issuer_context.issuer.verifier().accepts_issuer(&unverified_issuer)
-                };
-                several.iter().find(is_named).ok_or(VerifyError::Issuer)?
-            }
-        };
+        let issuer_context = self.issuer_of(bearer)?;
         let secrets = match self.secrets.fresh(now) {
             Some(secrets) => secrets,
             None => Box::pin(self.refreshed_secrets(issuer_context, token, now)).await?,
@@ -222,6 +215,18 @@ impl Exchange {
             return Ok(tokio::join!(self.secrets.get(now), keys).0?);
         }
         Ok(self.secrets.get(now).await?)
+    }
+
+    /// Returns the only issuer, or of several the one that the unverified `iss` names.
+    fn issuer_of(&self, bearer: UnverifiedBearer<'_>) -> Result<&IssuerContext, VerifyError> {
+        if let [only] = self.issuers.as_slice() {
+            return Ok(only);
+        }
+        let unverified_issuer = jwt::unverified_issuer(bearer.as_str())?;
+        let is_named = |issuer_context: &&IssuerContext| {
+            issuer_context.issuer.verifier().accepts_issuer(&unverified_issuer)
+        };
+        self.issuers.iter().find(is_named).ok_or(VerifyError::Issuer)
     }
 
     /// Issues what `request` asks for to `caller`.
@@ -318,16 +323,22 @@ impl Exchange {
     }
 }
 
+impl IssuerContext {
+    fn key_of<'a>(&self, claims: &'a VerifiedClaims) -> Cow<'a, str> {
+        let subject = claims.subject().as_str();
+        match &self.name {
+            None => Cow::Borrowed(subject),
+            Some(name) => Cow::Owned(format!("{name}|{subject}")),
+        }
+    }
+}
+
 impl Caller<'_> {
     /// What tells the caller from all others: the subject, and of several issuers which one's, as
     /// two issuers may give two people the same.
     #[must_use]
     pub fn key(&self) -> Cow<'_, str> {
-        let subject = self.claims.subject().as_str();
-        match &self.issuer_context.name {
-            None => Cow::Borrowed(subject),
-            Some(name) => Cow::Owned(format!("{name}|{subject}")),
-        }
+        self.issuer_context.key_of(&self.claims)
     }
 
     /// The identity that the policy decides about. `key` is that of [`Caller::key`].

@@ -1,227 +1,156 @@
-//! The function's checks, performed one after the other.
+//! The endpoint's decision about a token, as findings.
 
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use roomkey::Config;
-use roomkey::config::{IssuerConfig, SecretSource};
+use roomkey::App;
 use roomkey::endpoint::problem::Problem;
-use roomkey::exchange::ExchangeError;
-use roomkey::keys::shared::SharedKey;
+use roomkey::exchange::{Diagnosis, ExchangeError, Pending, Question};
 use roomkey::livekit::token_source::RequestedRoomConfig;
-use roomkey::oidc::claims::VerifiedClaims;
 use roomkey::oidc::error::VerifyError;
-use roomkey::oidc::issuer::Issuer;
-use roomkey::oidc::jwks::{KeySet, Lookup};
-use roomkey::oidc::jwt::{self, UnverifiedJwt};
+use roomkey::oidc::issuer::AuthenticateError;
 use roomkey::oidc::provider::ProfileSource;
-use roomkey::oidc::provider::Provider;
 use roomkey::oidc::verifier::Expected;
-use roomkey::policy::{CallerClaims, Policy};
-use roomkey::profile::Profile;
-use roomkey::upstream::client::Client;
+use roomkey::policy::CallerClaims;
+use roomkey::profile::UNNAMED;
 use serde_json::{Map, Value};
 
 use crate::report::{Finding, Report};
 
-/// Checks `token` for `room` at the time `now`, like a function with this `config`.
-pub(crate) async fn of(
-    config: Config,
-    token: &str,
-    room: Option<&str>,
-    now: SystemTime,
-    report: &mut Report,
-) {
-    let claims = unverified_claims(token);
-    let needs = config.needs;
-    let secrets = config.secrets;
-    let policy = config.policy;
-    let Some(issuer) = choose(config.issuers, token, report) else { return };
-    let (sources, paths, hs256_name) = (issuer.sources, issuer.paths, issuer.hs256_name);
-    let name = issuer.name;
-    let expected = issuer.verifier.expected().clone();
-    report.add(Finding::note("provider", expected.provider.name));
-    if let Some(claims) = &claims {
-        describe(claims, &expected, now, report);
-    }
-
-    let shared = match &secrets {
-        SecretSource::Given(secrets) => secrets.hs256.get(&hs256_name).cloned(),
-        SecretSource::Managed(..) => {
-            let detail = "not read from Secrets Manager, so a shared HS256 secret in it is unknown";
-            report.add(Finding::note("secret", detail));
-            None
-        }
-    };
-    let issuer =
-        Issuer::new(&Arc::new(Client::default()), issuer.verifier, issuer.keys, issuer.jwks_limits);
-    let verified = match shared {
-        Some(shared) => with_secret(&issuer, token, &shared, now, report),
-        None => with_keys(&issuer, token, now, report).await,
-    };
-    let Some(verified) = verified else { return };
-
-    let profile = if sources.contains(&ProfileSource::Claims) {
-        Profile::read(verified.as_object(), &paths)
-    } else {
-        Profile::default()
-    };
-    let names: Vec<&str> = sources.iter().map(|source| name_of(*source)).collect();
-    report.add(Finding::note("profile sources", &names.join(", then ")));
-    if profile.satisfies(needs) {
-        found_in_claims(&profile, needs.email, needs.verified_email, expected.provider, report);
-    } else {
-        elsewhere(&sources, expected.provider, report);
-    }
-    let subject = verified.subject().as_str();
-    let key = match &name {
-        Some(name) => format!("{name}|{subject}"),
-        None => subject.to_owned(),
-    };
-    let claims = verified.as_object();
-    let caller = CallerClaims { claims, key: &key, issuer: name.as_deref() };
-    ask(&policy, caller, room, report);
-}
-
-/// Reports the rules of the policy that apply to the caller, and the decision.
-fn ask(policy: &Policy, caller: CallerClaims<'_>, room: Option<&str>, report: &mut Report) {
-    let list = |patterns: Vec<String>| patterns.join(", ");
-    let mut is_for_caller = false;
-    for explanation in policy.explain(caller, room) {
-        if !explanation.is_for_caller() {
-            continue;
-        }
-        is_for_caller = true;
-        let rule = explanation.rule;
-        let (name, line, rooms) = (&rule.role.name, rule.line, list(rule.rooms().collect()));
-        let agents = list(rule.agents().chain(["the default agent".to_owned()]).collect());
-        let detail = format!("line {line} applies: {name} in {rooms}; agents: {agents}");
-        report.add(Finding::note("policy", &detail));
-    }
-    match policy.decide(caller, room, &RequestedRoomConfig::default()) {
-        Ok(decision) => {
-            let (role, line) = (&decision.rule.role.name, decision.rule.line);
-            let place = if room.is_some() { "the room" } else { "a new room" };
-            let detail = format!("{role} in {place}, by the rule in line {line}");
-            report.add(Finding::pass("policy", &detail));
-        }
-        Err(refusal) => {
-            let code = Problem::from(&ExchangeError::Refused(refusal)).code;
-            let detail = format!("{refusal}: 403 {code}");
-            report.add(if room.is_none() && is_for_caller {
-                Finding::note("policy, without a room", &detail)
-            } else {
-                Finding::fail("policy", &detail)
-            });
+/// Reports the decision of `app` about `question` at the time `now`.
+pub(crate) async fn of(app: &App, question: Question<'_>, now: SystemTime, report: &mut Report) {
+    let diagnosis = app.diagnose(question, now).await;
+    if let Some(expected) = diagnosis.expected {
+        report.add(Finding::note("provider", expected.provider.name));
+        if let Some(claims) = unverified_claims(question.token) {
+            describe(&claims, expected, now, report);
         }
     }
-}
-
-/// Returns the issuer that the token's `iss` names, like the function.
-fn choose(issuers: Vec<IssuerConfig>, token: &str, report: &mut Report) -> Option<IssuerConfig> {
-    let count = issuers.len();
-    if count == 1 {
-        return issuers.into_iter().next();
-    }
-    let named = jwt::unverified_issuer(token);
-    let found = match &named {
-        Ok(named) => issuers.into_iter().find(|issuer| issuer.verifier.accepts_issuer(named)),
-        Err(_) => None,
-    };
-    if found.is_none() {
-        let detail = format!("iss is not one of the {count} issuers in OIDC_ISSUER");
-        report.add(Finding::fail("issuer", &detail));
-    }
-    found
-}
-
-fn with_secret(
-    issuer: &Issuer,
-    token: &str,
-    shared: &SharedKey,
-    now: SystemTime,
-    report: &mut Report,
-) -> Option<VerifiedClaims> {
-    report.add(Finding::note("keys", "a shared secret is configured, so only HS256 is accepted"));
-    match issuer.verifier().verify_shared(token, shared, now) {
-        Ok(claims) => {
-            report.add(Finding::pass("signature and claims", "all checks passed"));
-            Some(claims)
-        }
-        Err(error) => {
-            report.add(Finding::fail("signature and claims", &error.to_string()));
-            None
-        }
-    }
-}
-
-async fn with_keys(
-    issuer: &Issuer,
-    token: &str,
-    now: SystemTime,
-    report: &mut Report,
-) -> Option<VerifiedClaims> {
-    let jwt = match issuer.verifier().read(token) {
-        Ok(jwt) => jwt,
-        Err(error) => {
-            report.add(Finding::fail("header", &hint(error)));
-            return None;
-        }
-    };
-    let kid = if jwt.key_id().is_some() { "with a kid" } else { "without a kid" };
-    report.add(Finding::pass("header", &format!("{:?}, {kid}", jwt.algorithm())));
-    let keys = match issuer.keys(now).await {
-        Ok(Some(keys)) => keys,
-        Ok(None) => {
-            report.add(Finding::fail(
-                "keys",
-                "OIDC_ALGORITHMS is HS256, and the shared secret is unknown",
-            ));
-            return None;
-        }
-        Err(error) => {
-            let detail = format!("{error}: check the URL of the issuer and the network");
-            report.add(Finding::fail("keys", &detail));
-            return None;
-        }
-    };
-    check(issuer, &jwt, &keys, now, report)
-}
-
-fn check(
-    issuer: &Issuer,
-    jwt: &UnverifiedJwt<'_>,
-    keys: &KeySet,
-    now: SystemTime,
-    report: &mut Report,
-) -> Option<VerifiedClaims> {
-    let key = match keys.find(jwt) {
-        Lookup::Found(key) => key,
-        Lookup::Unknown => {
-            report.add(Finding::fail(
-                "key",
-                "the key set does not contain the kid: the token may be from another issuer",
-            ));
-            return None;
-        }
-        Lookup::Unfit => {
-            report.add(Finding::fail("key", &VerifyError::UnfitKey.to_string()));
-            return None;
-        }
-    };
-    report.add(Finding::pass("key", "the key set contains the key"));
-    for (name, outcome) in issuer.verifier().explain(jwt, key, now) {
-        report.add(match outcome {
-            Ok(()) => Finding::pass(name, "valid"),
-            Err(error) => Finding::fail(name, &hint(error)),
+    for check in &diagnosis.checks {
+        report.add(match check.outcome {
+            Ok(()) => Finding::pass(check.name, "valid"),
+            Err(error) => Finding::fail(check.name, &hint(error)),
         });
     }
-    issuer.verifier().verify(jwt, key, now).ok()
+    let Some(caller) = diagnosis.caller() else {
+        if diagnosis.checks.iter().all(|check| check.outcome.is_ok()) {
+            report.add(rejection(&diagnosis));
+        }
+        return;
+    };
+    profile(&diagnosis, report);
+    let applies = rules(&diagnosis, caller, question.room, report);
+    report.add(decision(&diagnosis, caller, question.room, applies));
+}
+
+/// Reports the sources of the profile and what the available ones contain.
+fn profile(diagnosis: &Diagnosis<'_>, report: &mut Report) {
+    let names: Vec<&str> = diagnosis.sources.iter().map(|source| name_of(*source)).collect();
+    report.add(Finding::note("profile sources", &names.join(", then ")));
+    for pending in &diagnosis.pending {
+        let (check, detail) = match pending {
+            Pending::Profile(source) => {
+                let detail = format!(
+                    "not both in the claims: the function queries {}\nif one is still missing: {}",
+                    name_of(*source),
+                    setup_hint(diagnosis),
+                );
+                ("email and name", detail)
+            }
+            _ => ("secret", "not read from Secrets Manager".to_owned()),
+        };
+        report.add(Finding::open(check, &format!("{detail}\n--query queries it")));
+    }
+    if !diagnosis.pending.is_empty() {
+        return;
+    }
+    if diagnosis.profile.email().is_some() {
+        report.add(Finding::note("email", "found"));
+    }
+    let name = match diagnosis.profile.name() {
+        UNNAMED => "not found: the participant's name is Unnamed User",
+        _ => "found",
+    };
+    report.add(Finding::note("name", name));
+}
+
+/// Reports for every rule of the policy whether it applies to the caller. Returns whether any does.
+fn rules(
+    diagnosis: &Diagnosis<'_>,
+    caller: CallerClaims<'_>,
+    room: Option<&str>,
+    report: &mut Report,
+) -> bool {
+    let list = |patterns: Vec<String>| patterns.join(", ");
+    let mut applies = false;
+    for explanation in diagnosis.policy.explain(caller, room) {
+        let rule = explanation.rule;
+        let (name, line, rooms) = (&rule.role.name, rule.line, list(rule.rooms().collect()));
+        let detail = if explanation.is_for_caller() {
+            applies = true;
+            let agents = list(rule.agents().chain(["the default agent".to_owned()]).collect());
+            format!("line {line} applies: {name} in {rooms}; agents: {agents}")
+        } else {
+            let obstacles = explanation.obstacles.iter().map(ToString::to_string);
+            format!("line {line} does not apply: {}", obstacles.collect::<Vec<_>>().join("; "))
+        };
+        report.add(Finding::note("policy", &detail));
+    }
+    applies
+}
+
+/// The finding of the decision, after all checks of the token have passed. `applies` says whether a
+/// rule applies to the caller.
+fn decision(
+    diagnosis: &Diagnosis<'_>,
+    caller: CallerClaims<'_>,
+    room: Option<&str>,
+    applies: bool,
+) -> Finding {
+    if let (Err(ExchangeError::Refused(refusal)), None, true) = (diagnosis.outcome, room, applies) {
+        let detail = format!("{refusal}\n--room evaluates a room of the rules");
+        return Finding::open("policy, without a room", &detail);
+    }
+    let decision = diagnosis.policy.decide(caller, room, &RequestedRoomConfig::default());
+    let (Ok(()), Ok(decision)) = (diagnosis.outcome, decision) else { return rejection(diagnosis) };
+    let (role, line) = (&decision.rule.role.name, decision.rule.line);
+    let place = if room.is_some() { "the room" } else { "a new room" };
+    Finding::pass("policy", &format!("{role} in {place}, by the rule in line {line}"))
+}
+
+/// The finding of the error that the endpoint responds with.
+fn rejection(diagnosis: &Diagnosis<'_>) -> Finding {
+    let Err(error) = diagnosis.outcome else { return Finding::pass("request", "valid") };
+    let check = match error {
+        ExchangeError::Bearer(_) => "token",
+        ExchangeError::Rejected(_) => "issuer",
+        ExchangeError::Participant(_) | ExchangeError::UserNotFound => "email",
+        ExchangeError::Refused(_) => "policy",
+        ExchangeError::Unavailable(_) => "upstream",
+        _ => "participant token",
+    };
+    let problem = Problem::from(&error);
+    let mut detail = format!("{error}: {} {}", problem.status.as_u16(), problem.code);
+    if check == "email" {
+        detail = format!("{detail}\n{}", setup_hint(diagnosis));
+    }
+    Finding::fail(check, &detail)
+}
+
+fn setup_hint(diagnosis: &Diagnosis<'_>) -> &'static str {
+    diagnosis.expected.map_or("", |expected| expected.provider.setup_hint)
 }
 
 /// Returns the reason with the usual remedy.
-fn hint(error: VerifyError) -> String {
+fn hint(error: AuthenticateError) -> String {
+    let error = match error {
+        AuthenticateError::Rejected(error) => error,
+        AuthenticateError::Unavailable(error) => {
+            return format!("{error}: check the URL of the issuer and the network");
+        }
+        AuthenticateError::SharedSecretMissing => return error.to_string(),
+    };
     let advice = match error {
+        VerifyError::UnknownKey => "the token may be from another issuer",
         VerifyError::NotAJwt => {
             "for opaque access tokens, register the API as an audience with the provider"
         }
@@ -237,52 +166,6 @@ fn hint(error: VerifyError) -> String {
         _ => return error.to_string(),
     };
     format!("{error}: {advice}")
-}
-
-fn found_in_claims(
-    profile: &Profile,
-    needs_email: bool,
-    needs_verified: bool,
-    provider: &Provider,
-    report: &mut Report,
-) {
-    match profile.email() {
-        _ if !needs_email => {
-            report.add(Finding::note("email", "not required, because PARTICIPANT_IDENTITY is sub"));
-        }
-        None => {
-            let detail =
-                format!("missing in the token: 404 email_not_set\n{}", provider.setup_hint);
-            report.add(Finding::fail("email", &detail));
-        }
-        Some(email) if needs_verified && !email.is_verified() => {
-            let detail = format!("not verified: 403 email_not_verified\n{}", provider.setup_hint);
-            report.add(Finding::fail("email", &detail));
-        }
-        Some(_) => report.add(Finding::pass("email", "read from the token's claims")),
-    }
-    report.add(Finding::pass("name", "read from the token's claims"));
-}
-
-/// Reports that the claims lack email address or name.
-fn elsewhere(sources: &[ProfileSource], provider: &Provider, report: &mut Report) {
-    let others: Vec<&str> = sources
-        .iter()
-        .filter(|source| **source != ProfileSource::Claims)
-        .map(|source| name_of(*source))
-        .collect();
-    if others.is_empty() {
-        let detail =
-            format!("not in the claims, and there is no other source\n{}", provider.setup_hint);
-        report.add(Finding::fail("email and name", &detail));
-    } else {
-        let detail = format!(
-            "not both in the claims: the function would query {} (the doctor does not)\nif one is still missing: {}",
-            others.join(", then "),
-            provider.setup_hint
-        );
-        report.add(Finding::note("email and name", &detail));
-    }
 }
 
 fn name_of(source: ProfileSource) -> &'static str {

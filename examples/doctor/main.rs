@@ -5,8 +5,10 @@
 //! ```
 //!
 //! Reads the same variables as the function, and the token from standard input. The token is neither
-//! printed nor sent anywhere, so UserInfo is only named. `--room NAME` evaluates the policy for that
-//! room, and `--json` prints JSON. The exit status is 0 if the token would be accepted, 1 otherwise.
+//! printed nor sent anywhere, unless `--query` allows requests to UserInfo, user directories and Secrets
+//! Manager. `--room NAME` evaluates the policy for that room, and `--json` prints JSON. The exit status
+//! is 0 if the token would be accepted, 1 if it would be rejected, and 2 if a check that was not made
+//! decides.
 
 mod examination;
 mod report;
@@ -15,9 +17,10 @@ use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use roomkey::{Config, text};
+use roomkey::exchange::Question;
+use roomkey::{App, Config, text};
 
-use crate::report::{Finding, Report};
+use crate::report::{Finding, Report, Verdict};
 
 /// Maximum length of the input in bytes.
 const INPUT_BYTES: u64 = 65_536;
@@ -25,11 +28,13 @@ const INPUT_BYTES: u64 = 65_536;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let mut as_json = false;
+    let mut may_query = false;
     let mut room = None;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--json" => as_json = true,
+            "--query" => may_query = true,
             "--room" if room.is_none() => {
                 room = arguments.next().filter(|room| text::is_name(room));
                 if room.is_none() {
@@ -39,21 +44,25 @@ async fn main() -> ExitCode {
             _ => return usage(),
         }
     }
-    let report = examine(room.as_deref()).await;
+    let report = examine(room.as_deref(), may_query).await;
     if as_json {
         println!("{}", report.to_json());
     } else {
         print!("{}", report.to_text(std::io::stdout().is_terminal()));
     }
-    if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    match report.verdict() {
+        Verdict::Accepted => ExitCode::SUCCESS,
+        Verdict::Rejected => ExitCode::FAILURE,
+        Verdict::Open => ExitCode::from(2),
+    }
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: doctor [--room NAME] [--json] < token");
-    ExitCode::FAILURE
+    eprintln!("usage: doctor [--room NAME] [--query] [--json] < token");
+    ExitCode::from(64) // EX_USAGE
 }
 
-async fn examine(room: Option<&str>) -> Report {
+async fn examine(room: Option<&str>, may_query: bool) -> Report {
     let mut report = Report::default();
     #[expect(
         clippy::disallowed_methods,
@@ -84,6 +93,8 @@ async fn examine(room: Option<&str>) -> Report {
     }
     #[expect(clippy::disallowed_methods, reason = "tokens are checked at the current time")]
     let now = SystemTime::now();
-    examination::of(config, token, room, now, &mut report).await;
+    let mut question = Question::new(token);
+    (question.room, question.may_query) = (room, may_query);
+    examination::of(&App::new(config), question, now, &mut report).await;
     report
 }

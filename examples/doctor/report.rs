@@ -16,7 +16,17 @@ pub(crate) struct Finding {
 enum Outcome {
     Pass,
     Fail,
+    Open,
     Note,
+}
+
+/// The endpoint's response to a token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Accepted,
+    Rejected,
+    /// Checks that were not made decide.
+    Open,
 }
 
 /// Findings in the order of the checks.
@@ -36,6 +46,11 @@ impl Finding {
         Self::new(check, Outcome::Fail, detail)
     }
 
+    /// Creates the finding of a check that was not made.
+    pub(crate) fn open(check: &str, detail: &str) -> Self {
+        Self::new(check, Outcome::Open, detail)
+    }
+
     /// Creates a finding that is informational.
     pub(crate) fn note(check: &str, detail: &str) -> Self {
         Self::new(check, Outcome::Note, detail)
@@ -51,6 +66,7 @@ impl Outcome {
         match self {
             Self::Pass => "pass",
             Self::Fail => "fail",
+            Self::Open => "open",
             Self::Note => "note",
         }
     }
@@ -59,6 +75,7 @@ impl Outcome {
         match self {
             Self::Pass => "\u{1b}[32m",
             Self::Fail => "\u{1b}[31;1m",
+            Self::Open => "\u{1b}[33m",
             Self::Note => "\u{1b}[36m",
         }
     }
@@ -70,9 +87,16 @@ impl Report {
         self.findings.push(finding);
     }
 
-    /// Whether no check failed.
-    pub(crate) fn is_good(&self) -> bool {
-        self.findings.iter().all(|finding| finding.outcome != Outcome::Fail)
+    /// The endpoint's response, as far as the findings show it.
+    pub(crate) fn verdict(&self) -> Verdict {
+        let contains = |outcome| self.findings.iter().any(|finding| finding.outcome == outcome);
+        if contains(Outcome::Fail) {
+            Verdict::Rejected
+        } else if contains(Outcome::Open) {
+            Verdict::Open
+        } else {
+            Verdict::Accepted
+        }
     }
 
     /// Formats one line per finding. Further lines of a detail are indented.
@@ -89,12 +113,18 @@ impl Report {
             // Writing to a `String` cannot fail.
             let _ = writeln!(text, "{color}{outcome}{end}  {check:width$}  {detail}");
         }
-        let verdict = if self.is_good() { "would be accepted" } else { "would be rejected" };
-        let _ = writeln!(text, "\nThis token {verdict}.");
+        let verdict = match self.verdict() {
+            Verdict::Accepted => "This token would be accepted.",
+            Verdict::Rejected => "This token would be rejected.",
+            Verdict::Open => {
+                "No check failed, but open checks decide whether this token is accepted."
+            }
+        };
+        let _ = writeln!(text, "\n{verdict}");
         text
     }
 
-    /// Formats the report as `{"accepted": …, "findings": [{"check", "outcome", "detail"}]}`.
+    /// Formats the report as `{"verdict": …, "findings": [{"check", "outcome", "detail"}]}`.
     pub(crate) fn to_json(&self) -> Value {
         let findings: Vec<Value> = self
             .findings
@@ -107,7 +137,12 @@ impl Report {
                 })
             })
             .collect();
-        json!({ "accepted": self.is_good(), "findings": findings })
+        let verdict = match self.verdict() {
+            Verdict::Accepted => "accepted",
+            Verdict::Rejected => "rejected",
+            Verdict::Open => "open",
+        };
+        json!({ "verdict": verdict, "findings": findings })
     }
 }
 

@@ -1,5 +1,7 @@
 //! One issuer: its keys, and the verifier for its tokens.
 
+mod explain;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +15,8 @@ use crate::keys::shared::SharedKey;
 use crate::upstream::client::Client;
 use crate::upstream::error::{FetchError, Unavailable};
 use crate::upstream::last_good::{LastGood, Limits};
+
+pub use explain::Check;
 
 /// TTL of issuer metadata: addresses change rarely.
 const DISCOVERY_TTL: Duration = Duration::from_hours(1);

@@ -10,6 +10,7 @@ use super::directory::{Directory, DirectoryKind};
 use super::userinfo::UserInfo;
 use super::{Paths, Profile, ProfileError, ProfileRequirements};
 use crate::oidc::claims::VerifiedClaims;
+use crate::oidc::provider::ProfileSource;
 use crate::oidc::providers::GENERIC;
 use crate::secrets::Secrets;
 use crate::upstream::error::FetchError;
@@ -85,6 +86,30 @@ impl ProfileResolver {
         Ok(profile)
     }
 
+    /// Returns the profile in `claims`, and the sources that [`find`](Self::find) queries for the
+    /// rest.
+    pub fn in_claims(&self, claims: &VerifiedClaims) -> (Profile, Vec<ProfileSource>) {
+        let (mut profile, mut others) = (Profile::default(), Vec::new());
+        for source in &self.sources {
+            if profile.satisfies(self.needs) {
+                break;
+            }
+            match source {
+                Source::Claims => {
+                    profile.merge_missing(&Profile::read(claims.as_object(), &self.token_paths));
+                }
+                Source::UserInfo(userinfo, _) if !userinfo.takes(claims) => {}
+                Source::UserInfo(..) | Source::Directory(..) => others.push(source.kind()),
+            }
+        }
+        (profile, others)
+    }
+
+    /// The sources, in order.
+    pub fn sources(&self) -> impl Iterator<Item = ProfileSource> {
+        self.sources.iter().map(Source::kind)
+    }
+
     /// What `source` says of the caller; `None` where it is no source for them.
     async fn ask(
         &self,
@@ -116,6 +141,19 @@ impl ProfileResolver {
                 // The token is not shown: another one makes no difference.
                 kept.get_or_ask(subject, "", now, ask).await.map(Some)
             }
+        }
+    }
+}
+
+impl Source {
+    fn kind(&self) -> ProfileSource {
+        match self {
+            Self::Claims => ProfileSource::Claims,
+            Self::UserInfo(..) => ProfileSource::UserInfo,
+            Self::Directory(directory, _) => match directory.kind() {
+                DirectoryKind::Clerk => ProfileSource::Clerk,
+                DirectoryKind::WorkOs => ProfileSource::WorkOs,
+            },
         }
     }
 }

@@ -22,6 +22,7 @@ mod bearer;
 mod config;
 mod cookies;
 mod cors;
+mod diagnosis;
 mod directories;
 mod directory_faults;
 mod discovery;
