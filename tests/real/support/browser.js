@@ -1,5 +1,6 @@
 // Debian's Chromium, and pages with LiveKit's SDK on separate origins.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createHash, generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -23,13 +24,36 @@ export async function startPages() {
   };
 }
 
-/** Starts a browser with an empty profile. `visit` opens a page. */
-export async function startBrowser() {
+/**
+ * Writes an unpacked extension with one empty page and the SDK. It has no permission for any host, so that its requests
+ * are subject to CORS. The extension's ID, and so its origin, is a digest of the key in the manifest.
+ */
+export function makeExtension(name) {
+  const folder = mkdtempSync(`${tmpdir()}/extension-`);
+  const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ type: 'spki', format: 'der' });
+  const manifest = { manifest_version: 3, name, version: '1', key: key.toString('base64') };
+  writeFileSync(`${folder}/manifest.json`, JSON.stringify(manifest));
+  writeFileSync(`${folder}/page.html`, '<!doctype html><title>extension</title><script src="sdk.js"></script>');
+  writeFileSync(`${folder}/sdk.js`, SDK);
+  const digits = createHash('sha256').update(key).digest('hex').slice(0, 32);
+  const id = [...digits].map((digit) => 'abcdefghijklmnop'[parseInt(digit, 16)]).join('');
+  return {
+    folder,
+    origin: `chrome-extension://${id}`,
+    page: `chrome-extension://${id}/page.html`,
+    stop: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+/** Starts a browser with an empty profile and the `extensions`. `visit` opens a page. */
+export async function startBrowser({ extensions = [] } = {}) {
   const profile = mkdtempSync(`${tmpdir()}/chromium-`);
   const browser = await chromium.launchPersistentContext(profile, {
     executablePath: '/usr/bin/chromium',
     headless: true,
+    ...(extensions.length > 0 && { ignoreDefaultArgs: ['--disable-extensions'] }),
     args: [
+      ...(extensions.length > 0 ? [`--load-extension=${extensions.map(({ folder }) => folder)}`] : []),
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
       '--disable-component-update', '--disable-sync',
     ],
