@@ -61,12 +61,13 @@ describe('the document and the code', () => {
 
   test('document has the routes and methods of the code', () => {
     const source = read('src/endpoint/route.rs');
-    const body = (name) => source.match(new RegExp(`pub fn ${name}\\(self\\).*?\\n    \\}\\n`, 's'))[0];
-    const arms = (name) => [...body(name).matchAll(/((?:Self::\w+[\s|]*)+)=> \{?\s*"([^"]+)"/g)].flatMap(
+    const methodsBody = source.match(/pub fn methods\(self\).*?\n    \}\n/s)[0];
+    const methods = Object.fromEntries([...methodsBody.matchAll(/((?:Self::\w+[\s|]*)+)=> \{?\s*"([^"]+)"/g)].flatMap(
       ([, routes, text]) => [...routes.matchAll(/Self::(\w+)/g)].map(([, route]) => [route, text]),
-    );
-    const methods = Object.fromEntries(arms('methods'));
-    const served = arms('path').map(([route, path]) => [path, methods[route].split(', ').sort()]);
+    ));
+    const table = source.match(/const ROUTES: .*?\n\];/s)[0];
+    const paths = [...table.matchAll(/\("([^"]+)", Route::(\w+)\)/g)].map(([, path, route]) => [route, path]);
+    const served = paths.map(([route, path]) => [path, methods[route].split(', ').sort()]);
     assert.equal(served.length, source.match(/pub enum Route \{(.*?)\n\}/s)[1].match(/^ {4}\w+,$/gm).length, 'a path for each route');
     const described = Object.entries(document.paths).map(
       ([path, item]) => [path, METHODS.filter((method) => item[method]).map((method) => method.toUpperCase()).sort()],
