@@ -14,6 +14,11 @@ rooms = ["*"]
 role = "viewer"
 
 [[allow]]
+rooms = ["{org_id}/*"]
+role = "participant"
+attributes = { org = "{org_id}", "app.plan" = "{app_metadata.plan}", source = "web" }
+
+[[allow]]
 rooms = ["acme:*"]
 role = "short"
 
@@ -148,4 +153,43 @@ describe('lifetime of tokens', () => {
       else assert.equal((await entering).identity, ADA.email);
     });
   }
+});
+
+describe('attributes of a rule', () => {
+  const cat = person('cat', { org_id: 'acme', app_metadata: { plan: 'größe "XL"' } });
+  const room_name = 'acme/board';
+
+  test('other participants see them beside those of the client', async () => {
+    const ben = await meeting.join(person('ben', { org_id: 'acme', app_metadata: { plan: 'free' } }), { room_name });
+    await meeting.join(cat, { room_name, participant_attributes: { team: 'blue' } });
+    const { attributes } = await ben.sees({ event: 'joined', identity: cat.email });
+    const { color, ...rest } = attributes;
+    assert.deepEqual(rest, {
+      identity: cat.email, role: 'participant', org: 'acme', 'app.plan': 'größe "XL"', source: 'web', team: 'blue',
+    });
+    assert.ok(PALETTE.includes(color), color);
+    assert.deepEqual((await meeting.livekit.rooms.getParticipant(room_name, cat.email)).attributes, attributes);
+  });
+
+  test('client cannot set them, in any case', async () => {
+    for (const key of ['org', 'Org', 'APP.PLAN', 'source']) {
+      const answer = await meeting.ask(cat, { room_name, participant_attributes: { [key]: 'globex' } });
+      assert.deepEqual([answer.status, answer.json.code], [403, 'field_not_allowed'], key);
+    }
+  });
+
+  test('caller without one of the claims does not join by the rule', async () => {
+    for (const app_metadata of [undefined, {}, { plan: '' }, { plan: ['free'] }]) {
+      const dan = await meeting.join(person('dan', { org_id: 'acme', app_metadata }), { room_name });
+      const { attributes } = await meeting.livekit.rooms.getParticipant(room_name, dan.identity);
+      assert.deepEqual([attributes.org, attributes.source], [undefined, undefined]);
+    }
+  });
+
+  test('participant cannot change them', async () => {
+    const joined = await meeting.join(cat, { room_name });
+    await joined.update({ attributes: { org: 'globex' } });
+    await meeting.livekit.says({ error: 'update own metadata not allowed', room: room_name, participant: cat.email });
+    assert.equal((await meeting.livekit.rooms.getParticipant(room_name, cat.email)).attributes.org, 'acme');
+  });
 });

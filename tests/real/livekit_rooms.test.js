@@ -23,6 +23,7 @@ role = "pair"
 rooms = ["ask:*"]
 role = "participant"
 agents = ["support-*"]
+deployments = ["staging"]
 allow_room_config = { max_participants = 50, empty_timeout = 600, departure_timeout = 60, metadata = 12 }
 
 [[allow]]
@@ -93,6 +94,7 @@ describe('rejected settings of the client', () => {
     ["another limit than the rule's", 'fixed:no', { max_participants: 2 }, 'field_not_allowed'],
     ['a recording', 'ask:no', { egress: { room: { file_outputs: [{ filepath: '/tmp/x.mp4' }] } } }, 'field_not_allowed'],
     ['an agent that is not listed', 'ask:no', { agents: [{ agent_name: 'sales' }] }, 'agent_not_allowed'],
+    ['a deployment that is not listed', 'ask:no', { agents: [{ agent_name: 'support-de', deployment: 'canary' }] }, 'agent_not_allowed'],
     ['an agent where none is listed', 'no', { agents: [{ agent_name: 'support-de' }] }, 'agent_not_allowed'],
   ];
   for (const [what, room, wish, code] of rows) {

@@ -34,7 +34,7 @@ class Person:
         self.background = []
         self.publications = {}
         events = {
-            "participant_connected": lambda other: self.saw("joined", identity=other.identity),
+            "participant_connected": self.meet,
             "participant_disconnected": lambda other: self.saw("left", identity=other.identity),
             "track_subscribed": self.receive,
             "track_muted": lambda other, track: self.saw("muted", identity=other.identity, source=NAMES[track.source]),
@@ -46,6 +46,9 @@ class Person:
 
     def saw(self, event, **details):
         tell(who=self.who, event=event, **details)
+
+    def meet(self, other):
+        self.saw("joined", identity=other.identity, attributes=dict(other.attributes))
 
     def run(self, work):
         self.background.append(asyncio.create_task(work))
