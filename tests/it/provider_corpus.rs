@@ -231,8 +231,10 @@ struct Reason<'a>(&'a mut String);
 
 impl Visit for Reason<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "reason" {
-            value.clone_into(self.0);
+        // A line of the library is one field of JSON.
+        if field.name() == "event" {
+            let event: serde_json::Value = serde_json::from_str(value).unwrap_or_default();
+            event["reason"].as_str().unwrap_or_default().clone_into(self.0);
         }
     }
 
