@@ -76,13 +76,13 @@ describe('session tokens', () => {
 
   /** Reasons in the log, and the difference of each token from a session token. */
   const others = {
-    'a token of a template': ['member cat', 'user_alice', { sid: undefined, sts: undefined }, { cat: CATEGORY.template }],
-    'a token of a template, in a session\'s clothes': ['member cat', 'user_alice', {}, { cat: CATEGORY.template }],
+    'a token of a template': ['header field cat', 'user_alice', { sid: undefined, sts: undefined }, { cat: CATEGORY.template }],
+    'a token of a template, in a session\'s clothes': ['header field cat', 'user_alice', {}, { cat: CATEGORY.template }],
     'no session at all': ['claim sid', 'user_alice', { sid: undefined }],
     'somebody who has yet to finish signing in': ['claim sts', 'user_alice', { sts: 'pending' }],
-    'a machine': ['member cat', 'mch_1', { sid: undefined, sts: undefined }, { cat: CATEGORY.machine }],
+    'a machine': ['header field cat', 'mch_1', { sid: undefined, sts: undefined }, { cat: CATEGORY.machine }],
     'a machine, in a session\'s clothes': ['claim sub', 'mch_1'],
-    'an OAuth access token': ['member typ', 'user_alice', { scope: 'openid email' }, { typ: 'at+jwt', cat: undefined }],
+    'an OAuth access token': ['header field typ', 'user_alice', { scope: 'openid email' }, { typ: 'at+jwt', cat: undefined }],
     'another page\'s session': ['azp', 'user_alice', { azp: 'https://evil.example.com' }],
     'a session that no page is known of': ['azp', 'user_alice', { azp: undefined }],
   };

@@ -150,7 +150,7 @@ test('function does not start if client and audience are both set', async () => 
   try {
     const { id: token } = await cognito.signIn('alice');
     await assert.rejects(lambda.invoke(tokenEvent(token)));
-    const reason = /OIDC_AUDIENCE and OIDC_AUTHORIZED_PARTIES cannot both be set/;
+    const reason = /OIDC_AUDIENCE and OIDC_AUTHORIZED_PARTIES must not both be set/;
     await eventually('the reason is logged', () => reason.test(lambda.log()));
   } finally {
     await lambda.stop();
