@@ -61,10 +61,10 @@ for (const [issuer, alg] of [['rsa', 'RS256'], ['ecdsa', 'ES256']]) {
       assertProblem(await ask(token), 401, 'invalid_token');
     });
 
-    test('token of the client itself is rejected by UserInfo', async () => {
+    test('token of the client itself is rejected', async () => {
       const { access_token: token } = await glewlwyd.clientToken(issuer);
       assert.equal(jose.decodeJwt(token).aud, 'openid');
-      assertProblem(await ask(token), 404, 'user_not_found');
+      assertProblem(await ask(token), 401, 'invalid_token');
     });
 
     test('unverified address from UserInfo is rejected', async () => {

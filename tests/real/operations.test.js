@@ -158,7 +158,7 @@ describe('the queries of the page', () => {
     }).filter(({ message }) => message === 'request');
     for (const rows of [about(one.id, 'none'), about('none', one.trace)]) {
       assert.deepEqual(rows.map(({ code, status, room, reason }) => [code, status, room, reason]), [
-        ['room_not_allowed', 403, one.room, 'no rule of the policy opens the room to this caller'],
+        ['room_not_allowed', 403, one.room, 'no rule of the policy allows the room for this caller'],
       ]);
     }
     assert.deepEqual(about(one.id, other.trace).map(({ code }) => code), ['room_not_allowed', 'field_not_allowed']);
@@ -202,7 +202,7 @@ describe('the queries of the page', () => {
   });
 
   question('Which check do tokens fail?', () => same(ask('Which check do tokens fail?'), [
-    [1, 'invalid_token', 'the signature does not hold'], [2, 'invalid_token', 'not a well-formed JWT'], [1, 'missing_token', 'no bearer token in the request'],
+    [1, 'invalid_token', 'the signature is invalid'], [2, 'invalid_token', 'not a well-formed JWT'], [1, 'missing_token', 'no bearer token in the request'],
   ].map(([refusals, code, reason]) => ({ refusals, code, reason }))));
 
   question('How long do requests take?', () => {

@@ -46,9 +46,9 @@ describe('the page', () => {
   });
 
   test('page lists exactly the reasons of a 401 in the code', () => {
-    const said = ['bearer', 'oidc/error'].flatMap((file) => [...read(`src/${file}.rs`).matchAll(/#\[error\("(.*)"\)\]/g)])
+    const said = ['bearer', 'oidc/error'].flatMap((file) => [...read(`src/${file}.rs`).matchAll(/#\[error\(\s*"([^"]*)"\s*\)\]/g)])
       .map(([, text]) => text.replace(/\{\d\}/g, '…'));
-    const told = table(section('Diagnosing a 401'), '`reason`', 'Cause').map((row) => row['`reason`'].replaceAll('`', ''));
+    const told = table(section('Diagnosing a 401'), '`reason`', 'Cause').flatMap((row) => [...row['`reason`'].matchAll(/`([^`]+)`/g)].map(([, reason]) => reason));
     assert.deepEqual(told.sort(), said.sort());
   });
 

@@ -1,6 +1,6 @@
 // The parameters of template.yaml: rejected combinations with their messages, and the use of accepted values.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { repository } from './support/processes.js';
 import { refusals, stack, text, transform, unfit, withDefaults } from './support/template.js';
@@ -182,8 +182,14 @@ describe('variables', () => {
     assert.ok(size > 3000 && size < 4096, `${size} bytes`);
   });
   test('providers and the audience rule match the presets in the code', () => {
-    const rows = read('src/oidc/providers.rs').split('#[cfg(test)]')[0].split(/^(?:pub )?const [A-Z0-9]+: Provider = Provider \{$/m).slice(1);
-    const providers = rows.map((row) => ({ name: row.match(/^ {4}name: "(\w+)"/m)[1], hasSubstitute: /^ {4}audience: DefaultAudience::(?!None)/m.test(row) }));
+    const folder = `${repository}src/oidc/providers`;
+    const rows = readdirSync(folder).flatMap((file) => readFileSync(`${folder}/${file}`, 'utf8').split('#[cfg(test)]')[0]
+      .split(/^pub(?:\(super\))? const [A-Z0-9_]+: Provider = Provider \{$/m).slice(1));
+    const providers = rows.map((row) => ({
+      name: row.match(/^ {4}name: "([\w-]+)"/m)[1], hasSubstitute: /^ {4}audience: &\[[^\]]/m.test(row),
+    }));
+    const tried = read('src/oidc/providers.rs').match(/PROVIDERS: .*?\n\];/s)[0].match(/^ {4}&.*,$/gm);
+    assert.equal(providers.length, tried.length, 'every preset');
     assert.deepEqual(source.Parameters.OidcProvider.AllowedValues.toSorted(), ['', ...providers.map(({ name }) => name)].sort());
     for (const { name, hasSubstitute } of providers) {
       assert.equal(refused({ ...OLD, OidcAudience: '', OidcProvider: name }).length, hasSubstitute ? 0 : 1, name);

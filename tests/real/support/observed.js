@@ -11,8 +11,8 @@ import { startMoto } from './moto.js';
 import { eventually, freePort, repository } from './processes.js';
 import { signIn } from './sign_in.js';
 
-export const SECRET = 'a secret that only this suite knows....';
-const BACKEND = { key: 'backend-1', secret: 'another secret of thirty-two bytes..' };
+export const SECRET = 'a-secret-that-only-this-suite-knows....';
+const BACKEND = { key: 'backend-1', secret: 'another-secret-of-thirty-two-bytes..' };
 const LIVEBLOCKS = 'sk_of_this_suite_alone';
 const POLICY = `
 allow = [
