@@ -23,9 +23,12 @@ check: format clippy lint doc test
 format:
     cargo fmt --check
 
-# Runs the linter; a warning is an error
+# Runs the linter for each combination of features; a warning is an error
 clippy:
     cargo clippy --all-targets --locked -- -D warnings
+    cargo clippy --all-targets --locked --no-default-features -- -D warnings
+    cargo clippy --all-targets --locked --no-default-features --features lambda -- -D warnings
+    cargo clippy --all-targets --locked --no-default-features --features secrets-manager -- -D warnings
 
 # Spelling, openings of doc comments, words of pages, links between pages
 lint: spelling wording links

@@ -36,6 +36,7 @@ impl App {
         let issuers = config.issuers.into_iter().map(issuer_context).collect();
         let secrets = match config.secrets {
             SecretSource::Given(secrets) => SecretStore::Given(Arc::from(secrets)),
+            #[cfg(feature = "secrets-manager")]
             SecretSource::Managed(manager, limits) => {
                 SecretStore::managed(&client, *manager, limits)
             }
@@ -73,6 +74,38 @@ impl App {
     }
 
     /// Answers `request` as of `now`, within five seconds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::SystemTime;
+    ///
+    /// use http::{Request, StatusCode};
+    /// use roomkey::{App, Config};
+    ///
+    /// # let variable = |name: &str| {
+    /// #     let value = match name {
+    /// #         "OIDC_ISSUER" => "https://tenant.eu.auth0.com/",
+    /// #         "OIDC_AUDIENCE" => "https://api.example.com",
+    /// #         "LIVEKIT_URL" => "wss://calls.example.com",
+    /// #         "LIVEKIT_API_KEY" => "APIexample",
+    /// #         "LIVEKIT_API_SECRET" => "0123456789abcdef0123456789abcdef",
+    /// #         _ => return None,
+    /// #     };
+    /// #     Some(value.to_owned())
+    /// # };
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    /// # runtime.block_on(async {
+    /// let app = App::new(Config::from_lookup(variable).unwrap());
+    /// let request = Request::post("/token").body(r#"{ "room_name": "standup" }"#).unwrap();
+    /// let response = app.handle(request, SystemTime::now()).await;
+    /// // Every error is a problem document (RFC 9457).
+    /// assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    /// assert_eq!(response.headers()["content-type"], "application/problem+json");
+    /// let problem: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+    /// assert_eq!(problem["code"], "missing_token");
+    /// # });
+    /// ```
     pub async fn handle<B: AsRef<[u8]>>(
         &self,
         request: Request<B>,

@@ -3,37 +3,30 @@
 mod issuers;
 mod policy;
 mod reader;
+mod secrets;
 mod variables;
 
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
 use tracing_subscriber::filter::LevelFilter;
-use zeroize::Zeroizing;
 
 use crate::cors::{Cors, Origins};
 use crate::logging;
-use crate::oidc::issuer::KeySource;
 use crate::participant::{ClientField, Identity, ParticipantSettings};
 use crate::policy::Policy;
 use crate::presence::{Choice, Presence, parse_palette};
 use crate::profile::ProfileRequirements;
 use crate::reason::Reason;
-use crate::secrets::manager::SecretsManager;
-use crate::secrets::{SecretFault, Secrets, check_livekit_url};
 use crate::upstream::client::{Timeouts, is_https_or_loopback};
-use crate::upstream::last_good::Limits;
 pub use issuers::IssuerConfig;
 pub use reader::ConfigError;
 use reader::Reader;
+pub use secrets::SecretSource;
 pub use variables::{BY_PROVIDER, RECOGNIZED, REQUIRED, VARIABLES, Variable};
 
 /// The age up to which a key set or a secret is served while its upstream is down. A withdrawn key
 /// must go out of use.
 const MAX_AGE: Duration = Duration::from_hours(24);
-
-/// The minimum time between two attempts to read the secret.
-const SECRET_COOLDOWN: Duration = Duration::from_secs(10);
 
 /// The settings of one deployment. The documentation of each field names its variables.
 pub struct Config {
@@ -77,14 +70,6 @@ pub struct DirectoryUrls {
     pub workos: String,
 }
 
-/// The source of the secrets.
-pub enum SecretSource {
-    /// The environment.
-    Given(Box<Secrets>),
-    /// Secrets Manager.
-    Managed(Box<SecretsManager>, Limits),
-}
-
 impl Config {
     /// Reads the configuration through `lookup`, which is `std::env::var` in the function and a map
     /// in tests.
@@ -93,6 +78,32 @@ impl Config {
     ///
     /// [`ConfigError`] names *every* variable that is missing, malformed or in conflict with another,
     /// and never a value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    ///
+    /// use roomkey::Config;
+    ///
+    /// let mut variables = BTreeMap::from([
+    ///     ("OIDC_ISSUER", "https://tenant.eu.auth0.com/"),
+    ///     ("OIDC_AUDIENCE", "https://api.example.com"),
+    ///     ("LIVEKIT_URL", "wss://calls.example.com"),
+    ///     ("LIVEKIT_API_KEY", "APIexample"),
+    ///     ("LIVEKIT_API_SECRET", "0123456789abcdef0123456789abcdef"),
+    /// ]);
+    /// let read = |variables: &BTreeMap<&str, &str>| {
+    ///     Config::from_lookup(|name| variables.get(name).map(|value| (*value).to_owned()))
+    /// };
+    /// assert!(read(&variables).is_ok());
+    ///
+    /// variables.insert("LIVEKIT_API_SECRET", "too-short");
+    /// variables.insert("OIDC_ISSUER", "http://tenant.eu.auth0.com/");
+    /// let faults = read(&variables).err().unwrap().to_string();
+    /// assert!(faults.contains("LIVEKIT_API_SECRET") && faults.contains("OIDC_ISSUER"), "{faults}");
+    /// assert!(!faults.contains("too-short"), "{faults}");
+    /// ```
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(lookup);
         let config = read(&mut reader);
@@ -113,7 +124,7 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
         "random" => Ok(Choice::Random),
         _ => Err("must be stable or random"),
     });
-    let secrets = secrets(reader, issuers.as_deref());
+    let secrets = secrets::read(reader, issuers.as_deref());
     let origins = reader.parsed("ALLOWED_ORIGINS", Origins::parse);
     let session_cookie = reader.optional("SESSION_COOKIE", cookie_name);
     if session_cookie.is_some() && matches!(origins, Some(Origins::None | Origins::Any)) {
@@ -180,65 +191,6 @@ fn participant<L: Fn(&str) -> Option<String>>(
         max_token_bytes: max_token_bytes?,
         require_verified_email: require_verified_email?,
     })
-}
-
-fn secrets<L: Fn(&str) -> Option<String>>(
-    reader: &mut Reader<L>,
-    issuers: Option<&[IssuerConfig]>,
-) -> Option<SecretSource> {
-    let ttl = reader.parsed("SECRET_TTL_SECONDS", |text| {
-        seconds(text, 1..=86_400, "must be a whole number of seconds from 1 to 86400")
-    });
-    let hs256_names: Vec<String> =
-        issuers.unwrap_or_default().iter().map(|issuer| issuer.hs256_name.clone()).collect();
-    if let Some(secret_id) = reader.text("LIVEKIT_SECRET_ID") {
-        let livekit_url =
-            reader.optional("LIVEKIT_URL", |url| check_livekit_url(url).map(|_| url.to_owned()));
-        let region = reader.required("AWS_REGION", |text| Ok::<_, Reason>(text.to_owned()));
-        let key = reader.required("AWS_ACCESS_KEY_ID", |text| Ok::<_, Reason>(text.to_owned()));
-        let secret =
-            reader.required("AWS_SECRET_ACCESS_KEY", |text| Ok::<_, Reason>(text.to_owned()));
-        for name in &hs256_names {
-            if reader.text(name).is_some() {
-                // If it were ignored, a key set that it is meant to replace would stay in force.
-                let reason = "must be stored in the secret if LIVEKIT_SECRET_ID is set";
-                reader.fault(name.clone(), reason);
-            }
-        }
-        let session = reader.text("AWS_SESSION_TOKEN");
-        let endpoint = reader
-            .text("AWS_ENDPOINT_URL_SECRETS_MANAGER")
-            .or_else(|| reader.text("AWS_ENDPOINT_URL"));
-        let manager = SecretsManager {
-            secret_id,
-            livekit_url,
-            hs256_names,
-            region: region?,
-            endpoint,
-            credentials: Credentials::new(key?, secret?, session, None, "environment"),
-        };
-        let limits = Limits { ttl: ttl?, cooldown: SECRET_COOLDOWN, max_age: MAX_AGE };
-        return Some(SecretSource::Managed(Box::new(manager), limits));
-    }
-    for issuer in issuers.unwrap_or_default() {
-        let has_secret = reader.text(&issuer.hs256_name).is_some();
-        if matches!(issuer.keys, KeySource::Shared) && !has_secret {
-            reader.fault(issuer.hs256_name.clone(), "is not set, and OIDC_ALGORITHMS is HS256");
-        }
-    }
-    match Secrets::read(|name| reader.text(name).map(Zeroizing::new), &hs256_names) {
-        Ok(secrets) => Some(SecretSource::Given(Box::new(secrets))),
-        Err(faults) => {
-            for SecretFault { name, reason } in faults {
-                if name == "LIVEKIT_URL" && reader.text(&name).is_none() {
-                    reader.fault(name, "is not set, and neither is LIVEKIT_SECRET_ID");
-                } else {
-                    reader.fault(name, reason.to_string());
-                }
-            }
-            None
-        }
-    }
 }
 
 fn url(text: &str) -> Result<String, &'static str> {

@@ -38,6 +38,20 @@ impl Origins {
     /// # Errors
     ///
     /// [`Reason`] if an item is not an origin as browsers send it, `null` included.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roomkey::cors::Origins;
+    ///
+    /// assert_eq!(Origins::parse("*"), Ok(Origins::Any));
+    /// let listed = ["https://app.example".to_owned(), "capacitor://localhost".to_owned()];
+    /// let origins = Origins::parse("https://app.example, capacitor://localhost");
+    /// assert_eq!(origins, Ok(Origins::Listed(listed.to_vec())));
+    /// for list in ["https://app.example/", "app.example", "null"] {
+    ///     assert!(Origins::parse(list).is_err(), "{list}");
+    /// }
+    /// ```
     pub fn parse(list: &str) -> Result<Self, Reason> {
         if list.is_empty() {
             return Ok(Self::None);

@@ -16,6 +16,17 @@ use serde_json::{Map, Value};
 /// text), and duplicate fields. The error may quote `text`, so it must not be logged.
 ///
 /// [RFC 7519 §4]: https://www.rfc-editor.org/rfc/rfc7519#section-4
+///
+/// # Examples
+///
+/// ```
+/// use roomkey::json;
+///
+/// assert!(json::parse(br#"{ "sub": "ada", "act": { "sub": "bob" } }"#).is_ok());
+/// assert!(json::parse(br#"{ "sub": "ada", "sub": "bob" }"#).is_err());
+/// // Two spellings of one name are one name.
+/// assert!(json::parse(br#"{ "sub": "ada", "s\u0075b": "bob" }"#).is_err());
+/// ```
 pub fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice::<Unique>(text).map(|unique| unique.0)
 }
@@ -38,6 +49,18 @@ pub fn parse_object(text: &[u8]) -> Result<Map<String, Value>, serde_json::Error
 /// dots themselves (`https://app.example/session.roles`): at each object, the longest name is tried
 /// first. A name in quotes is exact (`resource_access."app.example.com".roles`). In a list, a number is
 /// the index of an item (`emails.0`).
+///
+/// # Examples
+///
+/// ```
+/// use roomkey::json::find;
+/// use serde_json::json;
+///
+/// let claims = json!({ "https://app.example/org": { "roles": ["host"] }, "org": null });
+/// let claims = claims.as_object().unwrap();
+/// assert_eq!(find(claims, "https://app.example/org.roles.0"), Some(&json!("host")));
+/// assert_eq!(find(claims, "org"), None);
+/// ```
 pub fn find<'a>(object: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     if let Some(value) = object.get(path).filter(|value| !value.is_null()) {
         return Some(value);

@@ -18,7 +18,7 @@ use serde_json::Map;
 
 use crate::liveblocks;
 use crate::livekit::room_config::RoomConfiguration;
-use crate::livekit::token_source::RequestedRoomConfig;
+pub use crate::livekit::token_source::RequestedRoomConfig;
 use crate::participant::ClientField;
 pub use agents::AgentRefusal;
 use agents::RequestableAgents;
@@ -108,6 +108,22 @@ impl Policy {
     /// # Errors
     ///
     /// [`PolicyError`] lists every fault with its line, and quotes nothing of the text.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let error = roomkey::Policy::parse(
+    ///     r#"
+    ///     [[allow]]
+    ///     rooms = ["*"]
+    ///     role = "admin"
+    ///     limit = 5
+    ///     "#,
+    /// );
+    /// let faults = error.unwrap_err().to_string();
+    /// assert!(faults.contains("4: role must be") && faults.contains("5: no such field"), "{faults}");
+    /// assert!(!faults.contains("admin"), "{faults}");
+    /// ```
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         parse::parse(text)
     }
@@ -131,6 +147,36 @@ impl Policy {
     ///
     /// - [`Refusal::Room`] if no rule matches
     /// - [`Refusal::Agent`] and [`Refusal::RoomConfig`] if the matching rule does not allow `requested`
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roomkey::Policy;
+    /// use roomkey::policy::{CallerClaims, Refusal, RequestedRoomConfig};
+    /// use serde_json::json;
+    ///
+    /// let policy = Policy::parse(
+    ///     r#"
+    ///     [[allow]]
+    ///     when = { org_role = "admin" }
+    ///     rooms = ["{org_id}:*"]
+    ///     role = "host"
+    ///
+    ///     [[allow]]
+    ///     rooms = ["lobby"]
+    ///     role = "viewer"
+    ///     "#,
+    /// )?;
+    /// let admin = json!({ "sub": "ada", "org_id": "acme", "org_role": "admin" });
+    /// let caller = CallerClaims::new(admin.as_object().unwrap());
+    /// let nothing = RequestedRoomConfig::default();
+    /// // The first rule that matches decides.
+    /// assert_eq!(policy.decide(caller, Some("acme:standup"), &nothing).unwrap().rule.role.name, "host");
+    /// assert_eq!(policy.decide(caller, Some("lobby"), &nothing).unwrap().rule.role.name, "viewer");
+    /// // A room of another organization matches no rule.
+    /// assert_eq!(policy.decide(caller, Some("globex:standup"), &nothing).unwrap_err(), Refusal::Room);
+    /// # Ok::<_, roomkey::PolicyError>(())
+    /// ```
     pub fn decide(
         &self,
         caller: CallerClaims<'_>,

@@ -37,6 +37,18 @@ impl Presence {
     ///
     /// A stable color comes from SHA-256 of the identity: the first eight bytes as a big-endian number,
     /// modulo the number of colors.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roomkey::presence::{Choice, Presence, parse_palette};
+    ///
+    /// let palette = parse_palette("#e6194b, #3cb44b, #4363d8").unwrap();
+    /// let presence = Presence::new(palette, Choice::Stable);
+    /// // The same person has the same color in every room and on every machine.
+    /// assert_eq!(presence.color("ada@example.com"), "#e6194b");
+    /// assert_eq!(presence.color("ada@example.com"), presence.color("ada@example.com"));
+    /// ```
     pub fn color(&self, identity: &str) -> &str {
         let mut bytes = [0; 8];
         match self.choice {
@@ -58,6 +70,18 @@ impl Presence {
 /// # Errors
 ///
 /// [`Reason`] if a color has another form, or if there are none or more than 64.
+///
+/// # Examples
+///
+/// ```
+/// use roomkey::presence::parse_palette;
+///
+/// assert_eq!(parse_palette("#e6194b,#3cb44b").unwrap().len(), 2);
+/// assert_eq!(parse_palette("#e6194b #3cb44b").unwrap().len(), 2);
+/// for list in ["", "red", "#e6194b,", "#e6194"] {
+///     assert!(parse_palette(list).is_err(), "{list:?}");
+/// }
+/// ```
 pub fn parse_palette(list: &str) -> Result<NonEmpty<Color>, Reason> {
     const WRONG: Reason = Reason("must be a list of 1 to 64 colors as #RRGGBB");
     let has_commas = list.contains(',');

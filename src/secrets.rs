@@ -1,5 +1,6 @@
 //! Signing keys and provider API keys: from Secrets Manager, or from the environment for local runs.
 
+#[cfg(feature = "secrets-manager")]
 pub mod manager;
 
 use std::collections::BTreeMap;

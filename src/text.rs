@@ -18,6 +18,15 @@ pub fn is_name(text: &str) -> bool {
 }
 
 /// `text` as a name: without forbidden characters and outer white space, and cut at [`NAME_BYTES`].
+///
+/// # Examples
+///
+/// ```
+/// use roomkey::text::{NAME_BYTES, sanitize};
+///
+/// assert_eq!(sanitize(" Ada\tLovelace\u{202e} "), "AdaLovelace");
+/// assert_eq!(sanitize(&"\u{e9}".repeat(200)).len(), NAME_BYTES);
+/// ```
 #[must_use]
 pub fn sanitize(text: &str) -> String {
     let plain: String = text.chars().filter(|character| !is_forbidden(*character)).collect();

@@ -21,10 +21,10 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The modules of the table in the documentation of `src/lib.rs`, in order.
+/// The modules of the table in `src/lib.rs`, in order.
 fn listed_in_lib() -> Vec<String> {
     let rows = include_str!("../src/lib.rs").lines();
-    rows.filter_map(|line| Some(line.strip_prefix("//! | [`")?.split_once('`')?.0.to_owned()))
+    rows.filter_map(|line| Some(line.strip_prefix("// | `")?.split_once('`')?.0.to_owned()))
         .collect()
 }
 

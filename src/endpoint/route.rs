@@ -44,6 +44,19 @@ impl Route {
     /// Returns the route at the end of `path`. Anything may precede it, such as a custom domain's
     /// mapping, unless `path` starts with `base_path`: then the rest must be the whole route, so that
     /// a mapping called `/v1` makes no other route of `/token`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roomkey::endpoint::route::Route;
+    ///
+    /// assert_eq!(Route::from_path("/token", None), Some(Route::Token));
+    /// // A mapping of a custom domain may precede the route.
+    /// assert_eq!(Route::from_path("/calls/token", None), Some(Route::Token));
+    /// assert_eq!(Route::from_path("/v1/token", None), Some(Route::BackendToken));
+    /// assert_eq!(Route::from_path("/v1/token", Some("/v1")), Some(Route::Token));
+    /// assert_eq!(Route::from_path("/tokens", None), None);
+    /// ```
     #[must_use]
     pub fn from_path(path: &str, base_path: Option<&str>) -> Option<Self> {
         let inner = base_path.and_then(|base| path.strip_prefix(base));

@@ -30,6 +30,20 @@ impl BackendKeys {
     ///
     /// [`Reason`] if the text is not such an object, names a key twice, has none or more than
     /// [`KEYS`], or if a key or secret is malformed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roomkey::keys::backend::BackendKeys;
+    ///
+    /// let secret = "0123456789abcdef0123456789abcdef";
+    /// assert!(BackendKeys::parse(&format!(r#"{{ "billing": "{secret}" }}"#)).is_ok());
+    /// // Two secrets of one key would leave open which one counts.
+    /// let twice = format!(r#"{{ "billing": "{secret}", "billing": "{secret}" }}"#);
+    /// assert!(BackendKeys::parse(&twice).is_err());
+    /// let error = BackendKeys::parse(r#"{ "billing": "too-short" }"#).unwrap_err();
+    /// assert_eq!(error.to_string(), "must have secrets of at least 32 bytes");
+    /// ```
     pub fn parse(json: &str) -> Result<Self, Reason> {
         let pairs: Pairs = serde_json::from_str(json).map_err(|_| {
             Reason("must be a JSON object of API keys and their secrets, each key once")

@@ -30,6 +30,18 @@ impl AllowedAlgorithms {
     /// # Errors
     ///
     /// A reason that completes "`<variable>` …", if a name is unknown or symmetric.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roomkey::oidc::algorithm::AllowedAlgorithms;
+    ///
+    /// let allowed = AllowedAlgorithms::parse("RS256, ES256").unwrap();
+    /// assert!(allowed.get("ES256").is_some());
+    /// // A token cannot select an algorithm that is not listed.
+    /// assert!(allowed.get("RS384").is_none() && allowed.get("none").is_none());
+    /// assert!(AllowedAlgorithms::parse("RS256,HS256").is_err());
+    /// ```
     pub fn parse(list: &str) -> Result<Self, &'static str> {
         list.split(',')
             .map(|name| by_name(name.trim()))

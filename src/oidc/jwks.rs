@@ -33,6 +33,18 @@ impl KeySet {
     /// Parses a key set and omits each key that cannot or must not be used.
     ///
     /// `None` if the text is not a key set or contains no usable key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roomkey::oidc::jwks::KeySet;
+    ///
+    /// let key = r#"{ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }"#;
+    /// // A key that cannot be used does not make the others unusable.
+    /// let set = format!(r#"{{ "keys": [{{ "kty": "oct", "k": "c2VjcmV0" }}, {key}] }}"#);
+    /// assert!(KeySet::read(set.as_bytes()).is_some());
+    /// assert!(KeySet::read(br#"{ "keys": [{ "kty": "oct", "k": "c2VjcmV0" }] }"#).is_none());
+    /// ```
     pub fn read(text: &[u8]) -> Option<Self> {
         let set: Value = serde_json::from_slice(text).ok()?;
         let keys: Vec<Jwk> = set
