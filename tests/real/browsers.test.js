@@ -1,4 +1,4 @@
-// What Chromium sends and lets a page read: headers of tracing tools, origins of extensions, headers of errors.
+// Chromium's requests and the responses that pages can read: tracing headers, extensions, cookies, headers of errors.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { fetchToken, makeExtension, startBrowser, startPages } from './support/browser.js';
@@ -73,7 +73,7 @@ describe('headers of tracing tools', () => {
     plain = await serve({});
   });
 
-  test('ALLOWED_HEADERS lets the preflight pass', async () => {
+  test('request with ALLOWED_HEADERS passes the preflight', async () => {
     const { status, body, error } = await send(page, listed.endpoint, headers(TRACING));
     assert.deepEqual([status, error], [201, undefined]);
     await judgeToken(body.participant_token, { ...ALICE, room: 'standup' });
@@ -82,14 +82,14 @@ describe('headers of tracing tools', () => {
     for (const [name, value] of Object.entries(TRACING)) assert.equal(listed.seen[1].headers[name], value, name);
   });
 
-  test('a further header is not sent', async () => {
+  test('request with a further header is not sent', async () => {
     const from = listed.seen.length;
     const { error } = await send(page, listed.endpoint, headers({ ...TRACING, tracestate: 'vendor=1' }));
     assert.equal(error, 'Failed to fetch');
     assert.deepEqual(listed.seen.slice(from).map(({ method }) => method), ['OPTIONS'], 'the token never left the page');
   });
 
-  test('without ALLOWED_HEADERS the token never leaves the page', async () => {
+  test('token never leaves the page without ALLOWED_HEADERS', async () => {
     for (const [name, value] of Object.entries(TRACING)) {
       const from = plain.seen.length;
       assert.equal((await send(page, plain.endpoint, headers({ [name]: value }))).error, 'Failed to fetch', name);
@@ -103,7 +103,7 @@ describe('an extension without permissions for hosts', () => {
   let gateway;
   before(async () => { gateway = await serve({}); });
 
-  test('a listed one receives a token through the SDK', async () => {
+  test('listed extension receives a token through the SDK', async () => {
     const popup = await browser.visit(extension.page);
     const { details, error } = await fetchToken(popup, gateway.endpoint, bearer, { roomName: 'standup' });
     assert.equal(error, undefined);
@@ -113,7 +113,7 @@ describe('an extension without permissions for hosts', () => {
     assert.equal((await send(popup, gateway.endpoint, headers({}))).status, 201);
   });
 
-  test('another one receives nothing', async () => {
+  test('unlisted extension receives nothing', async () => {
     const popup = await browser.visit(stranger.page);
     const from = gateway.seen.length;
     const { details, error } = await fetchToken(popup, gateway.endpoint, bearer, { roomName: 'standup' });
@@ -125,7 +125,7 @@ describe('an extension without permissions for hosts', () => {
 });
 
 describe('headers of errors are readable on another origin', () => {
-  test('Retry-After of a 503', async () => {
+  test('page reads Retry-After of a 503', async () => {
     const gateway = await serve({ OIDC_JWKS_URI: `http://127.0.0.1:${await freePort()}/jwks` });
     for (const from of [page, await browser.visit(extension.page)]) {
       const { status, retryAfter, body } = await send(from, gateway.endpoint, headers({}));
@@ -134,10 +134,51 @@ describe('headers of errors are readable on another origin', () => {
     }
   });
 
-  test('WWW-Authenticate of a 401', async () => {
+  test('page reads WWW-Authenticate of a 401', async () => {
     const gateway = await serve({});
     const { status, challenge } = await send(page, gateway.endpoint, headers({ Authorization: 'Bearer not.a.token' }));
     assert.equal(status, 401);
     assert.match(`${challenge}`, /^Bearer .*error="invalid_token"/);
+  });
+});
+
+describe('a session cookie', () => {
+  let gateway;
+  before(async () => {
+    gateway = await serve({ SESSION_COOKIE: '__session' });
+    const [name, url] = ['__session', gateway.url];
+    await page.context().addCookies([{ name, value: bearer, url, httpOnly: true, sameSite: 'Lax' }]);
+  });
+  after(() => page.context().clearCookies());
+
+  /** In a page: asks through the SDK without an Authorization header. */
+  const fetchWithCookie = (from, options) => from.evaluate(async ([url, init]) => {
+    try {
+      return { details: await window.LivekitClient.TokenSource.endpoint(url, init).fetch({ roomName: 'standup' }) };
+    } catch (error) {
+      return { error: error.message };
+    }
+  }, [gateway.endpoint, options]);
+
+  test('session cookie is sent by the SDK with credentials: "include"', async () => {
+    const { details, error } = await fetchWithCookie(page, { credentials: 'include' });
+    assert.equal(error, undefined);
+    await judgeToken(details.participantToken, { ...ALICE, room: 'standup' });
+    assert.equal(gateway.seen.at(-1).headers.cookie, `__session=${bearer}`);
+  });
+
+  test('session cookie is not sent without that option', async () => {
+    const { error } = await fetchWithCookie(page, {});
+    assert.match(error, /received 401 \/ .*missing_token/);
+    assert.equal(gateway.seen.at(-1).headers.cookie, undefined);
+  });
+
+  test('session cookie is not accepted from an unlisted origin', async () => {
+    const elsewhere = await startPages();
+    running.push(elsewhere);
+    const from = gateway.seen.length;
+    const { details, error } = await fetchWithCookie(await browser.visit(elsewhere.origin), { credentials: 'include' });
+    assert.deepEqual([details, /Failed to fetch/.test(error)], [undefined, true], error);
+    assert.deepEqual(gateway.seen.slice(from).map(({ method }) => method), ['OPTIONS']);
   });
 });
