@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_exactly_one_header() {
+    fn token_is_read_from_exactly_one_header() {
         let long = |bytes: usize| format!("Bearer {}", "a".repeat(bytes));
         let rows: &[(&[&str], Result<&str, BearerError>)] = &[
             (&["Bearer a.b.c"], Ok("a.b.c")),
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(UnverifiedBearer::from_headers(&headers).err(), Some(BearerError::Malformed));
     }
     #[test]
-    fn reads_exactly_one_cookie() {
+    fn token_is_read_from_exactly_one_cookie() {
         let rows: &[(&[&str], Result<&str, BearerError>)] = &[
             (&["__session=a.b.c"], Ok("a.b.c")),
             (&["theme=dark; __session=a.b.c; x=y"], Ok("a.b.c")),

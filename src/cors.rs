@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_origins() {
+    fn origin_list_accepts_origins_only() {
         for list in [
             "https://app.example",
             "http://localhost:5173, https://a.example",
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn allows_byte_for_byte() {
+    fn origin_is_compared_byte_for_byte() {
         let origins = Origins::parse("https://app.example,http://localhost:3000").unwrap();
         let cors = Cors::new(origins, "").unwrap();
         let rows = [
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn allowed_headers_are_names() {
+    fn allowed_headers_must_be_header_names() {
         let allowed = |list: &str| {
             let cors = Cors::new(Origins::Any, list)?;
             let response = cors.preflight(&HeaderMap::new(), "POST");

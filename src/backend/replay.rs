@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn remembers_for_both_sides_of_the_window() {
+    fn signature_is_remembered_for_both_sides_of_the_window() {
         let at = |seconds: u64| UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds);
         let replays = Replays::default();
         assert!(replays.is_first(&[1; 32], at(0)));
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_back_forgets_nothing() {
+    fn signature_is_remembered_if_the_clock_is_set_back() {
         let replays = Replays::default();
         let now = UNIX_EPOCH + Duration::from_secs(1_000_000);
         assert!(replays.is_first(&[1; 32], now));
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded() {
+    fn replay_memory_is_bounded() {
         let replays = Replays::default();
         for number in 0..=REMEMBERED as u64 {
             let mut tag = [0; 32];

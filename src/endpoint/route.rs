@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_routes_behind_a_prefix() {
+    fn route_is_found_after_a_prefix() {
         let rows = [
             ("/token", Some(Route::Token)),
             ("/prod/token", Some(Route::Token)),
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_decoded_once_or_refused() {
+    fn name_in_the_path_is_decoded_once_or_rejected() {
         let rows = [
             ("a", Some("a")),
             ("a%20b", Some("a b")),

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn audience_is_decided() {
+    fn audience_check_needs_a_decision() {
         assert!(of(&[], &[], false).is_none());
         assert!(of(&["a"], &[], false).is_some());
         assert!(of(&[], &["b"], false).is_some());
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn token_of_a_dedicated_issuer_may_leave_out_what_it_may_not_name_wrongly() {
+    fn dedicated_issuer_may_omit_but_not_contradict_the_audience() {
         #[rustfmt::skip]
         let rows = [
             (json!({}), true),

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn joins_with_one_slash() {
+    fn discovery_address_is_joined_with_one_slash() {
         let expected = "https://idp.example/t/.well-known/openid-configuration";
         assert_eq!(address("https://idp.example/t"), expected);
         assert_eq!(address("https://idp.example/t/"), expected);

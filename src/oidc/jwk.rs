@@ -208,7 +208,7 @@ mod tests {
 
     /// The points that libsodium refuses (`has_small_order` in `ed25519_ref10.c`), and neighbors.
     #[test]
-    fn ed25519_keys_of_small_order_are_not_keys() {
+    fn ed25519_key_of_small_order_is_rejected() {
         let near_p = |first: &str| format!("{first}{}7f", "ff".repeat(30));
         let order_8 = "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05";
         let rows = [

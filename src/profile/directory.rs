@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn subjects_are_one_segment() {
+    fn subject_is_encoded_as_one_path_segment() {
         let rows = [
             ("user_2abcDEF", Some("user_2abcDEF")),
             ("a.b", Some("a.b")),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn clerk_users_become_claims() {
+    fn clerk_user_is_converted_to_claims() {
         let user = json!({
             "id": "user_1", "first_name": "Ada", "last_name": null, "image_url": "https://img/1",
             "primary_email_address_id": "idn_2",

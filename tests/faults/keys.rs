@@ -68,7 +68,7 @@ async fn outage(name: &'static str, breakage: Breakage) {
 }
 
 #[tokio::test]
-async fn keys_of_two_gigabytes() {
+async fn key_set_of_two_gigabytes_is_not_read_to_its_end() {
     let sent = Arc::new(AtomicU64::new(0));
     let outage = outage(HUGE, Breakage::Keys(Fault::Huge(Arc::clone(&sent))));
     Box::pin(outage).await;
@@ -184,7 +184,7 @@ async fn warm(name: &str, breakage: &Breakage) -> Outage {
 }
 
 #[tokio::test]
-async fn discovery_of_another_issuer() {
+async fn discovery_of_another_issuer_is_never_used() {
     let name = LIAR;
     let cold = cold(name, &Breakage::Liar).await;
     assert_eq!(cold.seen, BTreeSet::from([503]), "{name}");
@@ -194,7 +194,7 @@ async fn discovery_of_another_issuer() {
 
 /// Down for seven seconds, up for seven, with a new unknown name every second.
 #[tokio::test]
-async fn flapping_issuer() {
+async fn flapping_issuer_fails_no_request_once_keys_are_known() {
     let name = FLAPPING_COLD;
     let idp = FakeIdp::start();
     idp.down();
@@ -233,7 +233,7 @@ async fn flapping_issuer() {
 }
 
 #[tokio::test]
-async fn rotated_and_withdrawn_keys() {
+async fn rotated_key_is_accepted_and_withdrawn_key_rejected_in_time() {
     let name = ROTATED;
     let idp = FakeIdp::start();
     let app = started(&idp).await;
@@ -268,7 +268,7 @@ async fn rotated_and_withdrawn_keys() {
 
 /// During an outage a withdrawn key expires with the set.
 #[tokio::test]
-async fn keys_withdrawn_during_an_outage() {
+async fn withdrawn_key_expires_with_its_set_during_an_outage() {
     let name = WITHDRAWN_DOWN;
     let idp = FakeIdp::start();
     let app = started(&idp).await;
@@ -293,7 +293,7 @@ async fn keys_withdrawn_during_an_outage() {
 }
 
 #[tokio::test]
-async fn unreadable_keys() {
+async fn unreadable_keys_do_not_affect_valid_ones() {
     let name = UNREADABLE;
     let idp = FakeIdp::start();
     let mut document = key_set(&[&Key::rsa(), &Key::p256()]);
@@ -323,7 +323,7 @@ async fn unreadable_keys() {
 
 /// A hundred made-up names a second, and a real rotation right after the fetch that they caused.
 #[tokio::test]
-async fn flood_of_unknown_keys() {
+async fn flood_of_unknown_kids_causes_one_fetch_per_cooldown() {
     let name = FLOOD;
     let idp = FakeIdp::start();
     let app = started(&idp).await;

@@ -30,14 +30,18 @@ const SLACK: usize = 256;
 /// too; the fakes stay here, as they forget nothing.
 #[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "a switch of the test, not of the function")]
-async fn memory_is_bounded() {
+async fn memory_is_bounded_under_fourteen_thousand_new_names() {
     if let Ok(issuer) = std::env::var(ISSUER) {
         return measure(&issuer).await;
     }
     let idp = FakeIdp::start();
     idp.publish(&[&Key::rsa(), &Key::p256()]);
     let status = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "faults::memory::memory_is_bounded", "--nocapture"])
+        .args([
+            "--exact",
+            "faults::memory::memory_is_bounded_under_fourteen_thousand_new_names",
+            "--nocapture",
+        ])
         .env(ISSUER, idp.issuer())
         .status()
         .await;

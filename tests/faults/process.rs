@@ -48,7 +48,7 @@ fn event(token: &str) -> Value {
 /// libfaketime the clock cannot be moved: then two seconds make keys and secret
 /// as old as an hour does.
 #[tokio::test]
-async fn process_frozen_for_an_hour() {
+async fn process_recovers_from_an_hour_of_freeze() {
     let name = FROZEN;
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
     let fake = FakeClock::find();
@@ -94,7 +94,7 @@ async fn process_frozen_for_an_hour() {
 }
 
 #[tokio::test]
-async fn process_with_a_stepping_clock() {
+async fn process_survives_steps_of_the_clock() {
     let name = STEPPED;
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
     let app = Env::online(&idp).secret_in(&secrets).app();
@@ -126,7 +126,7 @@ async fn process_with_a_stepping_clock() {
 }
 
 #[tokio::test]
-async fn process_out_of_time() {
+async fn process_answers_before_its_deadline() {
     let idp = FakeIdp::start();
     let function = Bootstrap::start(&Env::online(&idp));
     function.init_time().await;
@@ -148,7 +148,7 @@ async fn process_out_of_time() {
 }
 
 #[tokio::test]
-async fn process_with_hanging_upstreams() {
+async fn process_answers_in_five_seconds_while_upstreams_hang() {
     let name = HANGING;
     let idp = FakeIdp::start();
     let nameless = |sub: &str| extend(today(), &json!({ "sub": sub, "name": null }));
@@ -182,7 +182,7 @@ impl AsRef<[u8]> for Broken {
 }
 
 #[tokio::test]
-async fn process_with_a_panic() {
+async fn process_serves_requests_after_a_panic() {
     let name = PANIC;
     let app = Env::offline().app();
     for _ in 0..5 {
@@ -204,7 +204,7 @@ async fn process_with_a_panic() {
 /// An environment that may grow a little is sent the largest event there can be. What it answers is
 /// sound; if it ends, the next one serves.
 #[tokio::test]
-async fn process_out_of_memory() {
+async fn process_out_of_memory_does_not_fail_the_next_one() {
     let name = MEMORY;
     let env = Env::offline();
     let token = crate::support::token(&today());
@@ -249,7 +249,7 @@ async fn limit_memory(function: &Bootstrap, megabytes: u64) {
 
 /// All at the first moment, over Lambda's own interface.
 #[tokio::test]
-async fn process_with_a_burst_at_its_start() {
+async fn process_serves_a_burst_at_its_start() {
     let name = COLD_BURST;
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
     idp.inject(Route::Jwks, Fault::Slow(Duration::from_millis(300)));
@@ -269,7 +269,7 @@ async fn process_with_a_burst_at_its_start() {
 
 /// The same inside the process and without an init before, so that all of them wait for the fetches.
 #[tokio::test]
-async fn process_with_a_burst_of_tasks() {
+async fn process_serves_a_burst_of_tasks() {
     let name = TASKS;
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
     idp.inject(Route::Jwks, Fault::Slow(Duration::from_millis(300)));

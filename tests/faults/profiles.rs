@@ -72,7 +72,7 @@ faults! { CLERK, Source::Clerk(FakeDirectory::start()),
 }
 
 #[tokio::test]
-async fn profiles_of_two_gigabytes() {
+async fn profile_of_two_gigabytes_is_not_read_to_its_end() {
     for source in [Source::UserInfo(FakeIdp::start()), Source::Clerk(FakeDirectory::start())] {
         let sent = Arc::new(AtomicU64::new(0));
         let fault = Fault::Huge(Arc::clone(&sent));

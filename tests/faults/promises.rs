@@ -37,7 +37,7 @@ async fn post_token(app: &Arc<App>, token: &str, time: u64) -> Reply {
 /// Everybody flaps, and events of all kinds come twenty at a time: each gets one answer, and only
 /// who may get a token gets one.
 #[tokio::test]
-async fn no_request_is_lost() {
+async fn request_is_always_answered_during_an_outage() {
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
     let env = Env::online(&idp).secret_in(&secrets).with_all(&[
         ("JWKS_TTL_SECONDS", "1"),
@@ -130,7 +130,7 @@ fn forged(idp: &FakeIdp) -> Vec<(&'static str, String)> {
 
 /// Whatever is broken, and where an attacker's own keys are shown in place of ours.
 #[tokio::test]
-async fn none_is_answered_201_unchecked() {
+async fn unverified_token_is_never_accepted_during_an_outage() {
     let evil = FakeIdp::start();
     evil.publish(&[&Key::stranger(), &Key::rsa_next()]);
     let evils_set = evil.url("/keys");
@@ -182,7 +182,7 @@ async fn none_is_answered_201_unchecked() {
 /// A hundred outages at cold starts, of all who are needed, of any length: ten seconds after the
 /// last of them is back, callers are served.
 #[tokio::test]
-async fn recovery_within_ten_seconds() {
+async fn outage_ends_for_clients_within_ten_seconds() {
     let mut schedule = Schedule(2);
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
     let token = idp.token(&json!({ "exp": NOW + 1_000 }));
@@ -229,7 +229,7 @@ async fn recovery_within_ten_seconds() {
 /// Hours of callers of every kind, at random moments, while everybody fails and recovers at
 /// random: between two requests to the same upstream lie ten seconds.
 #[tokio::test]
-async fn at_most_one_fetch_in_ten_seconds() {
+async fn upstream_is_requested_at_most_once_in_ten_seconds() {
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
     let app = Env::online(&idp).secret_in(&secrets).app();
     let far = json!({ "exp": NOW + 10_000_000 });

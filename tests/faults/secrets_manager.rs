@@ -129,7 +129,7 @@ fn signer(reply: &Reply) -> String {
 }
 
 #[tokio::test]
-async fn secrets_back_after_five_seconds() {
+async fn secret_is_reread_after_an_outage_of_five_seconds() {
     let name = BACK;
     let secrets = FakeSecretsManager::start();
     secrets.down();
@@ -157,7 +157,7 @@ async fn secrets_back_after_five_seconds() {
 /// Four rotations under 2,000 requests: no token is signed with one pair's secret in the other
 /// pair's name, and no old pair comes back.
 #[tokio::test]
-async fn secrets_rotated_in_a_burst() {
+async fn secret_rotated_in_a_burst_is_read_once() {
     let name = ROTATED;
     let secrets = FakeSecretsManager::start();
     let app = started(&secrets).await;
@@ -181,7 +181,7 @@ async fn secrets_rotated_in_a_burst() {
 
 /// LiveKit takes both pairs while the change spreads: every token has to be good by one of them.
 #[tokio::test]
-async fn secrets_rotated_with_both_pairs_valid() {
+async fn secret_rotated_with_both_pairs_valid_fails_no_request() {
     let name = BOTH;
     let secrets = FakeSecretsManager::start();
     let app = started(&secrets).await;

@@ -47,7 +47,7 @@ fn as_der(raw: &[u8]) -> Vec<u8> {
 /// CVE-2022-21449: r and s of zero, or of the group's order, hold for every message where nobody
 /// looks.
 #[tokio::test]
-async fn psychic_signatures() {
+async fn signature_of_zeros_or_the_group_order_is_rejected() {
     const ORDER: [u8; 32] = [
         0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc,
         0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
@@ -96,7 +96,7 @@ async fn psychic_signatures() {
 }
 
 #[tokio::test]
-async fn headers() {
+async fn token_header_with_a_known_attack_is_rejected() {
     let app = app();
     let long = |bytes: usize| json!({ "kid": "k".repeat(bytes) });
     #[rustfmt::skip]
@@ -143,7 +143,7 @@ async fn headers() {
 
 /// Where a header says its key is, nobody goes.
 #[tokio::test]
-async fn addresses_in_headers_are_not_asked() {
+async fn key_address_in_a_token_is_not_fetched() {
     let idp = FakeIdp::start();
     let evil = FakeIdp::start();
     evil.publish(&[&Key::stranger()]);
@@ -166,7 +166,7 @@ async fn addresses_in_headers_are_not_asked() {
 }
 
 #[tokio::test]
-async fn issuers_and_audiences_that_look_alike() {
+async fn issuer_or_audience_that_looks_alike_is_rejected() {
     let app = Env::offline().app();
     let issuer = |iss: &str| json!({ "iss": iss });
     let audience = |aud: Value| json!({ "aud": aud });
@@ -209,7 +209,7 @@ async fn issuers_and_audiences_that_look_alike() {
 }
 
 #[tokio::test]
-async fn dates() {
+async fn expiry_beyond_the_year_9999_is_rejected() {
     let app = Env::offline().app();
     let key = Key::rsa();
     let by = |claim: &str, number: &str| {
@@ -265,7 +265,7 @@ async fn dates() {
 
 /// Keys that verify nothing, each beside a good one, against the tokens that they would let in.
 #[tokio::test]
-async fn keys_of_a_set() {
+async fn unsuitable_key_of_a_set_verifies_no_token() {
     let (p256, rsa, edwards) = (Key::p256(), Key::rsa(), Key::ed25519());
     let oct = json!({ "kty": "oct", "kid": "p256", "k": encode_part("any"), "alg": "ES256" });
     let with = |key: &Key, change: Value| merge(key.jwk(), &change);

@@ -7,7 +7,7 @@ use crate::support::{Call, Env, FakeSecretsManager, NOW, at};
 
 /// A good signature, and what is wrong behind it.
 #[tokio::test]
-async fn bodies_are_read_with_care() {
+async fn signed_body_is_rejected_if_a_field_is_missing_or_invalid() {
     let change = |name: &str, value: Value| {
         let mut body = body();
         body[name] = value;
@@ -67,7 +67,7 @@ async fn bodies_are_read_with_care() {
 }
 
 #[tokio::test]
-async fn roles_and_rooms_come_from_the_policy() {
+async fn backend_token_has_the_grants_of_the_policys_role() {
     let policy = "[[allow]]\nwhen = { org_role = \"admin\" }\nrooms = [\"{org_id}:*\"]\nrole = \"host\"\n\
                   agents = [\"notes\"]\nallow_room_config = { max_participants = 20 }\n\
                   room_config = { empty_timeout = 60 }\n\
@@ -134,7 +134,7 @@ async fn roles_and_rooms_come_from_the_policy() {
 
 /// The keys are in the secret, as an object or as its text, and a malformed one makes it unusable.
 #[tokio::test]
-async fn keys_come_with_the_secret() {
+async fn backend_keys_are_read_from_secrets_manager() {
     let secrets = FakeSecretsManager::start();
     for (keys, status) in [
         (json!({ KEY: SECRET }), 200),
@@ -155,7 +155,7 @@ async fn keys_come_with_the_secret() {
 }
 
 #[tokio::test]
-async fn without_keys_there_is_no_such_door() {
+async fn backend_route_is_not_found_without_keys() {
     let reply = Signed::new(&body()).send(&Env::offline()).await;
     reply.expect_problem("no keys", 404, "not_found");
     for method in ["GET", "PUT", "DELETE"] {
@@ -165,7 +165,7 @@ async fn without_keys_there_is_no_such_door() {
 }
 
 #[test]
-fn bad_keys_are_refused_at_start() {
+fn invalid_backend_keys_prevent_the_start() {
     let long = "s".repeat(32);
     for (keys, is_good) in [
         (json!({ "a": long }).to_string(), true),
@@ -208,7 +208,7 @@ fn bad_keys_are_refused_at_start() {
 /// An environment that slept through a rotation takes the new key at once, and strangers' keys make it
 /// read the secret no more than every ten seconds.
 #[tokio::test]
-async fn a_new_key_is_looked_for() {
+async fn unknown_backend_key_refreshes_the_secret_once_per_cooldown() {
     let secrets = FakeSecretsManager::start();
     let keep = |keys: Value| {
         secrets.keep(json!({

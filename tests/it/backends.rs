@@ -6,7 +6,7 @@ use crate::support::signed::{KEY, NEXT_SECRET, Signed, body, claims_of, env};
 use crate::support::{Call, NOW, Reply, at};
 
 #[tokio::test]
-async fn a_signed_request_is_answered_as_rtcstack_answers() {
+async fn signed_request_gets_the_response_of_rtcstack() {
     for path in ["/v1/token", "/v1/token/refresh"] {
         let reply = Signed { path: path.into(), ..Signed::new(&body()) }.send(&env()).await;
         assert_eq!(reply.status, 200, "{path}: {}", reply.text());
@@ -30,7 +30,7 @@ async fn a_signed_request_is_answered_as_rtcstack_answers() {
 
 /// `exp` is in whole seconds, whatever the clock says.
 #[tokio::test]
-async fn the_answer_names_the_second_in_which_the_token_expires() {
+async fn response_names_the_second_in_which_the_token_expires() {
     for millis in [0, 1, 500, 999] {
         let now = at(NOW) + Duration::from_millis(millis);
         let reply = Signed::new(&body()).call().send_at(&env().app(), now).await;
@@ -56,7 +56,7 @@ fn expect_401(reply: &Reply, row: &str, detail: &str) {
 type HeaderRow<'a> = (&'a str, &'a [(&'static str, &'a str)], &'a str);
 
 #[tokio::test]
-async fn headers_stand_once_and_fit() {
+async fn signed_request_is_rejected_if_a_header_is_missing_doubled_or_invalid() {
     let good = Signed::new(&body());
     let signature = good.signature();
     let plain = |headers: &[(&'static str, &str)]| {
@@ -123,7 +123,7 @@ async fn headers_stand_once_and_fit() {
 
 /// A good signature over whatever stands in the header, so that nothing but the time is wrong.
 #[tokio::test]
-async fn timestamps_are_near_whole_numbers() {
+async fn timestamp_is_a_whole_number_within_five_minutes() {
     let rows = [
         (NOW.to_string(), true),
         ((NOW - 300).to_string(), true),
@@ -156,7 +156,7 @@ async fn timestamps_are_near_whole_numbers() {
 
 /// What is signed is what counts: method, path, time and every byte of the body.
 #[tokio::test]
-async fn nothing_signed_may_be_changed() {
+async fn signature_is_invalid_after_any_change() {
     let signed = Signed::new(&body());
     let signature = signed.signature();
     let call = |path: &str, body: String| {
@@ -190,7 +190,7 @@ async fn nothing_signed_may_be_changed() {
 
 /// Behind a stage, a mapping, and with a query.
 #[tokio::test]
-async fn the_path_is_that_of_the_senders_url_or_of_the_route() {
+async fn signed_path_is_that_of_the_url_or_of_the_route() {
     for (path, signed, is_good) in [
         ("/prod/v1/token", None, true),
         ("/prod/v1/token", Some("/v1/token"), true),
@@ -210,7 +210,7 @@ async fn the_path_is_that_of_the_senders_url_or_of_the_route() {
 }
 
 #[tokio::test]
-async fn several_keys_are_live_at_once() {
+async fn several_backend_keys_are_valid_at_once() {
     let next = Signed {
         headers: vec![("x-api-key", "backend-2".into())],
         secret: NEXT_SECRET,
@@ -222,7 +222,7 @@ async fn several_keys_are_live_at_once() {
 }
 
 #[tokio::test]
-async fn a_request_is_good_once_in_each_environment() {
+async fn signed_request_is_accepted_once_per_environment() {
     let app = env().app();
     let call = Signed::new(&body()).call();
     assert_eq!(call.clone().send(&app).await.status, 200);

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{Call, Env, token};
 
 #[tokio::test]
-async fn takes_the_scheme_in_any_case() {
+async fn bearer_scheme_is_accepted_in_any_case() {
     let app = Env::offline().app();
     let token = token(&json!({}));
     for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
@@ -15,7 +15,7 @@ async fn takes_the_scheme_in_any_case() {
 }
 
 #[tokio::test]
-async fn misses_a_token() {
+async fn request_without_a_bearer_token_is_rejected() {
     let app = Env::offline().app();
     let token = token(&json!({}));
     #[rustfmt::skip]
@@ -39,7 +39,7 @@ async fn misses_a_token() {
 }
 
 #[tokio::test]
-async fn refuses_two_tokens() {
+async fn request_with_two_tokens_is_rejected() {
     let app = Env::offline().app();
     let good = token(&json!({}));
     let other = token(&json!({ "sub": "user-2" }));
@@ -60,7 +60,7 @@ async fn refuses_two_tokens() {
 }
 
 #[tokio::test]
-async fn survives_any_bytes() {
+async fn authorization_header_of_any_bytes_is_rejected_without_a_panic() {
     let app = Env::offline().app();
     for (name, value) in [
         ("not ASCII", &b"Bearer \xff\xfe"[..]),

@@ -14,7 +14,7 @@ fn refusal(row: &str, env: &Env) -> String {
 }
 
 #[test]
-fn names_everything_that_is_missing() {
+fn missing_variables_are_all_reported() {
     let refusal = refusal("nothing is set", &Env::nothing());
     for name in
         ["OIDC_ISSUER", "OIDC_AUDIENCE", "LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"]
@@ -24,7 +24,7 @@ fn names_everything_that_is_missing() {
 }
 
 #[test]
-fn an_empty_variable_is_not_set() {
+fn empty_variable_is_the_same_as_an_absent_one() {
     for name in ["OIDC_ISSUER", "OIDC_AUDIENCE", "LIVEKIT_URL", "LIVEKIT_API_SECRET"] {
         let refusal = refusal(name, &Env::offline().with(name, ""));
         assert!(refusal.contains(name), "{refusal}");
@@ -36,7 +36,7 @@ fn an_empty_variable_is_not_set() {
 }
 
 #[test]
-fn some_audience_is_required() {
+fn audience_or_authorized_parties_is_required() {
     let none = Env::offline().without("OIDC_AUDIENCE");
     assert!(refusal("neither", &none).contains("OIDC_AUDIENCE"));
     assert!(none.with("OIDC_AUTHORIZED_PARTIES", "web").config().is_ok());
@@ -46,7 +46,7 @@ fn some_audience_is_required() {
 }
 
 #[test]
-fn a_secret_comes_from_one_place_at_least() {
+fn livekit_variables_are_required_without_a_secret_id() {
     for name in ["LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "LIVEKIT_URL"] {
         let refusal = refusal(name, &Env::offline().without(name));
         assert!(refusal.contains(name), "{refusal}");
@@ -104,7 +104,7 @@ const BAD: [(&str, &str); 46] = [
 ];
 
 #[test]
-fn an_issuer_that_has_to_be_asked_is_an_address() {
+fn issuer_must_be_an_address_if_it_is_fetched_from() {
     for issuer in ["accounts.example", "http://idp.example", "urn:idp"] {
         let env = Env::offline().with("OIDC_ISSUER", issuer);
         assert!(env.config().is_ok(), "{issuer}: nobody is asked");
@@ -121,7 +121,7 @@ fn spared(name: &str) -> &'static str {
 }
 
 #[test]
-fn refuses_each_bad_value_by_name_and_never_repeats_it() {
+fn invalid_value_is_reported_by_name_and_not_repeated() {
     for (name, value) in BAD {
         let row = format!("{name}={value}");
         let refusal = refusal(&row, &Env::offline().without(spared(name)).with(name, value));
@@ -131,7 +131,7 @@ fn refuses_each_bad_value_by_name_and_never_repeats_it() {
 }
 
 #[test]
-fn refuses_everything_at_once() {
+fn invalid_values_are_all_reported_at_once() {
     let bad = BAD.iter().filter(|(name, _)| !name.starts_with("OIDC_JWKS"));
     let start = Env::offline().without("OIDC_JWKS");
     let env = bad.clone().fold(start, |env, (name, value)| env.with(name, value));
@@ -144,7 +144,7 @@ fn refuses_everything_at_once() {
 }
 
 #[test]
-fn takes_plain_http_on_the_loopback_alone() {
+fn plain_http_is_accepted_on_loopback_only() {
     for host in ["127.0.0.1:3001", "localhost:3001", "[::1]:3001"] {
         let issuer = format!("http://{host}");
         let env = Env::offline().with("OIDC_ISSUER", &issuer).without("OIDC_JWKS");
@@ -173,7 +173,7 @@ fn takes_plain_http_on_the_loopback_alone() {
 }
 
 #[test]
-fn takes_livekits_development_keys_on_the_loopback_alone() {
+fn development_keys_of_livekit_are_accepted_on_loopback_only() {
     let env = Env::offline().with("LIVEKIT_API_SECRET", "secret");
     for url in ["ws://127.0.0.1:7880", "ws://localhost:7880"] {
         assert!(env.clone().with("LIVEKIT_URL", url).config().is_ok(), "{url}");
@@ -185,7 +185,7 @@ fn takes_livekits_development_keys_on_the_loopback_alone() {
 }
 
 #[test]
-fn takes_every_good_value() {
+fn valid_values_are_accepted() {
     let keys = key_set(&[&Key::p256(), &Key::ed25519()]).to_string();
     for (name, value) in [
         ("OIDC_ISSUER", "https://idp.example"),
@@ -216,7 +216,7 @@ fn takes_every_good_value() {
 
 /// The issuer is compared as it is written, byte for byte.
 #[tokio::test]
-async fn keeps_the_issuer_as_written() {
+async fn issuer_is_compared_byte_for_byte() {
     for issuer in ["https://idp.example", "https://idp.example/", "https://IDP.example/A%2fb"] {
         let app = Env::offline().with("OIDC_ISSUER", issuer).app();
         let token = crate::support::token(&serde_json::json!({ "iss": issuer }));

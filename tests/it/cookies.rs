@@ -35,7 +35,7 @@ fn with_credentials(mut reply: Reply, row: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn from_a_listed_page() {
+async fn session_cookie_is_accepted_from_a_listed_origin() {
     for origin in [APP, "https://admin.example"] {
         let reply = with_credentials(post_token(cookie().origin(origin)).await, origin);
         reply.expect_issued(origin);
@@ -51,7 +51,7 @@ async fn from_a_listed_page() {
 }
 
 #[tokio::test]
-async fn from_any_other_page() {
+async fn session_cookie_is_rejected_from_any_other_origin() {
     #[rustfmt::skip]
     let rows: &[(&str, &[&str])] = &[
         ("none",                   &[]),
@@ -85,7 +85,7 @@ async fn from_any_other_page() {
 }
 
 #[tokio::test]
-async fn a_refused_page_learns_nothing_of_the_cookie() {
+async fn unlisted_origin_gets_the_same_response_for_any_cookie() {
     let mut answers = Vec::new();
     for token in [token(&json!({})), token(&json!({ "exp": NOW - 60 })), "a.b.c".to_owned()] {
         let call = Call::bare().header("cookie", &format!("__session={token}"));
@@ -105,7 +105,7 @@ async fn a_refused_page_learns_nothing_of_the_cookie() {
 }
 
 #[tokio::test]
-async fn the_header_comes_first() {
+async fn authorization_header_has_precedence_over_the_cookie() {
     let good = token(&json!({ "sub": "header" }));
     let bad_cookie = Call::bare().header("cookie", "__session=a.b.c");
     post_token(bad_cookie.clone().bearer(&good)).await.expect_issued("from no page at all");
@@ -125,7 +125,7 @@ async fn the_header_comes_first() {
 }
 
 #[tokio::test]
-async fn cookies_that_are_not_the_session() {
+async fn request_without_a_valid_session_cookie_is_rejected() {
     let good = token(&json!({}));
     let expired = token(&json!({ "exp": NOW - 60 }));
     #[rustfmt::skip]
@@ -162,7 +162,7 @@ async fn cookies_that_are_not_the_session() {
 }
 
 #[tokio::test]
-async fn without_the_variable_a_cookie_is_nothing() {
+async fn session_cookie_is_ignored_without_its_variable() {
     for env in [
         Env::offline(),
         Env::offline().with("ALLOWED_ORIGINS", APP),
@@ -180,7 +180,7 @@ async fn without_the_variable_a_cookie_is_nothing() {
 }
 
 #[test]
-fn starts_are_refused() {
+fn invalid_cookie_settings_prevent_the_start() {
     let named = Env::offline().with("SESSION_COOKIE", "__session");
     #[rustfmt::skip]
     let rows = [
@@ -199,7 +199,7 @@ fn starts_are_refused() {
 }
 
 #[tokio::test]
-async fn preflights_say_so() {
+async fn preflight_allows_credentials_to_listed_origins_only() {
     let preflight = Call::bare().at("OPTIONS", "/token");
     let reply = post_token(preflight.clone().origin(APP)).await;
     assert_eq!(with_credentials(reply, "listed").status, 204);
@@ -212,7 +212,7 @@ async fn preflights_say_so() {
 
 /// Payload 2.0 takes cookies out of the headers, into a list of their own.
 #[tokio::test]
-async fn behind_every_gateway() {
+async fn session_cookie_is_found_behind_every_gateway() {
     let function = Bootstrap::start(&env());
     let good = format!("__session={}", token(&today()));
     let bare = Wire::token("x", &json!({})).without("authorization");

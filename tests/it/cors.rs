@@ -38,7 +38,7 @@ fn calls() -> Vec<(u16, Call)> {
 }
 
 #[tokio::test]
-async fn a_listed_origin_reads_every_answer() {
+async fn listed_origin_can_read_every_response() {
     let app =
         Env::offline().with("ALLOWED_ORIGINS", "https://other.example, https://app.example").app();
     for (status, call) in calls() {
@@ -51,7 +51,7 @@ async fn a_listed_origin_reads_every_answer() {
 }
 
 #[tokio::test]
-async fn another_origin_reads_none() {
+async fn other_origin_can_read_no_response() {
     let app = Env::offline().with("ALLOWED_ORIGINS", ORIGIN).app();
     for origin in [
         "https://evil.example",
@@ -74,7 +74,7 @@ async fn another_origin_reads_none() {
 }
 
 #[tokio::test]
-async fn no_origin_is_listed_by_default() {
+async fn no_origin_is_allowed_by_default() {
     let app = Env::offline().app();
     for (status, call) in calls() {
         let reply = call.origin(ORIGIN).send(&app).await;
@@ -85,7 +85,7 @@ async fn no_origin_is_listed_by_default() {
 }
 
 #[tokio::test]
-async fn any_origin_where_that_is_chosen() {
+async fn any_origin_is_allowed_if_the_list_is_a_star() {
     let app = Env::offline().with("ALLOWED_ORIGINS", "*").app();
     for (status, call) in calls() {
         let reply = call.origin("https://anyone.example").send(&app).await;
@@ -96,7 +96,7 @@ async fn any_origin_where_that_is_chosen() {
 }
 
 #[tokio::test]
-async fn preflights_are_answered_without_a_token() {
+async fn preflight_needs_no_token() {
     let app = Env::offline().with("ALLOWED_ORIGINS", ORIGIN).app();
     for (path, method) in [("/token", "POST"), ("/prod/token", "POST"), ("/health", "GET")] {
         let call = Call::bare().at("OPTIONS", path).origin(ORIGIN);

@@ -41,7 +41,7 @@ pub(crate) async fn once(
 }
 
 #[tokio::test]
-async fn say_who_somebody_is() {
+async fn directory_provides_email_name_and_picture() {
     for kind in KINDS {
         let directory = FakeDirectory::start();
         let participant = once(&directory, kind, &json!({})).await.participant();
@@ -63,7 +63,7 @@ async fn say_who_somebody_is() {
 }
 
 #[tokio::test]
-async fn what_they_say_is_read_with_care() {
+async fn directory_profile_is_used_only_if_it_is_complete_and_verified() {
     let no_word =
         json!([{ "id": "idn_2", "email_address": "ada@example.com", "verification": null }]);
     let unverified = json!([
@@ -112,7 +112,7 @@ async fn what_they_say_is_read_with_care() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_not_there() {
+async fn user_missing_from_the_directory_is_not_found() {
     for kind in KINDS {
         let directory = FakeDirectory::start();
         directory.inject(Fault::Status(404));
@@ -128,7 +128,7 @@ async fn a_user_who_is_not_there() {
 }
 
 #[tokio::test]
-async fn are_asked_once_in_five_minutes() {
+async fn directory_profile_is_cached_for_five_minutes() {
     for kind in KINDS {
         let directory = FakeDirectory::start();
         let app = env(&directory, kind).app();
@@ -147,7 +147,7 @@ async fn are_asked_once_in_five_minutes() {
 }
 
 #[tokio::test]
-async fn are_not_asked_without_need() {
+async fn directory_is_not_queried_for_complete_or_rejected_tokens() {
     let complete = json!({
         "email": "ada@acme.example", "email_verified": true, "name": "Ada of the token",
     });
@@ -173,7 +173,7 @@ async fn are_not_asked_without_need() {
 }
 
 #[tokio::test]
-async fn a_subject_is_one_segment() {
+async fn subject_is_one_path_segment_of_the_directory_url() {
     for kind in KINDS {
         let directory = FakeDirectory::start();
         let app = env(&directory, kind).app();
@@ -203,7 +203,7 @@ async fn a_subject_is_one_segment() {
 
 /// The caller's token is UserInfo's to see, our key the directory's.
 #[tokio::test]
-async fn nobody_sees_what_is_not_theirs() {
+async fn userinfo_gets_the_access_token_and_the_directory_its_own_key() {
     let idp = FakeIdp::start();
     idp.introduce(&json!({ "email": null, "email_verified": null, "name": null }));
     let directory = FakeDirectory::start();
@@ -229,7 +229,7 @@ async fn nobody_sees_what_is_not_theirs() {
 }
 
 #[tokio::test]
-async fn the_key_is_the_secrets() {
+async fn directory_key_is_read_from_the_secret() {
     for kind @ (provider, _, key) in KINDS {
         let directory = FakeDirectory::start();
         let app = env(&directory, kind).without(key).app();

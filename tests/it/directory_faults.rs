@@ -9,7 +9,7 @@ use crate::support::{Call, FakeDirectory, Fault, NOW, Tenant, at, four_at_a_time
 
 /// 503, never 401 and never half a profile; and ten seconds later the next request asks again.
 #[tokio::test]
-async fn faults_are_not_the_callers() {
+async fn directory_fault_is_answered_503_and_retried_after_the_cooldown() {
     let elsewhere = FakeDirectory::start();
     #[rustfmt::skip]
     let faults = [
@@ -56,7 +56,7 @@ async fn faults_are_not_the_callers() {
 }
 
 #[tokio::test]
-async fn too_many_requests_are_told_for_how_long() {
+async fn retry_after_of_the_directory_is_passed_on_within_bounds() {
     for kind in KINDS {
         for (asked, told) in [("7", "7"), ("0", "1"), ("3600", "30")] {
             let directory = FakeDirectory::start();

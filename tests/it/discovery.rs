@@ -11,7 +11,7 @@ async fn post_token(env: &Env, idp: &FakeIdp) -> Reply {
 }
 
 #[tokio::test]
-async fn finds_the_keys_of_any_issuer() {
+async fn discovery_finds_the_keys_of_any_issuer() {
     for path in ["", "/", "/tenant", "/tenant/", "/a/b/c"] {
         let idp = FakeIdp::start_at(path);
         post_token(&Env::online(&idp), &idp).await.expect_issued(path);
@@ -23,7 +23,7 @@ async fn finds_the_keys_of_any_issuer() {
 }
 
 #[tokio::test]
-async fn is_not_asked_where_the_address_is_known() {
+async fn discovery_is_not_fetched_if_the_key_address_is_configured() {
     let idp = FakeIdp::start();
     let env = Env::online(&idp).with("OIDC_JWKS_URI", &idp.url("/keys"));
     post_token(&env, &idp).await.expect_issued("OIDC_JWKS_URI");
@@ -31,7 +31,7 @@ async fn is_not_asked_where_the_address_is_known() {
 }
 
 #[tokio::test]
-async fn is_not_asked_where_the_keys_are_known() {
+async fn discovery_is_not_fetched_if_the_keys_are_configured() {
     let idp = FakeIdp::start();
     let keys = json!({ "keys": [Key::rsa().jwk()] }).to_string();
     let env = Env::online(&idp).with("OIDC_JWKS", &keys);
@@ -41,7 +41,7 @@ async fn is_not_asked_where_the_keys_are_known() {
 
 /// RFC 8414 and OpenID Connect Discovery 4.3: whoever describes another issuer is not believed.
 #[tokio::test]
-async fn is_not_believed_about_another_issuer() {
+async fn discovery_document_of_another_issuer_is_rejected() {
     for (name, change) in [
         ("another", json!({ "issuer": "https://evil.example" })),
         ("a slash more", json!({ "issuer": "SLASH" })),
@@ -64,7 +64,7 @@ async fn is_not_believed_about_another_issuer() {
 }
 
 #[tokio::test]
-async fn that_fails_is_no_reason_to_refuse_the_caller() {
+async fn discovery_fault_is_answered_503() {
     let other = FakeIdp::start();
     #[rustfmt::skip]
     let rows = [
@@ -93,7 +93,7 @@ async fn that_fails_is_no_reason_to_refuse_the_caller() {
 }
 
 #[tokio::test]
-async fn is_not_asked_for_a_caller_without_a_token() {
+async fn discovery_is_not_fetched_without_a_plausible_token() {
     let idp = FakeIdp::start();
     let app = Env::online(&idp).app();
     Call::bare().send(&app).await.expect_problem("no token", 401, "missing_token");

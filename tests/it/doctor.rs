@@ -98,7 +98,7 @@ fn person() -> Value {
 }
 
 #[tokio::test]
-async fn a_token_that_would_be_accepted() {
+async fn doctor_reports_an_acceptable_token() {
     let idp = FakeIdp::start();
     let token = idp.token(&person());
     for input in [token.clone(), format!("{token}\n"), format!("Bearer {token}\r\n")] {
@@ -116,7 +116,7 @@ async fn a_token_that_would_be_accepted() {
 }
 
 #[tokio::test]
-async fn every_check_that_fails_is_named() {
+async fn doctor_names_every_failed_check() {
     let idp = FakeIdp::start();
     let env = Env::online(&idp);
     let with = |change: Value| idp.token(&extend(person(), &change));
@@ -164,7 +164,7 @@ async fn every_check_that_fails_is_named() {
 }
 
 #[tokio::test]
-async fn nobody_is_shown_the_token() {
+async fn doctor_sends_the_token_to_no_upstream() {
     let idp = FakeIdp::start();
     let directory = FakeDirectory::start();
     let bare = extend(
@@ -196,7 +196,7 @@ async fn nobody_is_shown_the_token() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_is_down() {
+async fn doctor_reports_an_unavailable_issuer() {
     let idp = FakeIdp::start();
     idp.down();
     let found = doctor(&Env::online(&idp), &["--json"], idp.token(&person())).await;
@@ -204,7 +204,7 @@ async fn an_issuer_that_is_down() {
 }
 
 #[tokio::test]
-async fn variables_that_cannot_be_used() {
+async fn doctor_reports_invalid_variables_without_their_values() {
     let secret = "a-secret-of-31-bytes-is-short!!";
     let env = Env::offline()
         .without("OIDC_AUDIENCE")
@@ -223,7 +223,7 @@ async fn variables_that_cannot_be_used() {
 }
 
 #[tokio::test]
-async fn among_several_issuers() {
+async fn doctor_selects_the_issuer_of_the_token() {
     let env = Env::offline()
         .without("OIDC_AUDIENCE")
         .without("OIDC_JWKS")
@@ -254,7 +254,7 @@ async fn among_several_issuers() {
 }
 
 #[tokio::test]
-async fn who_may_do_what() {
+async fn doctor_reports_the_decision_of_the_policy() {
     let policy = r#"
         [[allow]]
         when = { groups = "board" }

@@ -132,7 +132,7 @@ fn read(name: &str) -> Value {
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a switch of the test, not of the function")]
-fn are_what_this_code_writes() {
+fn sample_events_match_the_code() {
     let mut files: Vec<_> = fixtures().into_iter().map(|f| (f.name, f.event)).collect();
     files.push(("env", environment()));
     for (name, content) in &files {
@@ -162,7 +162,7 @@ fn start() -> Bootstrap {
 }
 
 #[tokio::test]
-async fn may_be_read_by_the_page_that_asked() {
+async fn sample_event_gets_a_response_that_its_origin_can_read() {
     let function = start();
     let mut closed = Vec::new();
     for Fixture { name, event, .. } in fixtures() {
@@ -176,7 +176,7 @@ async fn may_be_read_by_the_page_that_asked() {
 }
 
 #[tokio::test]
-async fn are_answered_as_their_names_say() {
+async fn sample_event_gets_the_response_in_its_name() {
     let mut function = start();
     let mut misnamed = Vec::new();
     for Fixture { name, status, code, .. } in fixtures() {

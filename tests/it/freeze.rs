@@ -14,7 +14,7 @@ fn event(idp: &FakeIdp, change: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn with_dead_connections_is_survived() {
+async fn freeze_with_closed_connections_fails_no_request() {
     let idp = FakeIdp::start();
     let secrets = FakeSecretsManager::start();
     let env = Env::online(&idp).secret_in(&secrets).with("SECRET_TTL_SECONDS", "1");
@@ -40,7 +40,7 @@ async fn with_dead_connections_is_survived() {
 /// A fetch that was under way when the process froze has failed when it thaws: that is not the
 /// next caller's misfortune.
 #[tokio::test]
-async fn in_the_middle_of_a_fetch_is_survived() {
+async fn freeze_during_a_fetch_does_not_fail_the_next_request() {
     let idp = FakeIdp::start();
     let env = Env::online(&idp).with("JWKS_COOLDOWN_SECONDS", "1");
     let function = Bootstrap::start(&env);

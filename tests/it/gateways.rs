@@ -33,7 +33,7 @@ fn expect_shared(mut reply: Reply, row: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn answer_alike() {
+async fn gateways_all_get_the_same_response() {
     let function = start();
     for (name, shape) in SHAPES {
         let reply = function.answer(name, &shape(&good())).await;
@@ -51,7 +51,7 @@ async fn answer_alike() {
 }
 
 #[tokio::test]
-async fn hand_on_bodies_in_any_form() {
+async fn body_is_read_in_every_form_of_a_gateway() {
     let function = start();
     for (name, shape) in SHAPES {
         let encoded = good().base64("eyJyb29tX25hbWUiOiJzdGFuZHVwLTY0In0=");
@@ -69,7 +69,7 @@ async fn hand_on_bodies_in_any_form() {
 }
 
 #[tokio::test]
-async fn hand_on_headers_in_any_case() {
+async fn header_is_found_in_any_case() {
     let function = start();
     for (name, shape) in SHAPES {
         let wire = good().without("authorization").without("content-type");
@@ -81,7 +81,7 @@ async fn hand_on_headers_in_any_case() {
 }
 
 #[tokio::test]
-async fn may_put_a_mapping_in_front() {
+async fn route_is_found_after_a_mapping_of_the_gateway() {
     let function = start();
     for (name, shape) in SHAPES {
         for path in ["/prod/token", "/mapping/token", "/a/b/token"] {
@@ -95,7 +95,7 @@ async fn may_put_a_mapping_in_front() {
 
 /// A stage is the gateway's, whatever its name: it is no part of the route.
 #[tokio::test]
-async fn may_put_any_stage_in_front() {
+async fn route_is_found_after_a_stage_of_any_name() {
     let function = start();
     let mut lost = Vec::new();
     for stage in ["prod", "dev-1", "$default", "token", "health", "v1", "api"] {
@@ -118,7 +118,7 @@ async fn may_put_any_stage_in_front() {
 
 /// Two `Authorization` headers, as each gateway hands them on.
 #[tokio::test]
-async fn may_hand_on_two_tokens() {
+async fn two_authorization_headers_are_rejected_behind_every_gateway() {
     let function = start();
     let bearer = format!("Bearer {}", token(&today()));
     let both = json!([bearer, bearer]);
@@ -152,7 +152,7 @@ async fn may_hand_on_two_tokens() {
 
 /// HTTP APIs decode a path before they hand it on, others do not; a name in it is the same.
 #[tokio::test]
-async fn may_decode_the_path() {
+async fn name_in_the_path_is_the_same_if_the_gateway_decoded_it() {
     let livekit = FakeApi::livekit(json!({}));
     let policy = "[[allow]]\nrooms = [\"*\"]\nrole = \"host\"";
     let env = Env::offline().with("LIVEKIT_URL", &livekit.url("ws")).with("POLICY", policy);

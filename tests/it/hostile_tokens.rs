@@ -34,7 +34,7 @@ fn with_trailing_bits(part: &str) -> String {
 }
 
 #[tokio::test]
-async fn headers_that_are_fine() {
+async fn token_header_with_harmless_fields_is_accepted() {
     for (name, change) in [
         ("no typ", json!({ "typ": null })),
         ("an access token", json!({ "typ": "at+jwt" })),
@@ -49,7 +49,7 @@ async fn headers_that_are_fine() {
 }
 
 #[tokio::test]
-async fn headers_that_are_refused() {
+async fn token_header_with_unsupported_fields_is_rejected() {
     #[rustfmt::skip]
     let rows = [
         ("unknown crit",             json!({ "crit": ["x"], "x": true })),
@@ -92,7 +92,7 @@ async fn headers_that_are_refused() {
 }
 
 #[tokio::test]
-async fn texts_that_are_no_token() {
+async fn malformed_token_is_rejected() {
     let (header, payload, signature) = parts();
     let key = Key::rsa();
     let good_header = key.header().to_string();
@@ -139,7 +139,7 @@ async fn texts_that_are_no_token() {
 }
 
 #[tokio::test]
-async fn signatures_that_do_not_hold() {
+async fn token_with_an_invalid_signature_is_rejected() {
     let (header, payload, signature) = parts();
     let stranger = Key::stranger();
     let by_stranger = |header: &Value| stranger.sign(header, &claims());
@@ -173,7 +173,7 @@ async fn signatures_that_do_not_hold() {
 
 /// The public key as an HMAC secret, in every form an attacker can get it.
 #[tokio::test]
-async fn public_keys_used_as_secrets() {
+async fn public_key_is_not_accepted_as_an_hmac_secret() {
     let jwk = Key::rsa().jwk();
     let modulus = jwk["n"].as_str().unwrap().to_owned();
     let set = key_set(&[&Key::rsa()]).to_string();
@@ -199,14 +199,14 @@ async fn public_keys_used_as_secrets() {
 
 /// A participant token is not a bearer: it comes back with our own signature on it.
 #[tokio::test]
-async fn our_own_tokens() {
+async fn participant_token_is_not_accepted_as_an_access_token() {
     let issued = Call::token().send(&Env::offline().app()).await.participant_token();
     assert_eq!(decode_part(&issued, 0)["alg"], "HS256");
     post_token(&issued).await.expect_problem("a participant token", 401, "invalid_token");
 }
 
 #[tokio::test]
-async fn are_all_told_the_same() {
+async fn hostile_tokens_all_get_the_same_response() {
     let stranger = Key::stranger();
     let mut answers = Vec::new();
     for token in [

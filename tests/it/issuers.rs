@@ -54,7 +54,7 @@ async fn post_token(env: &Env, key: &Key, claims: &Value) -> Reply {
 }
 
 #[tokio::test]
-async fn each_by_its_own_rules() {
+async fn token_is_verified_by_the_settings_of_its_own_issuer() {
     let env = offline();
     let participant = post_token(&env, &Key::rsa(), &app_claims()).await.participant();
     assert_eq!(participant["sub"], "app|user-1");
@@ -94,7 +94,7 @@ async fn each_by_its_own_rules() {
 
 /// Two payloads in one: the issuer that chooses the keys is the one that is checked.
 #[tokio::test]
-async fn an_issuer_twice() {
+async fn token_that_names_two_issuers_is_rejected() {
     let env = offline();
     let payload = app_claims().to_string();
     for twice in [
@@ -111,7 +111,7 @@ async fn an_issuer_twice() {
 }
 
 #[tokio::test]
-async fn nobody_is_asked_for_a_stranger() {
+async fn token_of_an_unknown_issuer_causes_no_fetch() {
     let (app, staff) = (FakeIdp::start(), FakeIdp::start());
     let roomkey = online(&app, &staff).app();
     let key = Key::rsa();
@@ -139,7 +139,7 @@ async fn nobody_is_asked_for_a_stranger() {
 }
 
 #[tokio::test]
-async fn one_that_is_down_does_not_hurt_the_other() {
+async fn outage_of_one_issuer_does_not_affect_the_other() {
     for fault in [None, Some(Fault::Hang), Some(Fault::Status(500))] {
         let (app, staff) = (FakeIdp::start(), FakeIdp::start());
         let roomkey = online(&app, &staff).app();
@@ -170,7 +170,7 @@ async fn one_that_is_down_does_not_hurt_the_other() {
 
 /// What is kept of a subject is kept for its issuer's subject alone.
 #[tokio::test]
-async fn profiles_are_kept_apart() {
+async fn profile_is_cached_per_issuer_and_subject() {
     let (app, staff) = (FakeIdp::start(), FakeIdp::start());
     staff.introduce(&json!({ "name": "Grace of staff" }));
     let env = online(&app, &staff).with("OIDC_APP_PROFILE_SOURCE", "userinfo");
@@ -186,7 +186,7 @@ async fn profiles_are_kept_apart() {
 }
 
 #[tokio::test]
-async fn a_shared_secret_is_one_issuers() {
+async fn shared_secret_is_valid_for_its_issuer_only() {
     let shared = "shared-secret-of-thirty-two-byte";
     let env = offline().with("OIDC_STAFF_HS256_SECRET", shared);
     let sign = |claims: &Value| {
@@ -208,7 +208,7 @@ async fn a_shared_secret_is_one_issuers() {
 }
 
 #[tokio::test]
-async fn an_address_is_one_person_whoever_vouches() {
+async fn email_is_one_identity_across_issuers() {
     let env = offline().with("PARTICIPANT_IDENTITY", "email");
     let by_app = post_token(&env, &Key::rsa(), &app_claims()).await.participant();
     let by_staff = post_token(&env, &Key::rsa_next(), &staff_claims()).await.participant();
@@ -219,7 +219,7 @@ async fn an_address_is_one_person_whoever_vouches() {
 }
 
 #[test]
-fn starts_are_refused() {
+fn invalid_issuer_settings_prevent_the_start() {
     let of = |list: &str| offline().with("OIDC_ISSUER", list);
     let long = format!("app={APP},{}={STAFF}", "s".repeat(17));
     #[rustfmt::skip]

@@ -29,7 +29,7 @@ async fn start(env: &Env) -> Arc<App> {
 }
 
 #[tokio::test]
-async fn once_for_fifty_cold_callers() {
+async fn key_set_is_fetched_once_for_fifty_cold_requests() {
     let idp = FakeIdp::start();
     idp.inject(Route::Jwks, Fault::Slow(Duration::from_millis(200)));
     let app = Env::online(&idp).app();
@@ -42,7 +42,7 @@ async fn once_for_fifty_cold_callers() {
 }
 
 #[tokio::test]
-async fn once_for_fifty_cold_callers_when_it_fails() {
+async fn failed_key_set_fetch_is_shared_by_fifty_cold_requests() {
     let idp = FakeIdp::start();
     idp.inject(Route::Jwks, Fault::Status(500));
     let app = Env::online(&idp).app();
@@ -54,7 +54,7 @@ async fn once_for_fifty_cold_callers_when_it_fails() {
 }
 
 #[tokio::test]
-async fn a_caller_that_goes_away_takes_nobody_with_it() {
+async fn canceled_request_does_not_fail_the_next_one() {
     let idp = FakeIdp::start();
     idp.inject(Route::Jwks, Fault::Slow(Duration::from_millis(200)));
     let app = Env::online(&idp).app();
@@ -65,7 +65,7 @@ async fn a_caller_that_goes_away_takes_nobody_with_it() {
 }
 
 #[tokio::test]
-async fn not_while_it_is_young() {
+async fn key_set_is_not_refetched_within_ttl() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp)).await;
     let token = long_lived_token(&idp, &Key::rsa(), "rsa");
@@ -80,7 +80,7 @@ async fn not_while_it_is_young() {
 }
 
 #[tokio::test]
-async fn at_most_once_per_cool_down_for_an_unknown_name() {
+async fn key_set_is_refetched_once_per_cooldown_for_an_unknown_kid() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp)).await;
     let unknown = |name: &str| long_lived_token(&idp, &Key::rsa(), name);
@@ -102,7 +102,7 @@ async fn at_most_once_per_cool_down_for_an_unknown_name() {
 }
 
 #[tokio::test]
-async fn at_most_once_for_three_hundred_unknown_names() {
+async fn key_set_is_refetched_once_for_three_hundred_unknown_kids() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp)).await;
     let good = long_lived_token(&idp, &Key::rsa(), "rsa");
@@ -122,7 +122,7 @@ async fn at_most_once_for_three_hundred_unknown_names() {
 }
 
 #[tokio::test]
-async fn together_for_many_unknown_names_at_once() {
+async fn key_set_fetch_is_shared_by_concurrent_unknown_kids() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp)).await;
     let tokens: Vec<_> =
@@ -134,7 +134,7 @@ async fn together_for_many_unknown_names_at_once() {
 }
 
 #[tokio::test]
-async fn the_cool_down_is_configured() {
+async fn key_set_cooldown_is_configurable() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp).with("JWKS_COOLDOWN_SECONDS", "30")).await;
     let next = long_lived_token(&idp, &Key::rsa_next(), "rsa-next");
@@ -144,7 +144,7 @@ async fn the_cool_down_is_configured() {
 }
 
 #[tokio::test]
-async fn the_age_is_configured() {
+async fn key_set_ttl_is_configurable() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp).with("JWKS_TTL_SECONDS", "60")).await;
     let token = long_lived_token(&idp, &Key::rsa(), "rsa");
@@ -155,7 +155,7 @@ async fn the_age_is_configured() {
 }
 
 #[tokio::test]
-async fn a_new_key_is_found_and_a_withdrawn_one_dies() {
+async fn new_key_is_accepted_and_withdrawn_key_is_rejected_after_ttl() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp)).await;
     let old = long_lived_token(&idp, &Key::rsa(), "rsa");
@@ -170,7 +170,7 @@ async fn a_new_key_is_found_and_a_withdrawn_one_dies() {
 }
 
 #[tokio::test]
-async fn an_unknown_name_while_nobody_answers_is_not_the_callers_fault() {
+async fn unknown_kid_is_answered_503_while_the_issuer_is_down() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp)).await;
     let good = long_lived_token(&idp, &Key::rsa(), "rsa");
@@ -189,7 +189,7 @@ async fn an_unknown_name_while_nobody_answers_is_not_the_callers_fault() {
 }
 
 #[tokio::test]
-async fn a_cold_start_without_an_issuer_recovers() {
+async fn cold_start_recovers_after_an_outage_of_the_issuer() {
     let idp = FakeIdp::start();
     idp.down();
     let app = start(&Env::online(&idp)).await;
@@ -203,7 +203,7 @@ async fn a_cold_start_without_an_issuer_recovers() {
 }
 
 #[tokio::test]
-async fn the_last_good_set_serves_for_a_day_and_no_longer() {
+async fn stale_key_set_is_used_for_a_day_and_no_longer() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp)).await;
     let token = long_lived_token(&idp, &Key::rsa(), "rsa");
@@ -217,7 +217,7 @@ async fn the_last_good_set_serves_for_a_day_and_no_longer() {
 }
 
 #[tokio::test]
-async fn a_connection_that_died_is_tried_again() {
+async fn key_set_fetch_is_retried_on_a_closed_connection() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp)).await;
     let token = long_lived_token(&idp, &Key::rsa_next(), "rsa-next");
@@ -228,7 +228,7 @@ async fn a_connection_that_died_is_tried_again() {
 }
 
 #[tokio::test]
-async fn no_private_word_leaves_with_a_fetch() {
+async fn key_set_fetch_sends_nothing_of_the_request() {
     let idp = FakeIdp::start();
     let app = start(&Env::online(&idp)).await;
     post_token(&app, &long_lived_token(&idp, &Key::rsa(), "https://evil.example/x?y"), 11).await;

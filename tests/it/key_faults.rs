@@ -43,7 +43,7 @@ fn faults(elsewhere: &FakeIdp) -> Vec<(&'static str, Fault)> {
 }
 
 #[tokio::test]
-async fn cold_is_unavailable_within_five_seconds() {
+async fn key_set_fault_is_answered_503_within_five_seconds_if_cold() {
     let elsewhere = FakeIdp::start();
     let rows = faults(&elsewhere).into_iter().map(async |(name, fault)| {
         let idp = FakeIdp::start();
@@ -63,7 +63,7 @@ async fn cold_is_unavailable_within_five_seconds() {
 }
 
 #[tokio::test]
-async fn warm_is_invisible() {
+async fn key_set_fault_does_not_affect_warm_requests() {
     let elsewhere = FakeIdp::start();
     let rows = faults(&elsewhere).into_iter().map(async |(name, fault)| {
         let idp = FakeIdp::start();
@@ -81,7 +81,7 @@ async fn warm_is_invisible() {
 }
 
 #[tokio::test]
-async fn slow_and_large_within_bounds_is_no_fault() {
+async fn key_set_is_accepted_up_to_its_size_and_time_limits() {
     for (name, fault) in [
         ("a second", Fault::Slow(Duration::from_secs(1))),
         ("150,000 bytes", Fault::Padded(150_000)),
@@ -96,7 +96,7 @@ async fn slow_and_large_within_bounds_is_no_fault() {
 
 /// A caller with a known key never waits behind one with an unknown key.
 #[tokio::test]
-async fn one_caller_does_not_hold_up_another() {
+async fn unknown_kid_does_not_delay_requests_with_a_known_key() {
     let idp = FakeIdp::start();
     let app = Env::online(&idp).app_if_it(true);
     app.warm_up(now()).await;
@@ -119,7 +119,7 @@ async fn one_caller_does_not_hold_up_another() {
 
 /// Whom one cannot ask for want of another rests no longer than the other does.
 #[tokio::test]
-async fn of_another_are_waited_for_once() {
+async fn cooldown_of_a_dependent_fetch_is_that_of_its_dependency() {
     let limits = Limits {
         ttl: Duration::from_mins(10),
         cooldown: Duration::from_secs(10),

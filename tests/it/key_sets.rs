@@ -18,7 +18,7 @@ fn with_jwk(change: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn every_algorithm_of_the_default() {
+async fn default_algorithms_are_all_accepted() {
     let rsa = |algorithm| Key::rsa_as("rsa", algorithm);
     for key in [
         rsa(Algorithm::RS256),
@@ -39,7 +39,7 @@ async fn every_algorithm_of_the_default() {
 }
 
 #[tokio::test]
-async fn only_the_algorithms_of_the_configuration() {
+async fn only_configured_algorithms_are_accepted() {
     let keys = [Key::rsa(), Key::p256(), Key::ed25519()];
     let set = key_set(&[&keys[0], &keys[1], &keys[2]]);
     for allowed in &keys {
@@ -59,7 +59,7 @@ async fn only_the_algorithms_of_the_configuration() {
 }
 
 #[tokio::test]
-async fn keys_that_may_verify() {
+async fn key_with_suitable_fields_verifies_tokens() {
     let key = Key::rsa();
     for (name, change) in [
         ("as it is", json!({})),
@@ -74,7 +74,7 @@ async fn keys_that_may_verify() {
 }
 
 #[tokio::test]
-async fn keys_that_may_not_verify() {
+async fn key_with_unsuitable_fields_verifies_no_token() {
     let key = Key::rsa();
     let short = weak().0["n"].clone();
     #[rustfmt::skip]
@@ -111,7 +111,7 @@ async fn keys_that_may_not_verify() {
 }
 
 #[tokio::test]
-async fn keys_of_1024_bits_are_refused() {
+async fn rsa_key_of_1024_bits_is_rejected() {
     let (jwk, token) = weak();
     let set = json!({ "keys": [jwk, Key::rsa().jwk()] });
     let app = Env::offline().with("OIDC_JWKS", &set.to_string()).app();
@@ -121,7 +121,7 @@ async fn keys_of_1024_bits_are_refused() {
 }
 
 #[tokio::test]
-async fn curves_that_do_not_fit() {
+async fn key_with_an_unsuitable_curve_is_rejected() {
     let p256 = Key::p256();
     let p384 = Key::p384();
     let edwards = Key::ed25519();
@@ -154,7 +154,7 @@ async fn curves_that_do_not_fit() {
 }
 
 #[tokio::test]
-async fn one_bad_key_does_not_spoil_the_set() {
+async fn unreadable_key_does_not_affect_the_others_of_its_set() {
     for stranger in [
         json!(null),
         json!(5),
@@ -175,7 +175,7 @@ async fn one_bad_key_does_not_spoil_the_set() {
 }
 
 #[tokio::test]
-async fn a_name_is_needed_where_two_keys_fit() {
+async fn kid_is_required_if_two_keys_are_suitable() {
     let no_name = json!({ "kid": null });
     let two = key_set(&[&Key::rsa(), &Key::rsa_next()]);
     for key in [Key::rsa(), Key::rsa_next()] {
@@ -195,7 +195,7 @@ async fn a_name_is_needed_where_two_keys_fit() {
 }
 
 #[tokio::test]
-async fn a_name_without_a_key_of_that_name() {
+async fn kid_of_no_key_is_rejected() {
     let nameless = json!({ "keys": [merge(Key::rsa().jwk(), &json!({ "kid": null }))] });
     let reply = post_token(&nameless, &Key::rsa(), &json!({ "kid": null })).await;
     reply.expect_issued("neither has a name");
@@ -204,7 +204,7 @@ async fn a_name_without_a_key_of_that_name() {
 }
 
 #[tokio::test]
-async fn two_keys_of_one_name_go_by_their_kind() {
+async fn keys_with_the_same_kid_are_selected_by_type() {
     let mut second = Key::p256();
     second.kid = "rsa";
     let set = key_set(&[&Key::rsa(), &second]);
@@ -214,7 +214,7 @@ async fn two_keys_of_one_name_go_by_their_kind() {
 
 /// A symmetric key in a key set is public, so it proves nothing.
 #[tokio::test]
-async fn no_key_of_a_set_is_a_secret() {
+async fn symmetric_key_of_a_set_verifies_no_token() {
     let secret = "0123456789abcdef0123456789abcdef";
     let oct = json!({ "kty": "oct", "kid": "hmac", "alg": "HS256", "k": encode_part(secret) });
     let set = json!({ "keys": [oct, Key::rsa().jwk()] });

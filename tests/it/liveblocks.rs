@@ -20,7 +20,7 @@ fn call(claims: &Value) -> Call {
 }
 
 #[tokio::test]
-async fn an_id_token_says_who_somebody_is() {
+async fn liveblocks_id_token_contains_the_profile() {
     let api = liveblocks();
     let app = env(&api).app();
     let reply = call(&json!({})).json(&json!({ "room": "doc-1" })).send(&app).await;
@@ -44,7 +44,7 @@ async fn an_id_token_says_who_somebody_is() {
 }
 
 #[tokio::test]
-async fn the_profile_is_the_token_endpoints() {
+async fn liveblocks_profile_equals_that_of_the_token_endpoint() {
     let api = liveblocks();
     for (env, claims, user, info) in [
         (
@@ -70,7 +70,7 @@ async fn the_profile_is_the_token_endpoints() {
 
 /// Liveblocks' client refuses to be given the same token twice.
 #[tokio::test]
-async fn every_request_asks_afresh() {
+async fn liveblocks_token_is_never_cached() {
     let api = liveblocks();
     let app = env(&api).app();
     for asked in 1..=3 {
@@ -103,7 +103,7 @@ liveblocks = ["guests*"]
 
 /// The caller, the room that is named, and what they may do where.
 #[tokio::test]
-async fn patterns_of_the_policy_make_an_access_token() {
+async fn liveblocks_access_token_contains_patterns_of_the_policy() {
     let api = liveblocks();
     let app = env(&api).with("POLICY", POLICY).app();
     let admin = json!({ "org_id": "acme", "org_role": "admin" });
@@ -146,7 +146,7 @@ async fn patterns_of_the_policy_make_an_access_token() {
 }
 
 #[test]
-fn liveblocks_takes_ten_patterns() {
+fn liveblocks_patterns_are_limited_to_ten() {
     let policy = |count: usize| {
         let patterns: Vec<String> = (0..count).map(|number| format!("\"room-{number}\"")).collect();
         format!(
@@ -182,7 +182,7 @@ fn liveblocks_takes_ten_patterns() {
 
 /// Two 404s are in plain text, as apps show them; all else is a problem document.
 #[tokio::test]
-async fn refusals() {
+async fn liveblocks_rejection_is_plain_text_for_two_404s_only() {
     let api = liveblocks();
     let app = env(&api).app();
     let reply = call(&json!({ "email": null })).send(&app).await;
@@ -220,7 +220,7 @@ async fn refusals() {
 }
 
 #[tokio::test]
-async fn a_session_cookie_is_taken_from_listed_pages() {
+async fn liveblocks_route_accepts_the_session_cookie_from_listed_origins() {
     let api = liveblocks();
     let app = env(&api)
         .with("SESSION_COOKIE", "__session")
@@ -234,7 +234,7 @@ async fn a_session_cookie_is_taken_from_listed_pages() {
 }
 
 #[tokio::test]
-async fn a_liveblocks_that_fails_is_unavailable() {
+async fn liveblocks_fault_is_answered_503() {
     let api = liveblocks();
     let app = env(&api).app();
     for fault in [
@@ -263,7 +263,7 @@ async fn a_liveblocks_that_fails_is_unavailable() {
 }
 
 #[tokio::test]
-async fn without_a_key_there_is_no_such_door() {
+async fn liveblocks_route_is_not_found_without_a_key() {
     let app = Env::offline().app();
     call(&json!({})).send(&app).await.expect_problem("no key", 404, "not_found");
     let nobody = Call::bare().at("POST", PATH);
@@ -274,7 +274,7 @@ async fn without_a_key_there_is_no_such_door() {
 }
 
 #[test]
-fn a_key_looks_like_one() {
+fn liveblocks_key_must_start_with_sk() {
     for (key, is_good) in
         [("sk_prod_a-b_C9", true), ("pk_prod_abc", false), ("sk_", false), ("sk_a b", false)]
     {

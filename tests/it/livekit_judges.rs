@@ -33,7 +33,7 @@ fn serve(app: Arc<App>) -> Server {
 }
 
 #[tokio::test]
-async fn the_verifier_reads_what_we_mean() {
+async fn livekit_verifier_reads_every_claim() {
     let body = json!({
         "room_name": "standup",
         "participant_metadata": "m",
@@ -73,7 +73,7 @@ async fn the_verifier_reads_what_we_mean() {
 }
 
 #[tokio::test]
-async fn the_verifier_refuses_another_pair() {
+async fn livekit_verifier_rejects_another_key_or_secret() {
     let call = Call::bare().bearer(&token(&today()));
     let token = call.send_at(&Env::offline().app(), clock()).await.participant_token();
     for (key, secret) in [("other", API_SECRET), (API_KEY, "another-secret-of-32-bytes-or-more")] {
@@ -82,7 +82,7 @@ async fn the_verifier_refuses_another_pair() {
 }
 
 #[tokio::test]
-async fn the_protocol_reads_the_room_config() {
+async fn livekit_protocol_reads_the_room_config() {
     let body = json!({ "room_config": { "agents": [{ "metadata": "am" }], "future": 1 } });
     let claims = judged(&Env::offline(), &body).await;
     let config = claims.room_config.expect("a room config");
@@ -96,7 +96,7 @@ async fn the_protocol_reads_the_room_config() {
 
 /// Whatever LiveKit's own types serialize is understood: they write camel case.
 #[tokio::test]
-async fn the_protocol_writes_what_we_read() {
+async fn livekit_protocol_request_is_understood() {
     let request = livekit_protocol::TokenSourceRequest {
         room_name: Some("standup".into()),
         participant_metadata: Some("m".into()),
@@ -122,7 +122,7 @@ async fn the_protocol_writes_what_we_read() {
 }
 
 #[tokio::test]
-async fn the_token_source_gets_a_token() {
+async fn livekit_token_source_gets_a_token() {
     let server = serve(Env::offline().app());
     let source = endpoint(format!("{}/token", server.url()))
         .with_header("Authorization", format!("Bearer {}", token(&today())));
@@ -156,7 +156,7 @@ async fn the_token_source_gets_a_token() {
 }
 
 #[tokio::test]
-async fn the_token_source_caches_what_we_issue() {
+async fn livekit_token_source_caches_the_token() {
     let server = serve(Env::offline().app());
     let source = endpoint(format!("{}/token", server.url()))
         .with_header("Authorization", format!("Bearer {}", token(&today())))
@@ -168,7 +168,7 @@ async fn the_token_source_caches_what_we_issue() {
 }
 
 #[tokio::test]
-async fn the_token_source_shows_our_refusals() {
+async fn livekit_token_source_reports_rejections() {
     let server = serve(Env::offline().app());
     let expired = merge(today(), &json!({ "exp": 1_767_225_600 }));
     for (bearer, options, status, code) in [

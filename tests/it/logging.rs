@@ -23,7 +23,7 @@ fn event() -> Wire {
 }
 
 #[tokio::test]
-async fn every_line_has_the_requests_ids() {
+async fn log_line_has_the_ids_of_its_request() {
     let refused = Wire::token("a.b.c", &json!({}));
     let undecodable = event().base64("!");
     // The event, the status, and the gateway's id of it; Lambda's own where there is no gateway.
@@ -106,7 +106,7 @@ async fn refused_preflight_has_a_reason() {
 
 /// An id that is no part of a URI is not made one.
 #[tokio::test]
-async fn an_instance_is_a_uri() {
+async fn instance_of_a_problem_is_a_uri() {
     let function = Bootstrap::start(&Env::offline());
     for (id, expected) in [
         ("c6af9ac6-7b61-11e6-9a41-93e8deadbeef", true),
@@ -129,7 +129,7 @@ async fn an_instance_is_a_uri() {
 
 /// A fetch that a request has caused is told with that request's ids, and one at the start with none.
 #[tokio::test]
-async fn fetches_have_lines_of_their_own() {
+async fn fetch_has_a_log_line_of_its_own() {
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
     let env = Env::online(&idp).secret_in(&secrets).with("JWKS_COOLDOWN_SECONDS", "1");
     let function = Bootstrap::start(&env);
@@ -199,7 +199,7 @@ fn count(name: &str, dimensions: &str) -> String {
 }
 
 #[tokio::test]
-async fn each_request_is_counted_once() {
+async fn request_is_counted_once() {
     let idp = FakeIdp::start();
     let function = Bootstrap::start(&Env::online(&idp).with("LIVEBLOCKS_SECRET_KEY", "sk_test_1"));
     let good = idp.token(&today());
@@ -230,7 +230,7 @@ async fn each_request_is_counted_once() {
 }
 
 #[tokio::test]
-async fn each_fetch_is_counted_once() {
+async fn fetch_is_counted_once() {
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
     let env = Env::online(&idp)
         .secret_in(&secrets)
@@ -263,7 +263,7 @@ async fn each_fetch_is_counted_once() {
 
 /// Without Lambda there is nobody who reads metrics, and without lines there are none.
 #[tokio::test]
-async fn metrics_are_lambdas_and_lines_those_of_the_level() {
+async fn metrics_are_written_in_lambda_only_and_lines_by_level() {
     let elsewhere = Env::offline().with("AWS_LAMBDA_FUNCTION_NAME", "");
     let function = Bootstrap::start(&elsewhere);
     function.answer("elsewhere", &event().http_api()).await.expect_issued("elsewhere");

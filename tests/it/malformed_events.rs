@@ -36,7 +36,7 @@ async fn send(function: &Bootstrap, row: &str, event: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn bodies_that_are_not_base64() {
+async fn event_with_an_undecodable_body_is_answered_400() {
     let mut function = Bootstrap::start(&Env::offline());
     let rest: fn(&Wire) -> Value = |wire| wire.rest("prod");
     for shape in [Wire::http_api, Wire::http_api_1, Wire::function_url, Wire::alb, rest] {
@@ -55,7 +55,7 @@ async fn bodies_that_are_not_base64() {
 }
 
 #[tokio::test]
-async fn events_that_are_no_request() {
+async fn event_that_is_not_a_request_is_answered_400() {
     let mut function = Bootstrap::start(&Env::offline());
     #[rustfmt::skip]
     let rows = [
@@ -104,7 +104,7 @@ async fn events_that_are_no_request() {
 
 /// Odd, and yet a request: whatever the answer, it is one, and nobody's fault but the caller's.
 #[tokio::test]
-async fn events_that_are_odd_requests() {
+async fn event_with_unusual_values_gets_a_response() {
     let mut function = Bootstrap::start(&Env::offline());
     let long = format!("/{}/token", "x".repeat(70_000));
     #[rustfmt::skip]

@@ -22,7 +22,7 @@ async fn still_serves(app: &std::sync::Arc<App>) {
 }
 
 #[tokio::test]
-async fn a_panic_is_answered() {
+async fn panic_is_answered_500() {
     let app = Env::offline().with("ALLOWED_ORIGINS", "*").app();
     let request = Request::post("/token").body(Broken).unwrap();
     let response = app.handle(request, now()).await;
@@ -37,7 +37,7 @@ async fn a_panic_is_answered() {
 
 /// Before 1970 there is no issue time that a token could hold.
 #[tokio::test]
-async fn a_token_that_cannot_be_signed_is_answered() {
+async fn time_before_1970_is_answered_500() {
     let app = Env::offline().app();
     let before_1970 = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
     let timeless = token(&json!({ "iat": null, "nbf": null }));

@@ -7,7 +7,7 @@ use crate::support::{API_KEY, Call, Env, NOW, at, decode_part, text};
 const SOURCES: [&str; 4] = ["camera", "microphone", "screen_share", "screen_share_audio"];
 
 #[tokio::test]
-async fn answers_with_what_the_sdks_read() {
+async fn response_has_the_fields_that_sdks_read() {
     let app = Env::offline().app();
     let reply = Call::asking(&json!({ "room_name": "standup" })).send(&app).await;
     reply.expect_issued("a token");
@@ -24,7 +24,7 @@ async fn answers_with_what_the_sdks_read() {
 }
 
 #[tokio::test]
-async fn says_exactly_this() {
+async fn participant_token_has_exactly_these_claims() {
     let app = Env::offline().app();
     let body = json!({
         "room_name": "standup",
@@ -84,7 +84,7 @@ fn expect_participant_grants(video: &Value) {
 }
 
 #[tokio::test]
-async fn grants_nothing_beyond_its_room() {
+async fn participant_token_grants_nothing_beyond_its_room() {
     let app = Env::offline().app();
     for body in [json!({}), json!({ "room_name": "standup" })] {
         let claims = Call::asking(&body).send(&app).await.participant();
@@ -110,7 +110,7 @@ async fn grants_nothing_beyond_its_room() {
 }
 
 #[tokio::test]
-async fn its_times_are_the_time_of_issue_in_whole_seconds() {
+async fn participant_token_times_are_whole_seconds_from_issue() {
     for ttl in ["61", "600", "86400"] {
         let app = Env::offline().with("TOKEN_TTL_SECONDS", ttl).app();
         let later = at(NOW + 7) + std::time::Duration::from_millis(999);
@@ -123,7 +123,7 @@ async fn its_times_are_the_time_of_issue_in_whole_seconds() {
 }
 
 #[tokio::test]
-async fn the_same_request_at_the_same_time_gets_the_same_bytes() {
+async fn participant_token_is_deterministic_for_a_request_and_time() {
     let body = json!({
         "room_name": "standup",
         "participant_attributes": { "z": "1", "a": "2", "m": "3", "k": "4", "b": "5" },
@@ -147,7 +147,7 @@ async fn the_same_request_at_the_same_time_gets_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn is_no_longer_than_allowed() {
+async fn participant_token_is_limited_in_length() {
     let body = json!({ "room_name": "standup", "participant_metadata": text(3_000) });
     let length = Call::asking(&body).send(&Env::offline().app()).await.participant_token().len();
     let exact = Env::offline().with("MAX_TOKEN_BYTES", &length.to_string()).app();
@@ -164,7 +164,7 @@ async fn is_no_longer_than_allowed() {
 }
 
 #[tokio::test]
-async fn names_the_server_of_the_configuration() {
+async fn server_url_is_that_of_the_configuration() {
     for url in ["wss://livekit.example", "wss://livekit.example/", "ws://127.0.0.1:7880"] {
         let app = Env::offline().with("LIVEKIT_URL", url).app();
         assert_eq!(Call::token().send(&app).await.json()["server_url"], url);

@@ -13,7 +13,7 @@ async fn participant(roles: &str, role: &str) -> Value {
 
 /// Publish, data, subscribe, administer.
 #[tokio::test]
-async fn four_are_built_in() {
+async fn built_in_roles_have_their_grants() {
     for (role, [publish, data, subscribe, admin]) in [
         ("host", [true, true, true, true]),
         ("moderator", [true, true, true, false]),
@@ -36,7 +36,7 @@ async fn four_are_built_in() {
 
 /// A role of the file, and what differs in `video` from a participant's.
 #[tokio::test]
-async fn a_file_changes_them_and_adds_its_own() {
+async fn policy_file_changes_and_adds_roles() {
     let plain = participant("", "participant").await["video"].clone();
     let rows: &[(&str, &str, Value)] = &[
         ("guest", "", json!({})),
@@ -80,7 +80,7 @@ async fn a_file_changes_them_and_adds_its_own() {
 }
 
 #[tokio::test]
-async fn a_role_has_a_time_of_its_own() {
+async fn role_has_its_own_token_lifetime() {
     for (roles, seconds) in [
         ("", 600),
         ("[roles.host]\nttl_seconds = 61", 61),
@@ -95,7 +95,7 @@ async fn a_role_has_a_time_of_its_own() {
 
 /// Two rules, one role: what one of them says of rooms is not the other's.
 #[tokio::test]
-async fn what_a_rule_says_of_rooms_is_its_own() {
+async fn room_settings_of_a_rule_do_not_affect_other_rules() {
     let policy = "[[allow]]\nrooms = [\"a\"]\nrole = \"host\"\nroom_config = { max_participants = 2 }\n\
                   [[allow]]\nrooms = [\"b\"]\nrole = \"host\"\n[roles.host]\nroom_config = { empty_timeout = 9 }";
     let app = Env::offline().with("POLICY", policy).app();
@@ -110,7 +110,7 @@ async fn what_a_rule_says_of_rooms_is_its_own() {
 
 /// The person's own identity stays in an attribute, which no client can set.
 #[tokio::test]
-async fn each_device_knows_whose_it_is() {
+async fn device_token_names_its_person_in_an_attribute() {
     let app = Env::offline().with("PARTICIPANT_DEVICES", "true").app();
     let person = Call::token().send(&app).await.participant();
     let identity = person["sub"].as_str().unwrap();

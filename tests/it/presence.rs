@@ -18,7 +18,7 @@ async fn color(env: &Env, email: &str, room: &str) -> String {
 }
 
 #[tokio::test]
-async fn is_the_same_for_the_same_person_everywhere() {
+async fn presence_color_is_the_same_in_every_room() {
     let mut colors = BTreeSet::new();
     for person in 0..60 {
         let email = format!("person-{person}@example.com");
@@ -31,14 +31,14 @@ async fn is_the_same_for_the_same_person_everywhere() {
 }
 
 #[tokio::test]
-async fn stable_is_the_default() {
+async fn presence_color_is_stable_by_default() {
     let env = Env::offline().with("PRESENCE_COLOR", "stable");
     let email = "ada@example.com";
     assert_eq!(color(&env, email, "r").await, color(&Env::offline(), email, "r").await);
 }
 
 #[tokio::test]
-async fn is_drawn_afresh_where_that_is_chosen() {
+async fn presence_color_varies_if_random_is_configured() {
     let env = Env::offline().with("PRESENCE_COLOR", "random");
     let mut colors = BTreeSet::new();
     for _ in 0..60 {
@@ -50,7 +50,7 @@ async fn is_drawn_afresh_where_that_is_chosen() {
 }
 
 #[tokio::test]
-async fn comes_from_the_palette_of_the_configuration() {
+async fn presence_color_is_from_the_configured_palette() {
     for mode in ["stable", "random"] {
         let env = Env::offline().with("PRESENCE_COLOR", mode).with("PRESENCE_PALETTE", "#012345");
         assert_eq!(color(&env, "ada@example.com", "standup").await, "#012345");

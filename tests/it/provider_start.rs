@@ -20,7 +20,7 @@ fn refuses_to_start(env: &Env, row: &str, names: &[&str]) {
 }
 
 #[test]
-fn somebody_must_say_whom_tokens_are_for() {
+fn audience_is_required_unless_the_preset_has_a_default() {
     for tenant in Tenant::all() {
         let bare = tenant.bare_env();
         if ["firebase", "supabase", "workos"].contains(&tenant.provider) {
@@ -39,7 +39,7 @@ fn somebody_must_say_whom_tokens_are_for() {
 }
 
 #[test]
-fn issuers_that_no_token_has() {
+fn issuer_that_no_token_contains_is_rejected_at_the_start() {
     let starts = |issuer: &str| match Env::offline().with("OIDC_ISSUER", issuer).config() {
         Ok(_) => true,
         Err(fault) => {
@@ -68,7 +68,7 @@ fn issuers_that_no_token_has() {
 }
 
 #[test]
-fn names_of_providers() {
+fn provider_name_is_compared_exactly() {
     let names: Vec<_> = Tenant::all().iter().map(|tenant| tenant.provider).collect();
     let env = Env::offline();
     for name in names.iter().chain(&["generic"]) {
@@ -102,7 +102,7 @@ async fn oidc_provider_overrides_what_is_recognized() {
 }
 
 #[tokio::test]
-async fn google_spells_itself_in_two_ways() {
+async fn google_issuer_is_accepted_in_both_spellings() {
     let tenant = Tenant::of("google");
     for configured in ["https://accounts.google.com", "accounts.google.com"] {
         let env = tenant.env().with("OIDC_ISSUER", configured);
@@ -134,7 +134,7 @@ async fn google_spells_itself_in_two_ways() {
 }
 
 #[tokio::test]
-async fn entra_in_its_older_form() {
+async fn entra_v1_token_is_accepted_from_its_own_issuer_only() {
     let tenant = Tenant::of("entra");
     let issuer = "https://sts.windows.net/9188040d-6c67-4c5b-b112-36a304b66dad/";
     let env = tenant.env().with("OIDC_ISSUER", issuer).with("OIDC_AUDIENCE", "api://meet");
@@ -147,7 +147,7 @@ async fn entra_in_its_older_form() {
 }
 
 #[tokio::test]
-async fn who_vouches_for_an_address() {
+async fn email_verification_follows_the_rules_of_the_preset() {
     let email = |variables: &[(&str, &str)], provider: &str| {
         let tenant = Tenant::of(provider);
         let env = tenant.env().without("REQUIRE_VERIFIED_EMAIL");

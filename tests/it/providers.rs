@@ -20,7 +20,7 @@ async fn refuses(provider: &str, rows: &[(&str, Value, Value)]) {
 }
 
 #[tokio::test]
-async fn tokens_as_they_are_issued() {
+async fn access_token_of_every_provider_is_accepted() {
     for tenant in Tenant::all() {
         let reply = post_token(&tenant, &tenant.token(&json!({}))).await;
         reply.expect_issued(tenant.provider);
@@ -32,7 +32,7 @@ async fn tokens_as_they_are_issued() {
 }
 
 #[tokio::test]
-async fn whatever_their_provider_what_holds_for_all_holds() {
+async fn general_checks_apply_to_every_provider() {
     #[rustfmt::skip]
     let rows = [
         ("alg none, it says",      json!({ "alg": "none" }),        json!({})),
@@ -58,7 +58,7 @@ async fn whatever_their_provider_what_holds_for_all_holds() {
 }
 
 #[tokio::test]
-async fn roles_change_nothing_by_themselves() {
+async fn role_claims_have_no_effect_without_a_policy() {
     for tenant in Tenant::all() {
         for roles in [
             json!({ "roles": ["host", "admin"], "groups": "admin", "permissions": ["*"] }),
@@ -73,7 +73,7 @@ async fn roles_change_nothing_by_themselves() {
 }
 
 #[tokio::test]
-async fn clerk_takes_sessions_only() {
+async fn clerk_preset_accepts_session_tokens_only() {
     #[rustfmt::skip]
     let rows = [
         ("a machine's",               json!({ "cat": "cl_B7d4PD333AAA" }), json!({ "sub": "mch_2bQ" })),
@@ -108,7 +108,7 @@ async fn clerk_takes_sessions_only() {
 }
 
 #[tokio::test]
-async fn cognito_takes_what_its_variable_says() {
+async fn cognito_preset_accepts_tokens_of_its_clients_only() {
     let id = json!({
         "token_use": "id", "client_id": null, "aud": "1h57kf5cpq17m0eml12EXAMPLE",
         "email": "ada@acme.example", "email_verified": true, "name": "Ada Lovelace",
@@ -147,7 +147,7 @@ async fn cognito_takes_what_its_variable_says() {
 }
 
 #[tokio::test]
-async fn access_tokens_of_people_not_id_tokens_not_machines() {
+async fn presets_accept_access_tokens_of_people_only() {
     let id = |change: Value| (json!({}), change);
     #[rustfmt::skip]
     let rows = [

@@ -22,7 +22,7 @@ async fn token_is_found_behind_a_prefix() {
 }
 
 #[tokio::test]
-async fn health_asks_nothing_of_anyone() {
+async fn health_needs_no_token() {
     let app = Env::offline().app();
     for path in ["/health", "/prod/health"] {
         let reply = Call::bare().at("GET", path).send(&app).await;
@@ -37,7 +37,7 @@ async fn health_asks_nothing_of_anyone() {
 }
 
 #[tokio::test]
-async fn other_paths_are_not_found() {
+async fn other_path_is_not_found() {
     let app = Env::offline().app();
     for path in [
         "/",
@@ -67,7 +67,7 @@ async fn other_paths_are_not_found() {
 }
 
 #[tokio::test]
-async fn other_methods_are_not_allowed() {
+async fn other_method_is_not_allowed() {
     let app = Env::offline().app();
     for path in ["/token", "/prod/token"] {
         for method in ["GET", "HEAD", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "BREW"] {
@@ -93,7 +93,7 @@ fn expect_not_allowed(reply: &crate::support::Reply, method: &str, path: &str, a
 }
 
 #[tokio::test]
-async fn route_and_method_come_before_the_caller() {
+async fn route_and_method_are_checked_before_authentication() {
     let app = Env::offline().app();
     let reply = Call::bare().at("POST", "/other").send(&app).await;
     reply.expect_problem("no such route, no token", 404, "not_found");
@@ -103,7 +103,7 @@ async fn route_and_method_come_before_the_caller() {
 
 /// Route, method, authentication, body, profile, policy.
 #[tokio::test]
-async fn the_first_thing_wrong_is_the_one_that_is_told() {
+async fn first_failed_check_decides_the_error() {
     let app = Env::offline().app();
     let unverified = token(&json!({ "email_verified": false }));
     let nameless = token(&json!({ "email": null }));

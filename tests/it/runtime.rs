@@ -22,7 +22,7 @@ fn event_for_userinfo(idp: &FakeIdp, subject: &str) -> Value {
 }
 
 #[tokio::test]
-async fn answers_and_says_one_line_about_each_request() {
+async fn binary_answers_and_logs_one_line_per_request() {
     let mut function = Bootstrap::start(&Env::offline());
     function.answer("cold", &event()).await.expect_issued("cold");
     function.answer("warm", &event()).await.expect_issued("warm");
@@ -49,7 +49,7 @@ async fn answers_and_says_one_line_about_each_request() {
 }
 
 #[tokio::test]
-async fn its_logs_hold_no_secret_and_no_person() {
+async fn log_contains_no_secret_and_no_personal_data() {
     join_all(["", "debug", "trace"].map(logs_hold_no_secret_and_no_person)).await;
 }
 
@@ -96,7 +96,7 @@ async fn logs_hold_no_secret_and_no_person(level: &str) {
 }
 
 #[tokio::test]
-async fn fetches_keys_and_secret_side_by_side_during_init() {
+async fn keys_and_secret_are_fetched_concurrently_during_init() {
     let idp = FakeIdp::start();
     let secrets = FakeSecretsManager::start();
     idp.inject(Route::Jwks, Fault::Slow(Duration::from_secs(1)));
@@ -116,7 +116,7 @@ async fn fetches_keys_and_secret_side_by_side_during_init() {
 }
 
 #[tokio::test]
-async fn starts_while_everything_is_down_and_recovers() {
+async fn binary_starts_during_an_outage_and_recovers() {
     let idp = FakeIdp::start();
     idp.down();
     let mut function = Bootstrap::start(&Env::online(&idp).with("JWKS_COOLDOWN_SECONDS", "1"));
@@ -132,7 +132,7 @@ async fn starts_while_everything_is_down_and_recovers() {
 }
 
 #[tokio::test]
-async fn answers_before_its_deadline() {
+async fn response_is_sent_before_the_deadline_of_the_invocation() {
     let idp = FakeIdp::start();
     let function = Bootstrap::start(&Env::online(&idp));
     function.init_time().await;
@@ -149,7 +149,7 @@ async fn answers_before_its_deadline() {
 }
 
 #[tokio::test]
-async fn takes_no_more_than_five_seconds() {
+async fn request_takes_at_most_five_seconds() {
     let idp = FakeIdp::start();
     let secrets = FakeSecretsManager::start();
     let function = Bootstrap::start(&Env::online(&idp).secret_in(&secrets));
@@ -163,7 +163,7 @@ async fn takes_no_more_than_five_seconds() {
 }
 
 #[tokio::test]
-async fn serves_several_at_once_where_lambda_says_so() {
+async fn binary_serves_concurrent_requests_if_lambda_allows_them() {
     let idp = FakeIdp::start();
     let env = Env::online(&idp).with("AWS_LAMBDA_MAX_CONCURRENCY", "4");
     let function = Bootstrap::start(&env);
@@ -179,7 +179,7 @@ async fn serves_several_at_once_where_lambda_says_so() {
 }
 
 #[tokio::test]
-async fn does_not_start_with_a_bad_configuration() {
+async fn binary_does_not_start_with_an_invalid_configuration() {
     let env = Env::offline().without("OIDC_JWKS").with_all(&[
         ("OIDC_ISSUER", "Zx9marker"),
         ("OIDC_AUDIENCE", ""),
@@ -206,7 +206,7 @@ async fn does_not_start_with_a_bad_configuration() {
 }
 
 #[tokio::test]
-async fn an_invocation_never_fails() {
+async fn invocation_never_fails_on_a_client_error() {
     let function = Bootstrap::start(&Env::offline());
     for (name, body) in [
         ("a deep body", "[".repeat(60_000)),

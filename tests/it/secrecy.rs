@@ -27,7 +27,7 @@ fn expect_silent(row: &str, reply: &Reply) {
 }
 
 #[tokio::test]
-async fn of_the_body() {
+async fn response_repeats_nothing_of_the_body() {
     let app = Env::offline().app();
     let long = format!("{MARK}{}", "x".repeat(256));
     for body in [
@@ -60,7 +60,7 @@ async fn of_the_body() {
 }
 
 #[tokio::test]
-async fn of_the_request_line_and_headers() {
+async fn response_repeats_nothing_of_the_request_line_and_headers() {
     let app = Env::offline().app();
     for (row, call) in [
         ("path", Call::token().at("POST", "/Zx9marker")),
@@ -76,7 +76,7 @@ async fn of_the_request_line_and_headers() {
 }
 
 #[tokio::test]
-async fn of_the_token() {
+async fn response_repeats_nothing_of_the_token() {
     let app = Env::offline().app();
     let key = Key::rsa();
     let header = |change: &Value| key.sign(&merge(key.header(), change), &claims());
@@ -99,7 +99,7 @@ async fn of_the_token() {
 }
 
 #[tokio::test]
-async fn of_what_an_upstream_said() {
+async fn response_repeats_nothing_of_an_upstream() {
     for (row, route, fault) in [
         ("key set", Route::Jwks, Fault::Bytes(b"{\"Zx9marker\"".to_vec())),
         ("key set's keys", Route::Jwks, Fault::Json(json!({ "keys": MARK }))),

@@ -36,7 +36,7 @@ const FAULTS: [(&str, SecretFault); 22] = [
 ];
 
 #[tokio::test]
-async fn cold_is_unavailable_and_recovers() {
+async fn secret_fault_is_answered_503_if_cold_and_recovers() {
     four_at_a_time(FAULTS.into_iter().map(async |(name, fault)| {
         let secrets = FakeSecretsManager::start();
         secrets.inject(fault);
@@ -61,7 +61,7 @@ async fn cold_is_unavailable_and_recovers() {
 }
 
 #[tokio::test]
-async fn warm_keeps_the_last_good_one() {
+async fn secret_fault_does_not_affect_warm_requests() {
     four_at_a_time(FAULTS.into_iter().map(async |(name, fault)| {
         let secrets = FakeSecretsManager::start();
         let app = Env::offline().secret_in(&secrets).app_if_it(fault.hangs());
@@ -79,7 +79,7 @@ async fn warm_keeps_the_last_good_one() {
 }
 
 #[tokio::test]
-async fn a_cold_start_while_it_is_down_recovers() {
+async fn cold_start_recovers_after_an_outage_of_secrets_manager() {
     let secrets = FakeSecretsManager::start();
     secrets.down();
     let app = Env::offline().secret_in(&secrets).app();
@@ -92,7 +92,7 @@ async fn a_cold_start_while_it_is_down_recovers() {
 
 /// `livekit-server --dev` uses a secret of six letters: on the loopback, and only there.
 #[tokio::test]
-async fn a_short_secret_is_for_the_loopback() {
+async fn short_secret_is_accepted_for_loopback_only() {
     for (url, status) in [
         ("ws://127.0.0.1:7880", 201),
         ("ws://localhost:7880", 201),

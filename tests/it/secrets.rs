@@ -26,7 +26,7 @@ async fn post_token(app: &Arc<App>, after: u64) -> Reply {
 }
 
 #[tokio::test]
-async fn is_read_once_during_init_as_the_current_version() {
+async fn secret_is_read_once_during_init_as_the_current_version() {
     let secrets = FakeSecretsManager::start();
     let app = start(&secrets).await;
     assert_eq!(secrets.asked().len(), 1, "during init");
@@ -45,7 +45,7 @@ async fn is_read_once_during_init_as_the_current_version() {
 }
 
 #[tokio::test]
-async fn is_read_once_for_fifty_cold_callers() {
+async fn secret_is_read_once_for_fifty_cold_requests() {
     let secrets = FakeSecretsManager::start();
     secrets.inject(SecretFault::Slow(200));
     let app = Env::offline().secret_in(&secrets).app();
@@ -56,7 +56,7 @@ async fn is_read_once_for_fifty_cold_callers() {
 }
 
 #[tokio::test]
-async fn is_not_read_for_a_caller_who_is_refused() {
+async fn secret_is_not_read_for_a_rejected_request() {
     let secrets = FakeSecretsManager::start();
     let app = Env::offline().secret_in(&secrets).app();
     Call::bare().send(&app).await.expect_problem("no token", 401, "missing_token");
@@ -66,7 +66,7 @@ async fn is_not_read_for_a_caller_who_is_refused() {
 }
 
 #[tokio::test]
-async fn may_leave_the_url_to_the_environment() {
+async fn secret_may_leave_the_url_to_the_environment() {
     let secrets = FakeSecretsManager::start();
     secrets.keep(json!({ "LIVEKIT_API_KEY": API_KEY, "LIVEKIT_API_SECRET": API_SECRET }));
     let env = Env::offline().secret_in(&secrets).with("LIVEKIT_URL", "wss://env.example");
@@ -76,7 +76,7 @@ async fn may_leave_the_url_to_the_environment() {
 }
 
 #[tokio::test]
-async fn may_hold_more_than_we_read() {
+async fn secret_may_contain_other_fields() {
     let secrets = FakeSecretsManager::start();
     let mut secret = FakeSecretsManager::secret(API_KEY, API_SECRET);
     secret["LIVEBLOCKS_SECRET_KEY"] = json!("sk_dev_x");
@@ -86,7 +86,7 @@ async fn may_hold_more_than_we_read() {
 }
 
 #[tokio::test]
-async fn is_rotated_as_one_pair() {
+async fn secret_is_rotated_as_one_pair() {
     let secrets = FakeSecretsManager::start();
     let app = start(&secrets).await;
     secrets.keep(FakeSecretsManager::secret("newkey", NEW_SECRET));
@@ -100,7 +100,7 @@ async fn is_rotated_as_one_pair() {
 }
 
 #[tokio::test]
-async fn its_age_is_configured() {
+async fn secret_ttl_is_configurable() {
     let secrets = FakeSecretsManager::start();
     let app = Env::offline().secret_in(&secrets).with("SECRET_TTL_SECONDS", "60").app();
     app.warm_up(now()).await;
@@ -111,7 +111,7 @@ async fn its_age_is_configured() {
 }
 
 #[tokio::test]
-async fn is_asked_for_again_no_more_than_every_ten_seconds() {
+async fn secret_is_refetched_once_in_ten_seconds_after_a_failure() {
     let secrets = FakeSecretsManager::start();
     let app = start(&secrets).await;
     secrets.inject(SecretFault::Error("ThrottlingException"));
@@ -133,7 +133,7 @@ async fn is_asked_for_again_no_more_than_every_ten_seconds() {
 }
 
 #[tokio::test]
-async fn serves_for_a_day_and_no_longer_while_nobody_answers() {
+async fn stale_secret_is_used_for_a_day_and_no_longer() {
     let secrets = FakeSecretsManager::start();
     let app = start(&secrets).await;
     secrets.down();
@@ -202,7 +202,7 @@ const VALUES: [(&str, &str, bool); 52] = [
 ];
 
 #[test]
-fn careless_copies_are_refused_by_name_at_the_start() {
+fn secret_with_a_copying_mistake_prevents_the_start() {
     for (name, value, is_accepted) in VALUES {
         match Env::offline().with(name, value).config() {
             Ok(_) => assert!(is_accepted, "{name} {value:?}"),
@@ -217,7 +217,7 @@ fn careless_copies_are_refused_by_name_at_the_start() {
 }
 
 #[tokio::test]
-async fn careless_copies_in_secrets_manager_are_unavailable() {
+async fn secret_with_a_copying_mistake_in_secrets_manager_is_answered_503() {
     for (name, value, is_accepted) in VALUES {
         let secrets = FakeSecretsManager::start();
         let mut secret = FakeSecretsManager::secret(API_KEY, API_SECRET);

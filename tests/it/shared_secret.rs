@@ -40,7 +40,7 @@ async fn post_token(app: &Arc<App>, token: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn is_taken_where_it_is_configured() {
+async fn token_signed_with_the_shared_secret_is_accepted() {
     let app = env().app();
     assert_eq!(post_token(&app, &good()).await.participant()["sub"], "ada@example.com");
     for (name, header) in [
@@ -55,7 +55,7 @@ async fn is_taken_where_it_is_configured() {
 }
 
 #[tokio::test]
-async fn nothing_else_is_taken_then() {
+async fn token_signed_otherwise_is_rejected_with_a_shared_secret() {
     let keys = key_set(&[&Key::rsa(), &Key::p256(), &Key::ed25519()]).to_string();
     let by_key = |key: &Key| key.sign(&key.header(), &claims());
     let with = |secret: &str, algorithm| shared(secret, algorithm, &json!({}), &json!({}));
@@ -104,7 +104,7 @@ async fn nothing_else_is_taken_then() {
 }
 
 #[tokio::test]
-async fn what_holds_for_all_tokens_holds() {
+async fn general_checks_apply_with_a_shared_secret() {
     let app = env().app();
     #[rustfmt::skip]
     let rows = [
@@ -130,7 +130,7 @@ async fn what_holds_for_all_tokens_holds() {
 
 /// Supabase's anon and service keys are tokens under the same secret as people's.
 #[tokio::test]
-async fn supabase_projects_with_a_legacy_secret() {
+async fn supabase_legacy_secret_accepts_tokens_of_people_only() {
     let issuer = "https://abcdefghijklmnopqrst.supabase.co/auth/v1";
     let env = env().without("OIDC_AUDIENCE").with("OIDC_ISSUER", issuer);
     let app = env.with("REQUIRE_VERIFIED_EMAIL", "false").app();
@@ -152,7 +152,7 @@ async fn supabase_projects_with_a_legacy_secret() {
 }
 
 #[test]
-fn starts_are_refused() {
+fn invalid_shared_secret_settings_prevent_the_start() {
     #[rustfmt::skip]
     let rows = [
         ("31 bytes",              env().with("OIDC_HS256_SECRET", &SHARED[..31]),        "OIDC_HS256_SECRET"),
@@ -175,7 +175,7 @@ fn starts_are_refused() {
 }
 
 #[tokio::test]
-async fn comes_from_secrets_manager() {
+async fn shared_secret_is_read_from_secrets_manager() {
     let secrets = FakeSecretsManager::start();
     let managed = env().without("OIDC_HS256_SECRET").secret_in(&secrets);
     let app = managed.app();
@@ -209,7 +209,7 @@ async fn comes_from_secrets_manager() {
 
 /// Whoever puts a shared secret beside the issuer's keys has chosen it over them.
 #[tokio::test]
-async fn a_secret_in_secrets_manager_rules_out_keys() {
+async fn shared_secret_in_secrets_manager_replaces_the_key_set() {
     let secrets = FakeSecretsManager::start();
     let app = Env::offline().secret_in(&secrets).app();
     let long = json!({ "exp": NOW + 5_000 });
@@ -227,7 +227,7 @@ async fn a_secret_in_secrets_manager_rules_out_keys() {
 }
 
 #[tokio::test]
-async fn no_key_set_is_asked_for() {
+async fn key_set_is_not_fetched_with_a_shared_secret() {
     let idp = FakeIdp::start();
     let app = env().with("OIDC_ISSUER", &idp.issuer()).app();
     app.warm_up(now()).await;

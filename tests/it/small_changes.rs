@@ -14,7 +14,7 @@ const CHARACTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 
 /// One character of a good token is changed, left out or added.
 #[test]
-fn none_is_accepted() {
+fn token_with_one_changed_character_is_rejected() {
     // xorshift64*, with a seed that never changes.
     let mut state = 0x2026_0101_u64;
     let mut below = |limit: usize| {

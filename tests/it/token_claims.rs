@@ -20,7 +20,7 @@ async fn rejects(env: &Env, code: &str, rows: &[(&str, Value)]) {
 }
 
 #[tokio::test]
-async fn within_their_borders() {
+async fn claims_within_their_limits_are_accepted() {
     #[rustfmt::skip]
     let rows = [
         ("as they are",                  json!({})),
@@ -41,7 +41,7 @@ async fn within_their_borders() {
 }
 
 #[tokio::test]
-async fn expired() {
+async fn expired_token_is_rejected() {
     #[rustfmt::skip]
     let rows = [
         ("the leeway used up",   json!({ "exp": NOW - 5 })),
@@ -52,7 +52,7 @@ async fn expired() {
 }
 
 #[tokio::test]
-async fn outside_their_borders() {
+async fn claims_outside_their_limits_are_rejected() {
     #[rustfmt::skip]
     let rows = [
         ("no exp",                      json!({ "exp": null })),
@@ -99,7 +99,7 @@ async fn outside_their_borders() {
 }
 
 #[tokio::test]
-async fn null_is_not_a_value() {
+async fn null_claim_is_the_same_as_a_missing_one() {
     let app = Env::offline().app();
     let key = Key::rsa();
     for claim in ["iss", "aud", "sub", "exp"] {
@@ -112,7 +112,7 @@ async fn null_is_not_a_value() {
 }
 
 #[tokio::test]
-async fn numbers_that_no_clock_shows() {
+async fn expiry_of_an_impossible_number_is_rejected() {
     let app = Env::offline().app();
     let key = Key::rsa();
     let exp = format!("\"exp\":{}", NOW + 300);
@@ -128,7 +128,7 @@ async fn numbers_that_no_clock_shows() {
 }
 
 #[tokio::test]
-async fn the_leeway_is_configured() {
+async fn clock_skew_is_configurable() {
     let env = Env::offline().with("CLOCK_SKEW_SECONDS", "0");
     accepts(&env, &[("expires in a second", json!({ "exp": NOW + 1 }))]).await;
     rejects(&env, "token_expired", &[("expires now", json!({ "exp": NOW }))]).await;
@@ -139,7 +139,7 @@ async fn the_leeway_is_configured() {
 }
 
 #[tokio::test]
-async fn one_audience_of_several() {
+async fn token_needs_one_of_several_audiences() {
     let env = Env::offline().with("OIDC_AUDIENCE", "web, mobile");
     #[rustfmt::skip]
     let good = [
@@ -157,7 +157,7 @@ async fn one_audience_of_several() {
 }
 
 #[tokio::test]
-async fn authorized_parties_in_place_of_an_audience() {
+async fn authorized_party_is_accepted_instead_of_an_audience() {
     let env = Env::offline().without("OIDC_AUDIENCE").with("OIDC_AUTHORIZED_PARTIES", "web,mobile");
     #[rustfmt::skip]
     let good = [
@@ -181,7 +181,7 @@ async fn authorized_parties_in_place_of_an_audience() {
 }
 
 #[tokio::test]
-async fn audience_and_party_where_both_are_configured() {
+async fn audience_and_party_are_both_required_if_both_are_configured() {
     let env = Env::offline().with("OIDC_AUTHORIZED_PARTIES", "web");
     accepts(&env, &[("both", json!({ "azp": "web" }))]).await;
     #[rustfmt::skip]
@@ -193,7 +193,7 @@ async fn audience_and_party_where_both_are_configured() {
 }
 
 #[tokio::test]
-async fn no_member_twice() {
+async fn duplicate_claim_is_rejected() {
     let app = Env::offline().app();
     let key = Key::rsa();
     let payload = merge(claims(), &json!({})).to_string();

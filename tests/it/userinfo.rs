@@ -20,7 +20,7 @@ async fn post_token(app: &Arc<App>, token: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn fills_in_what_the_token_does_not_say() {
+async fn userinfo_provides_claims_that_the_token_lacks() {
     let idp = FakeIdp::start();
     idp.introduce(&json!({ "picture": "https://img.example/u.png" }));
     let app = start(&idp).await;
@@ -38,7 +38,7 @@ async fn fills_in_what_the_token_does_not_say() {
 }
 
 #[tokio::test]
-async fn is_asked_only_for_what_is_missing() {
+async fn userinfo_is_queried_only_for_missing_claims() {
     #[rustfmt::skip]
     let rows = [
         ("nothing is missing",         json!({}),                                              0),
@@ -57,7 +57,7 @@ async fn is_asked_only_for_what_is_missing() {
 }
 
 #[tokio::test]
-async fn an_empty_claim_is_an_answer() {
+async fn userinfo_is_not_queried_for_an_empty_claim() {
     let idp = FakeIdp::start();
     let app = start(&idp).await;
     let reply = post_token(&app, &idp.token(&json!({ "email": "" }))).await;
@@ -66,7 +66,7 @@ async fn an_empty_claim_is_an_answer() {
 }
 
 #[tokio::test]
-async fn an_email_and_its_verification_come_from_one_source() {
+async fn email_and_its_verification_come_from_one_source() {
     let idp = FakeIdp::start();
     idp.introduce(&json!({ "email": "other@example.com", "email_verified": true }));
     let app = start(&idp).await;
@@ -86,7 +86,7 @@ async fn an_email_and_its_verification_come_from_one_source() {
 }
 
 #[tokio::test]
-async fn the_token_comes_first() {
+async fn claims_of_the_token_have_precedence_over_userinfo() {
     let idp = FakeIdp::start();
     idp.introduce(&json!({ "email": "other@example.com" }));
     let app = start(&idp).await;
@@ -96,7 +96,7 @@ async fn the_token_comes_first() {
 }
 
 #[tokio::test]
-async fn may_know_no_more_than_the_token() {
+async fn userinfo_without_the_missing_claims_changes_nothing() {
     let no_name = json!({ "name": null });
     let no_email = json!({ "email": null, "email_verified": null });
     let unverified = json!({ "email_verified": false });
@@ -118,7 +118,7 @@ async fn may_know_no_more_than_the_token() {
 }
 
 #[tokio::test]
-async fn is_not_asked_for_a_name_that_nobody_wants() {
+async fn userinfo_is_not_queried_for_an_unused_email() {
     let idp = FakeIdp::start();
     let env = Env::online(&idp).with("PARTICIPANT_IDENTITY", "sub");
     let app = env.app();
@@ -129,7 +129,7 @@ async fn is_not_asked_for_a_name_that_nobody_wants() {
 }
 
 #[tokio::test]
-async fn is_the_only_source_where_that_is_chosen() {
+async fn userinfo_is_the_only_source_if_configured() {
     let idp = FakeIdp::start();
     idp.introduce(&json!({ "email": "other@example.com" }));
     let app = Env::online(&idp).with("PROFILE_SOURCE", "userinfo").app();
@@ -140,7 +140,7 @@ async fn is_the_only_source_where_that_is_chosen() {
 }
 
 #[tokio::test]
-async fn is_not_asked_before_the_token_is_believed() {
+async fn userinfo_is_not_queried_for_a_rejected_token() {
     let idp = FakeIdp::start();
     let app = start(&idp).await;
     let nothing = json!({ "email": null, "email_verified": null, "name": null });
@@ -167,7 +167,7 @@ async fn is_not_asked_before_the_token_is_believed() {
 }
 
 #[tokio::test]
-async fn is_remembered_for_five_minutes() {
+async fn userinfo_response_is_cached_for_five_minutes() {
     let idp = FakeIdp::start();
     let app = start(&idp).await;
     let token = idp.token(&json!({ "name": null, "exp": NOW + 5_000 }));
@@ -179,7 +179,7 @@ async fn is_remembered_for_five_minutes() {
 }
 
 #[tokio::test]
-async fn is_remembered_for_each_person_alone() {
+async fn userinfo_response_is_cached_per_person() {
     let idp = FakeIdp::start();
     let app = start(&idp).await;
     let person = |sub: &str| idp.token(&json!({ "sub": sub, "name": null }));
@@ -194,7 +194,7 @@ async fn is_remembered_for_each_person_alone() {
 }
 
 #[tokio::test]
-async fn many_people_are_all_served() {
+async fn userinfo_serves_concurrent_requests_of_many_people() {
     let idp = FakeIdp::start();
     let app = start(&idp).await;
     let tokens: Vec<_> =
@@ -205,7 +205,7 @@ async fn many_people_are_all_served() {
 }
 
 #[tokio::test]
-async fn a_dead_connection_is_tried_again() {
+async fn userinfo_request_is_retried_on_a_closed_connection() {
     let idp = FakeIdp::start();
     let app = start(&idp).await;
     post_token(&app, &idp.token(&json!({ "sub": "a", "name": null }))).await.expect_issued("warm");

@@ -22,7 +22,7 @@ async fn with(fault: Fault) -> (FakeIdp, Reply, Reply) {
 }
 
 #[tokio::test]
-async fn are_no_reason_to_refuse_the_caller() {
+async fn userinfo_fault_is_answered_503() {
     let elsewhere = FakeIdp::start();
     #[rustfmt::skip]
     let rows = vec![
@@ -56,7 +56,7 @@ async fn are_no_reason_to_refuse_the_caller() {
 }
 
 #[tokio::test]
-async fn say_when_to_come_back() {
+async fn userinfo_retry_after_is_passed_on_within_bounds() {
     for (value, expected) in [
         ("7", Some("7")),
         ("1", Some("1")),
@@ -80,7 +80,7 @@ async fn say_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn that_are_about_the_caller() {
+async fn userinfo_response_about_the_caller_decides_the_error() {
     #[rustfmt::skip]
     let rows = [
         ("401",                Fault::Status(401),                                           401, "invalid_token"),
@@ -105,7 +105,7 @@ async fn that_are_about_the_caller() {
 }
 
 #[tokio::test]
-async fn that_refuse_the_connection() {
+async fn userinfo_recovers_after_refused_connections() {
     let idp = FakeIdp::start();
     let app = Env::online(&idp).app();
     app.warm_up(now()).await;
@@ -137,7 +137,7 @@ async fn unusable_endpoint_in_discovery_is_not_called() {
 }
 
 #[tokio::test]
-async fn on_top_of_slow_keys_end_after_five_seconds() {
+async fn slow_keys_and_hanging_userinfo_are_answered_within_five_seconds() {
     let idp = FakeIdp::start();
     idp.inject(Route::Jwks, Fault::Slow(Duration::from_millis(2_600)));
     idp.inject(Route::UserInfo, Fault::Hang);
@@ -150,7 +150,7 @@ async fn on_top_of_slow_keys_end_after_five_seconds() {
 
 /// However long we rest, a caller is never told to wait for more than half a minute.
 #[tokio::test]
-async fn of_keys_say_when_to_come_back() {
+async fn retry_after_is_at_most_thirty_seconds() {
     let idp = FakeIdp::start();
     idp.inject(Route::Jwks, Fault::Status(500));
     let app = Env::online(&idp).with("JWKS_COOLDOWN_SECONDS", "3600").app();
@@ -161,7 +161,7 @@ async fn of_keys_say_when_to_come_back() {
 
 /// One question serves all who come meanwhile, and one refusal too.
 #[tokio::test]
-async fn and_answers_are_shared_by_all_who_wait() {
+async fn userinfo_response_is_shared_by_concurrent_requests() {
     for (name, fault, status) in [
         ("well", None, 201),
         ("500", Some(Fault::Status(500)), 503),

@@ -78,21 +78,21 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_grow_is_told_from_what_does() {
+    fn constant_time_is_distinguished_from_linear_growth() {
         assert_eq!(judged(|_| 100.0), Growth::None);
         assert_eq!(judged(|n| 100.0 + 0.005 * n), Growth::None);
         assert_eq!(judged(|n| 100.0 + 0.2 * n), Growth::Linear);
     }
 
     #[test]
-    fn lines_and_logarithms_pass_for_linear() {
+    fn logarithmic_growth_is_reported_as_linear() {
         assert_eq!(judged(|n| 100.0 + n), Growth::Linear);
         assert_eq!(judged(|n| 100.0 + n.ln() * 20.0), Growth::Linear);
         assert_eq!(judged(|n| 100.0 + n * n.ln()), Growth::Linear);
     }
 
     #[test]
-    fn squares_and_steps_at_the_end_do_not() {
+    fn quadratic_growth_and_final_steps_are_reported_as_worse() {
         assert_eq!(judged(|n| 100.0 + n * n / 20_000.0), Growth::Worse);
         assert_eq!(judged(|n| 100.0 + n * n), Growth::Worse);
         assert_eq!(judged(|n| 100.0 + n.powf(1.5) / 100.0), Growth::Worse);

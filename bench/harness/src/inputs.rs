@@ -131,13 +131,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thousand_keys_weigh_less_than_a_key_set_may() {
+    fn key_set_of_a_thousand_keys_is_within_the_size_limit() {
         let set = KeySet::new(1000).unwrap().jwks();
         assert!(set.len() < 150_000, "{}", set.len());
     }
 
     #[test]
-    fn claims_are_filled_to_within_a_member() {
+    fn claims_are_filled_to_the_size_of_one_field() {
         for filling in [Filling::OneText, Filling::ManyClaims] {
             for bytes in [1, 100, 10_000] {
                 let mut claims = json!({"sub": "s"});
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_has_as_many_rules_as_asked() {
+    fn policy_has_the_requested_number_of_rules() {
         for miss in [Miss::Claims, Miss::Rooms] {
             assert_eq!(miss.policy(200).matches("[[allow]]").count(), 200);
             assert!(miss.policy(1).contains("participant"));

@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ticks_reach_the_last_point() {
+    fn axis_ticks_reach_the_last_point() {
         for most in [1.0, 3.7, 99.0, 100.0, 163.2, 1000.0, 10_000.0, 1_000_000.0] {
             let ticks = ticks(most);
             assert!(ticks[ticks.len() - 1] >= most * 0.999, "{most}: {ticks:?}");
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn thousands_are_grouped() {
+    fn number_is_grouped_by_thousands() {
         let numbers = [0.0, 999.0, 1000.0, 1_234_567.0, 2.5].map(grouped);
         assert_eq!(numbers, ["0", "999", "1,000", "1,234,567", "2.5"]);
     }

@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_given_once_all_of_it_is_there() {
+    fn request_body_is_returned_once_it_is_complete() {
         let whole = b"POST /x HTTP/1.1\r\ncontent-LENGTH: 3\r\n\r\nabc";
         assert_eq!(body(&whole[..whole.len() - 1]), None);
         assert_eq!(body(whole), Some(b"abc".to_vec()));
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_are_put_together() {
+    fn chunks_of_a_body_are_joined() {
         let whole =
             b"POST /x HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n";
         assert_eq!(body(&whole[..whole.len() - 1]), None);
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_has_its_own_id_and_deadline_places() {
+    fn event_has_placeholders_for_its_id_and_deadline() {
         let event = super::Event::new("{}");
         assert_eq!(&event.bytes[event.id_at..event.id_at + 14], b"000000000000\r\n");
         assert_eq!(&event.bytes[event.deadline_at..event.deadline_at + 15], b"0000000000000\r\n");

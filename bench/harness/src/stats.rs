@@ -69,14 +69,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn medians_and_percentiles() {
+    fn median_and_percentile_are_computed() {
         assert!((median(&[3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
         assert!((median(&[4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < 1e-9);
         assert!((percentile(&[1.0, 2.0, 3.0, 4.0, 5.0], 0.9) - 5.0).abs() < 1e-9);
     }
 
     #[test]
-    fn an_interval_holds_its_median() {
+    fn interval_contains_its_median() {
         let estimate = ratio(&[2.0, 2.2, 1.9, 2.1, 2.0], &[1.0, 1.1, 1.0, 1.0, 1.0]);
         assert!(estimate.low <= estimate.median && estimate.median <= estimate.high);
         assert!((estimate.median - 2.0).abs() < 1e-9);
