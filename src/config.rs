@@ -11,6 +11,7 @@ use std::time::Duration;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::cors::{Cors, Origins};
+use crate::livekit::token_source::RequestLimits;
 use crate::logging;
 use crate::participant::{ClientField, Identity, ParticipantSettings};
 use crate::policy::Policy;
@@ -42,7 +43,8 @@ pub struct Config {
     /// secret
     pub secrets: SecretSource,
     /// `PARTICIPANT_IDENTITY`, `PARTICIPANT_DEVICES`, `CLIENT_FIELDS`, `TOKEN_TTL_SECONDS`,
-    /// `BACKEND_TOKEN_TTL_SECONDS`, `MAX_TOKEN_BYTES`, `REQUIRE_VERIFIED_EMAIL`
+    /// `BACKEND_TOKEN_TTL_SECONDS`, `MAX_TOKEN_BYTES`, `MAX_METADATA_BYTES`, `MAX_ATTRIBUTES_BYTES`,
+    /// `REQUIRE_VERIFIED_EMAIL`
     pub participant: ParticipantSettings,
     /// `POLICY`, or `policy.toml` in `LAMBDA_TASK_ROOT`
     pub policy: Policy,
@@ -181,11 +183,17 @@ fn participant<L: Fn(&str) -> Option<String>>(
         Ok(bytes @ 1024..=65_536) => Ok(bytes),
         _ => Err("must be a whole number of bytes from 1024 to 65536"),
     });
+    let metadata_bytes = reader.parsed("MAX_METADATA_BYTES", stored_bytes);
+    let attributes_bytes = reader.parsed("MAX_ATTRIBUTES_BYTES", stored_bytes);
     let require_verified_email = reader.parsed("REQUIRE_VERIFIED_EMAIL", boolean);
     Some(ParticipantSettings {
         identity: identity?,
         devices: devices?,
         client_fields: client_fields?,
+        limits: RequestLimits {
+            metadata_bytes: metadata_bytes?,
+            attributes_bytes: attributes_bytes?,
+        },
         token_ttl: token_ttl?,
         backend_token_ttl: backend_token_ttl?,
         max_token_bytes: max_token_bytes?,
@@ -231,6 +239,14 @@ fn client_fields(text: &str) -> Result<Vec<ClientField>, &'static str> {
         ),
     };
     text.split(',').map(field).collect()
+}
+
+/// A limit of what clients may store in a token, in bytes.
+fn stored_bytes(text: &str) -> Result<usize, &'static str> {
+    match text.parse() {
+        Ok(bytes @ 1..=65_536) => Ok(bytes),
+        _ => Err("must be a whole number of bytes from 1 to 65536"),
+    }
 }
 
 fn boolean(text: &str) -> Result<bool, &'static str> {

@@ -1,4 +1,4 @@
-//! The use case: an identity provider's token in, a participant's token out.
+//! The use cases: participant tokens for callers and for backends, moderation, Liveblocks tokens.
 
 mod backend;
 mod diagnosis;
@@ -16,172 +16,176 @@ use futures_util::future::join_all;
 use crate::backend::SignatureError;
 use crate::backend::replay::Replays;
 use crate::bearer::{BearerError, UnverifiedBearer};
+use crate::body::InvalidField;
 use crate::liveblocks::Liveblocks;
 use crate::livekit::access_token::{AccessToken, ParticipantToken, SignError};
 use crate::livekit::grants::VideoGrant;
 use crate::livekit::room_config::RoomConfiguration;
-use crate::livekit::token_source::{InvalidField, TokenSourceRequest};
+use crate::livekit::token_source::TokenSourceRequest;
 use crate::oidc::claims::VerifiedClaims;
 use crate::oidc::error::VerifyError;
 use crate::oidc::issuer::{AuthenticateError, Issuer};
 use crate::oidc::jwt;
-use crate::participant::{ClientField, ParticipantError, ParticipantSettings};
+use crate::participant::{
+    ClientField, ParticipantError, ParticipantSettings, check_reserved, reserved_key,
+};
 use crate::policy::{CallerClaims, Policy, Refusal, Role};
 use crate::presence::Presence;
 use crate::profile::resolver::ProfileResolver;
 use crate::profile::{Profile, ProfileError};
 use crate::secrets::{self, SecretStore, Secrets};
-use crate::text;
+use crate::text::Name;
 use crate::upstream::client::Client;
 use crate::upstream::error::Unavailable;
 
 pub use diagnosis::{Diagnosis, Pending, Question};
 pub use moderation::{ModerationAction, ParticipantRef};
 
-/// An issuer whose tokens are taken.
+/// An issuer whose access tokens are accepted.
 pub struct IssuerContext {
-    /// What `OIDC_ISSUER` calls it, where there are several.
+    /// The name in `OIDC_ISSUER`, if there are several issuers.
     pub name: Option<String>,
-    /// Its keys and its verifier.
+    /// The issuer's keys and verifier.
     pub issuer: Issuer,
-    /// Who its subjects are to others.
+    /// Sources of the profiles of its subjects.
     pub profiles: ProfileResolver,
-    /// The name under which the secret may hold what it shares with us.
+    /// The name under which the secret can contain the key shared with the issuer.
     pub hs256_name: String,
 }
 
-/// Somebody whose token was verified.
+/// The authenticated person behind a request.
 pub struct Caller<'a> {
-    /// What the token says.
+    /// The claims of the access token.
     pub claims: VerifiedClaims,
-    /// What served to verify it, and serves to sign: one secret for one request.
+    /// The secrets that verified the access token and sign the participant token.
     pub secrets: Arc<Secrets>,
     bearer: UnverifiedBearer<'a>,
     issuer_context: &'a IssuerContext,
 }
 
-/// Exchanges tokens.
+/// The use cases of one deployment.
 pub struct Exchange {
-    /// Whose tokens are taken. Never empty.
+    /// Accepted issuers. Never empty.
     pub issuers: Vec<IssuerContext>,
-    /// Who may do what.
+    /// The authorization policy.
     pub policy: Policy,
-    /// Their colors.
+    /// The presence colors.
     pub presence: Presence,
-    /// What we sign with.
+    /// The signing key and the providers' API keys.
     pub secrets: SecretStore,
-    /// What they become.
+    /// The settings that turn a caller into a participant.
     pub participant: ParticipantSettings,
-    /// Asks LiveKit.
+    /// The HTTP client for LiveKit's `RoomService`.
     pub client: Arc<Client>,
-    /// Whom to ask for Liveblocks' tokens.
+    /// The client for the Liveblocks API.
     pub liveblocks: Liveblocks,
-    /// What backends have asked already.
+    /// Signatures of recently accepted backend requests.
     pub replays: Replays,
 }
 
-/// Somebody who is about to be given a token.
+/// The content of a participant token that is not yet signed.
 struct Participant<'a> {
-    /// Who they are, whatever their device.
+    /// The identity without a device.
     person: &'a str,
     identity: &'a str,
-    name: &'a str,
+    name: String,
     picture: Option<&'a str>,
     metadata: Option<&'a str>,
-    /// The app's own.
+    /// The client's attributes.
     attributes: BTreeMap<&'a str, &'a str>,
-    room: String,
+    room: Name,
     role: &'a Role,
     room_config: RoomConfiguration,
-    /// Where the role has no time of its own.
+    /// The lifetime, unless the role has its own.
     ttl: Duration,
 }
 
-/// What a caller is given.
+/// An issued participant token.
 #[derive(Debug)]
 pub struct Issued {
-    /// What it was signed with, and the address of the server that accepts it.
+    /// The secrets that signed the token, with the URL of the server that accepts it.
     pub secrets: Arc<Secrets>,
-    /// The participant's token.
+    /// The participant token.
     pub token: ParticipantToken,
-    /// When it expires.
+    /// The expiry of the token.
     pub expires: SystemTime,
-    /// The room that it opens.
+    /// The room of the token.
     pub room: String,
-    /// The name in it.
+    /// The participant's name in the token.
     pub name: String,
-    /// The name of the role in it.
+    /// The name of the role in the token.
     pub role: String,
 }
 
-/// Why no participant's token was issued. Knows nothing of HTTP; `Display` is for the operator's
-/// log and holds nothing that a caller or an upstream sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// The reason why a request failed. `Display` is for the operator's log and quotes nothing that a
+/// client or an upstream sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExchangeError {
-    /// No token to look at.
+    /// The request has no access token that can be read.
     #[error(transparent)]
     Bearer(#[from] BearerError),
-    /// The token is a session cookie, which travels by itself, and the page is not listed.
-    #[error("a session cookie from a page that ALLOWED_ORIGINS does not list")]
+    /// The access token is in a session cookie, which browsers send by themselves, and the origin is
+    /// not listed.
+    #[error("a session cookie from an origin that ALLOWED_ORIGINS does not list")]
     Origin,
-    /// The token is not believed.
+    /// The access token was rejected.
     #[error(transparent)]
     Rejected(#[from] VerifyError),
     /// The body is longer than any request.
     #[error("the body is too long")]
     BodyTooLarge,
-    /// The body is not JSON by its own account.
-    #[error("the body is not application/json")]
-    NotJson,
-    /// The body is not a request.
-    #[error("malformed request: {0}")]
-    Malformed(InvalidField),
-    /// What is asked, or the person as they are, breaks a rule.
+    /// The body has another media type than JSON, or is compressed.
+    #[error("{0}")]
+    MediaType(&'static str),
+    /// The body, the query or the path is invalid.
+    #[error("invalid request: {0}")]
+    Invalid(#[from] InvalidField),
+    /// The request sets a field that the client may not set, or the caller has no identity.
     #[error(transparent)]
     Participant(#[from] ParticipantError),
-    /// The policy says no.
+    /// The policy refuses the request.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The request is not a backend's.
+    /// The request is not signed by a known backend.
     #[error("{0}")]
     Signature(SignatureError),
-    /// The deployment has no key for what is asked.
+    /// The deployment has no key for the request.
     #[error("no {0} is configured")]
     NotConfigured(&'static str),
-    /// There is no such participant in the room.
+    /// The room has no such participant.
     #[error("no such participant in the room")]
     ParticipantNotFound,
-    /// The issuer knows no such user.
-    #[error("the issuer knows no such user")]
+    /// The issuer has no such user.
+    #[error("the issuer has no such user")]
     UserNotFound,
-    /// The token would be longer than it may be.
-    #[error("the participant's token would be longer than MAX_TOKEN_BYTES")]
+    /// The participant token would be longer than it may be.
+    #[error("the participant token would be longer than MAX_TOKEN_BYTES")]
     TokenTooLarge,
-    /// Somebody we have to ask cannot be asked.
+    /// An upstream that is needed cannot be reached.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// A mistake of ours.
+    /// A bug in roomkey.
     #[error("{0}")]
     Bug(&'static str),
 }
 
 impl Exchange {
-    /// Fetches key sets and secret side by side, so that the first request need not. Failures are
-    /// logged, not fatal: the next request tries again.
+    /// Fetches key sets and secret in parallel, before the first request needs them. A failure is
+    /// logged and is not fatal: the next request tries again.
     pub async fn warm_up(&self, now: SystemTime) {
         let issuers =
             join_all(self.issuers.iter().map(|issuer_context| issuer_context.issuer.warm_up(now)));
         tokio::join!(issuers, self.secrets.warm_up(now));
     }
 
-    /// Who calls, by a token that was verified as of `now`.
+    /// Authenticates the caller by the access token in `bearer`, as of `now`.
     ///
-    /// Of several issuers, the one that the token's `iss` names exactly checks it, and no other is
-    /// tried.
+    /// Of several issuers, only the one that the token's `iss` names exactly verifies it.
     ///
     /// # Errors
     ///
-    /// [`ExchangeError::Rejected`] and [`ExchangeError::Unavailable`].
+    /// - [`ExchangeError::Rejected`] if the token is invalid.
+    /// - [`ExchangeError::Unavailable`] if it cannot be verified now.
     pub async fn authenticate<'a>(
         &'a self,
         bearer: UnverifiedBearer<'a>,
@@ -229,51 +233,54 @@ impl Exchange {
         self.issuers.iter().find(is_named).ok_or(VerifyError::Issuer)
     }
 
-    /// Issues what `request` asks for to `caller`.
+    /// Issues the participant token that `request` asks for to `caller`.
     ///
     /// # Errors
     ///
-    /// All of [`ExchangeError`] but those of [`authenticate`](Self::authenticate).
+    /// - [`ExchangeError::Participant`] for a field that the client may not set, and for a caller
+    ///   without an email address that can be the identity.
+    /// - [`ExchangeError::Refused`] if the policy does not allow the room, an agent or a field.
+    /// - [`ExchangeError::Rejected`], [`ExchangeError::UserNotFound`] and
+    ///   [`ExchangeError::Unavailable`] from the sources of the profile.
+    /// - [`ExchangeError::TokenTooLarge`] and [`ExchangeError::Bug`].
     pub async fn issue(
         &self,
         caller: &Caller<'_>,
         request: &TokenSourceRequest,
         now: SystemTime,
     ) -> Result<Issued, ExchangeError> {
-        let room = request.room_name.as_deref();
+        check_reserved(request)?;
+        let room = request.room_name.as_ref().map(Name::as_str);
         let fields = caller.client_fields(&self.policy, room);
-        self.participant.check_fields(fields, request)?;
+        self.participant.check_client_fields(fields, request)?;
         let profile = caller.profile(now).await?;
         let key = caller.key();
         let person = self.participant.identity_of(&key, &profile)?;
         let identity =
-            self.participant.with_device(person, request.participant_identity.as_deref())?;
-        let asked = request.participant_name.as_deref();
-        let name = self.participant.name_of(fields, &profile, asked)?;
+            self.participant.with_device(&person, request.participant_identity.as_ref())?;
+        let requested = request.participant_name.as_deref();
+        let name = self.participant.name_of(fields, &profile, requested)?;
 
         let decision = self.policy.decide(caller.for_policy(&key), room, &request.room_config)?;
-        let mut keys = request.participant_attributes.keys();
-        if keys.any(|key| decision.rule.sets_attribute(key)) {
-            return Err(ParticipantError::FieldNotAllowed(
-                "participant_attributes must not contain a key that the policy sets",
-            )
-            .into());
+        let keys = request.participant_attributes.keys();
+        let is_requested = |own: &str| keys.clone().any(|key| key.eq_ignore_ascii_case(own));
+        if let Some((own, _)) = decision.attributes.iter().find(|(own, _)| is_requested(own)) {
+            return Err(reserved_key(own).into());
         }
         let role = &decision.rule.role;
         let room = match &request.room_name {
             Some(room) => room.clone(),
-            None => format!("{}room-{}", decision.fresh_room_prefix, unguessable()?),
+            // A claim in the prefix can make it too long.
+            None => Name::parse(format!("{}room-{}", decision.fresh_room_prefix, unguessable()?))
+                .map_err(|_| Refusal::Room)?,
         };
-        if !text::is_name(&room) {
-            return Err(Refusal::Room.into()); // made of a claim that is no part of a name
-        }
 
         let of_client = request.participant_attributes.iter();
         let of_client = of_client.map(|(key, value)| (key.as_str(), value.as_str()));
         let of_rule = decision.attributes.iter().map(|(key, value)| (*key, value.as_ref()));
         self.sign_participant_token(
             Participant {
-                person,
+                person: &person,
                 identity: &identity,
                 name,
                 picture: profile.picture(),
@@ -289,7 +296,7 @@ impl Exchange {
         )
     }
 
-    /// The token of `participant`, signed with `secrets`.
+    /// Signs the token of `participant` with `secrets`.
     fn sign_participant_token(
         &self,
         participant: Participant<'_>,
@@ -307,8 +314,8 @@ impl Exchange {
         }
         let token = AccessToken {
             identity,
-            name,
-            video: VideoGrant::join(&room, role.grants),
+            name: &name,
+            video: VideoGrant::join(room.as_str(), role.grants),
             metadata: participant.metadata,
             attributes,
             room_config: participant.room_config,
@@ -318,8 +325,8 @@ impl Exchange {
         if token.token.len() > self.participant.max_token_bytes {
             return Err(ExchangeError::TokenTooLarge);
         }
-        let (name, role) = (name.to_owned(), role.name.clone());
-        Ok(Issued { secrets: Arc::clone(secrets), token, expires: now + ttl, room, name, role })
+        let (secrets, expires, room) = (Arc::clone(secrets), now + ttl, room.into());
+        Ok(Issued { secrets, token, expires, room, name, role: role.name.clone() })
     }
 }
 
@@ -334,9 +341,8 @@ impl IssuerContext {
 }
 
 impl Caller<'_> {
-    /// What tells the caller from all others: the subject, and of several issuers which one's, as
-    /// two issuers may give two people the same.
-    #[must_use]
+    /// Returns the unique key of the caller: the subject, after the issuer's name if there are
+    /// several, since two issuers may give two people the same subject.
     pub fn key(&self) -> Cow<'_, str> {
         self.issuer_context.key_of(&self.claims)
     }
@@ -367,11 +373,11 @@ impl Caller<'_> {
     }
 }
 
-/// 128 random bits in 32 hex digits.
+/// Returns 128 random bits as 32 hex digits.
 fn unguessable() -> Result<String, ExchangeError> {
     let mut bytes = [0; 16];
     rand::fill(&mut bytes).map_err(|_| ExchangeError::Bug("no randomness"))?;
-    Ok(hex::encode(bytes))
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
 impl From<AuthenticateError> for ExchangeError {
@@ -398,6 +404,6 @@ impl From<ProfileError> for ExchangeError {
 
 impl From<SignError> for ExchangeError {
     fn from(_: SignError) -> Self {
-        Self::Bug("the participant's token could not be signed")
+        Self::Bug("the participant token could not be signed")
     }
 }

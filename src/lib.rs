@@ -99,6 +99,7 @@
 // | `upstream` | the HTTP client, and cached values that survive an outage |
 // | `logging` | log lines and metrics |
 // | `request_scope` | request IDs, and whether a stale value was served |
+// | `body` | a request body as a JSON object, and its invalid fields |
 // | `json` | JSON without duplicate fields, and values by path |
 // | `reason` | reasons for which values are refused |
 // | `text` | names without forbidden characters |
@@ -110,6 +111,8 @@ pub mod app;
 pub mod backend;
 #[doc(hidden)]
 pub mod bearer;
+#[doc(hidden)]
+pub mod body;
 #[doc(hidden)]
 pub mod config;
 #[doc(hidden)]

@@ -1,7 +1,10 @@
-//! The participant's token: what a client may ask for, what is granted, and how it is signed.
+//! Participant tokens: requests, grants and signatures, and a client for `RoomService`.
 
 pub mod access_token;
+pub mod attributes;
 pub mod grants;
+mod proto_json;
+mod requested_room;
 pub mod room_config;
 pub mod room_service;
 pub mod token_source;

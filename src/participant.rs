@@ -1,46 +1,44 @@
-//! The deployment's rules: what clients may set, and what a person is called in LiveKit.
+//! The participant's identity and name, and the fields of a request that clients may set.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::livekit::token_source::TokenSourceRequest;
+use crate::body::InvalidField;
+use crate::livekit::attributes::reserved;
+use crate::livekit::token_source::{RequestLimits, RequestedRoomConfig, TokenSourceRequest};
 use crate::profile::Profile;
-use crate::text;
+use crate::text::{self, Name};
 
-/// Longest suffix of an identity that names one of its devices, in bytes.
+/// Maximum length of the suffix of an identity that names a device, in bytes.
 const DEVICE_BYTES: usize = 64;
 
-/// Attributes that only we set, in lower case: others trust them.
-const RESERVED_ATTRIBUTES: &[&str] =
-    &["color", "imageurl", "email", "name", "sub", "user_id", "identity", "role"];
-
-/// Attributes that LiveKit sets, by what they start with, in lower case.
-const RESERVED_PREFIXES: &[&str] = &["lk.", "sip.", "ingress."];
-
-/// What a caller becomes in LiveKit.
+/// The settings of a deployment that turn a caller into a participant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParticipantSettings {
-    /// What a participant's identity is.
+    /// Source of a participant's identity.
     pub identity: Identity,
     /// Whether clients may add `:device` to their identity.
     pub devices: bool,
     /// Optional fields of a request that clients may set.
     pub client_fields: Vec<ClientField>,
-    /// How long a token may be used to join.
+    /// Maximum lengths of what clients may store in a token.
+    pub limits: RequestLimits,
+    /// Lifetime of participant tokens.
     pub token_ttl: Duration,
-    /// The same for tokens that backends ask for.
+    /// Lifetime of participant tokens for backends.
     pub backend_token_ttl: Duration,
-    /// Longest participant's token, in bytes: browsers put it into an address.
+    /// Maximum length of a participant token, in bytes: browsers send it in a URL.
     pub max_token_bytes: usize,
-    /// Whether an address that is an identity must be verified.
+    /// Whether an email address must be verified to serve as the identity.
     pub require_verified_email: bool,
 }
 
-/// What a participant's identity is.
+/// Source of a participant's identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identity {
     /// The caller's email address.
     Email,
-    /// The `sub` of the caller's token.
+    /// The subject of the caller's token.
     Subject,
 }
 
@@ -59,18 +57,25 @@ pub enum ClientField {
     RoomConfig,
 }
 
-/// Which rule is broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// The reason why a request or a caller makes no participant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParticipantError {
-    /// The request holds a field that this caller may not set, or not to this value.
+    /// The request has a field that the client may not set, or not to this value. The text is for the
+    /// client and quotes only known words.
     #[error("field not allowed: {0}")]
-    FieldNotAllowed(&'static str),
-    /// The user has no email address, and it is to be the identity.
-    #[error("the user has no email address")]
+    FieldNotAllowed(Cow<'static, str>),
+    /// The name that the client chooses is not a name.
+    #[error("invalid request: {0}")]
+    InvalidName(InvalidField),
+    /// The identity is to be the email address, and the profile has none.
+    #[error("the profile has no email address")]
     EmailNotSet,
-    /// The address, which is to be the identity, is not verified.
-    #[error("the user's email address is not verified")]
+    /// The email address, which is to be the identity, is not verified.
+    #[error("the email address is not verified")]
     EmailNotVerified,
+    /// The identity would be longer than a [`Name`] can be.
+    #[error("the identity would be longer than 256 bytes")]
+    IdentityTooLong,
 }
 
 impl ClientField {
@@ -88,47 +93,32 @@ impl ClientField {
 }
 
 impl ParticipantSettings {
-    /// Refuses what clients may not set. A field is refused, never overridden: SDKs take what they
-    /// asked for for what they got.
-    pub(crate) fn check_fields(
+    /// Checks that `request` sets only fields of `of_rule`, the list of the deciding rule, or else of
+    /// `CLIENT_FIELDS`. A field is refused, never overridden, since SDKs assume that they get what they
+    /// request.
+    pub(crate) fn check_client_fields(
         &self,
         of_rule: Option<&[ClientField]>,
         request: &TokenSourceRequest,
     ) -> Result<(), ParticipantError> {
-        let asked = [
-            (
-                ClientField::RoomName,
-                request.room_name.is_some(),
-                "room_name is not a client's to set",
-            ),
+        let fields = [
+            (ClientField::RoomName, request.room_name.is_some(), "room_name"),
             (
                 ClientField::ParticipantMetadata,
                 request.participant_metadata.is_some(),
-                "participant_metadata is not a client's to set",
+                "participant_metadata",
             ),
             (
                 ClientField::ParticipantAttributes,
                 !request.participant_attributes.is_empty(),
-                "participant_attributes are not a client's to set",
+                "participant_attributes",
             ),
-            (
-                ClientField::RoomConfig,
-                !request.room_config.is_empty(),
-                "room_config is not a client's to set",
-            ),
+            (ClientField::RoomConfig, !request.room_config.is_empty(), "room_config"),
         ];
-        for (field, is_asked, detail) in asked {
-            if is_asked && !self.may_set(of_rule, field) {
-                return Err(ParticipantError::FieldNotAllowed(detail));
+        for (field, is_set, name) in fields {
+            if is_set && !self.may_set(of_rule, field) {
+                return Err(not_allowed(format!("{name} must not be set by the client")));
             }
-        }
-        if request.participant_attributes.keys().any(|key| is_reserved(key)) {
-            return Err(ParticipantError::FieldNotAllowed("an attribute's key is reserved"));
-        }
-        if request.room_config.has_forbidden_field {
-            return Err(ParticipantError::FieldNotAllowed(
-                "room_config holds a field that no client may set",
-            ));
         }
         Ok(())
     }
@@ -138,68 +128,179 @@ impl ParticipantSettings {
         of_rule.unwrap_or(&self.client_fields).contains(&field)
     }
 
-    /// What tells the person apart in LiveKit: the address of `profile`, or `key`, which is theirs
-    /// alone.
+    /// Returns the person's identity in LiveKit: the email address of `profile`, or `key`, which is
+    /// unique to them. Devices share it.
+    ///
+    /// With devices, `:` is written `%3A`, so that a person's identity never equals that of another
+    /// person's device. A `%` is written `%25` if it starts what could be read as an escape, so that
+    /// two identities never become one.
     pub(crate) fn identity_of<'a>(
         &self,
         key: &'a str,
         profile: &'a Profile,
-    ) -> Result<&'a str, ParticipantError> {
-        match self.identity {
-            Identity::Subject => Ok(key),
+    ) -> Result<Cow<'a, str>, ParticipantError> {
+        let identity = match self.identity {
+            Identity::Subject => key,
             Identity::Email => {
                 let email = profile.email().ok_or(ParticipantError::EmailNotSet)?;
-                // Anybody could sign up at the issuer with somebody else's address.
+                // Anybody can sign up at the issuer with the address of somebody else.
                 if self.require_verified_email && !email.is_verified() {
                     return Err(ParticipantError::EmailNotVerified);
                 }
-                Ok(&email.address)
+                &email.address
             }
+        };
+        let identity = if self.devices { without_colon(identity) } else { identity.into() };
+        if identity.len() > text::NAME_BYTES {
+            return Err(ParticipantError::IdentityTooLong);
         }
+        Ok(identity)
     }
 
-    /// The person's identity, or the one of their device that a client asks for.
+    /// Returns the identity of `person`, or that of the device which the client requests. Spellings
+    /// of an email address that fold to the person's are the same.
     pub(crate) fn with_device(
         &self,
         person: &str,
-        asked: Option<&str>,
+        requested: Option<&Name>,
     ) -> Result<String, ParticipantError> {
-        let Some(asked) = asked else { return Ok(person.to_owned()) };
-        let is_device = |rest: &str| {
-            rest.strip_prefix(':').is_some_and(|device| {
-                (1..=DEVICE_BYTES).contains(&device.len())
-                    && device
-                        .bytes()
-                        .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
-            })
+        let Some(requested) = requested else { return Ok(person.to_owned()) };
+        let rest = match self.identity {
+            Identity::Subject => requested.as_str().strip_prefix(person),
+            Identity::Email => strip_email(requested.as_str().trim(), person),
         };
-        match asked.strip_prefix(person) {
+        match rest {
             Some("") => Ok(person.to_owned()),
-            Some(rest) if self.devices && is_device(rest) && text::is_name(asked) => {
-                Ok(asked.to_owned())
+            Some(device) if self.devices && is_device(device) => {
+                let identity = format!("{person}{device}");
+                let fits = identity.len() <= text::NAME_BYTES;
+                fits.then_some(identity).ok_or_else(|| {
+                    not_allowed("participant_identity must be at most 256 bytes with the device")
+                })
             }
-            _ => Err(ParticipantError::FieldNotAllowed("participant_identity is not yours")),
+            _ if self.devices => Err(not_allowed(
+                "participant_identity must be absent, the caller's own identity, or that with \
+                 :device (1 to 64 of A-Z a-z 0-9 _ -) at its end",
+            )),
+            _ => {
+                Err(not_allowed("participant_identity must be absent or the caller's own identity"))
+            }
         }
     }
 
-    pub(crate) fn name_of<'a>(
+    /// Returns the name of `profile`, or the one that the client chooses if it may by `of_rule`, the
+    /// list of the deciding rule, or else by `CLIENT_FIELDS`.
+    pub(crate) fn name_of(
         &self,
         of_rule: Option<&[ClientField]>,
-        profile: &'a Profile,
-        asked: Option<&'a str>,
-    ) -> Result<&'a str, ParticipantError> {
-        match asked {
-            None => Ok(profile.name()),
-            Some(asked) if asked == profile.name() => Ok(asked),
-            Some(asked) if self.may_set(of_rule, ClientField::ParticipantName) => Ok(asked),
-            Some(_) => Err(ParticipantError::FieldNotAllowed("participant_name is not yours")),
+        profile: &Profile,
+        requested: Option<&str>,
+    ) -> Result<String, ParticipantError> {
+        let own = profile.name();
+        let Some(requested) = requested.filter(|requested| !text::is_same_name(requested, own))
+        else {
+            return Ok(own.to_owned());
+        };
+        let chosen = Name::parse(requested).map_err(|error| {
+            let invalid = InvalidField::new("participant_name", error.to_string());
+            ParticipantError::InvalidName(invalid)
+        })?;
+        if self.may_set(of_rule, ClientField::ParticipantName) {
+            Ok(chosen.into())
+        } else {
+            Err(not_allowed("participant_name must be absent or the name of the profile"))
         }
     }
 }
 
-/// Whether clients must not set the attribute `key`, in any case.
-pub(crate) fn is_reserved(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    RESERVED_ATTRIBUTES.contains(&key.as_str())
-        || RESERVED_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
+/// Checks that `request` sets no attribute and no room field that are never the client's.
+pub(crate) fn check_reserved(request: &TokenSourceRequest) -> Result<(), ParticipantError> {
+    let mut keys = request.participant_attributes.keys();
+    if let Some(reserved) = keys.find_map(|key| reserved(key)) {
+        return Err(reserved_key(reserved));
+    }
+    check_forbidden_field(&request.room_config)
+}
+
+/// Checks that `room_config` sets no field that no policy can allow.
+///
+/// # Errors
+///
+/// [`ParticipantError::FieldNotAllowed`] with the first such field.
+pub fn check_forbidden_field(room_config: &RequestedRoomConfig) -> Result<(), ParticipantError> {
+    match room_config.forbidden_field {
+        Some(field) => Err(not_allowed(format!("{field} must not be set by the client"))),
+        None => Ok(()),
+    }
+}
+
+/// The error about an attribute `key`, or a prefix that ends with a dot, which the client may not set.
+pub(crate) fn reserved_key(key: &str) -> ParticipantError {
+    let verb = if key.ends_with('.') { "begin with" } else { "contain" };
+    not_allowed(format!("participant_attributes must not {verb} the reserved {key}"))
+}
+
+fn not_allowed(detail: impl Into<Cow<'static, str>>) -> ParticipantError {
+    ParticipantError::FieldNotAllowed(detail.into())
+}
+
+/// The rest of `requested` after the email address `person`, in any case of its ASCII letters.
+fn strip_email<'a>(requested: &'a str, person: &str) -> Option<&'a str> {
+    let (start, rest) = requested.split_at_checked(person.len())?;
+    start.eq_ignore_ascii_case(person).then_some(rest)
+}
+
+fn is_device(suffix: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    suffix.strip_prefix(':').is_some_and(|device| {
+        (1..=DEVICE_BYTES).contains(&device.len()) && device.bytes().all(is_allowed)
+    })
+}
+
+/// Returns `identity` with `:` as `%3A`, and `%` as `%25` before `3A`, `3a` and `25`. Different
+/// identities stay different. An identity without these is returned as it is.
+fn without_colon(identity: &str) -> Cow<'_, str> {
+    if !identity.contains([':', '%']) {
+        return identity.into();
+    }
+    let mut written = String::with_capacity(identity.len() + 8);
+    for (start, character) in identity.char_indices() {
+        let rest = identity.get(start + 1..).unwrap_or_default();
+        match character {
+            ':' => written.push_str("%3A"),
+            '%' if ["3A", "3a", "25"].iter().any(|escape| rest.starts_with(escape)) => {
+                written.push_str("%25");
+            }
+            _ => written.push(character),
+        }
+    }
+    written.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identities_are_written_without_colons_and_stay_different() {
+        let rows = [
+            ("ada@example.com", "ada@example.com"),
+            ("f:1234:alice", "f%3A1234%3Aalice"),
+            ("f%3A1234%3Aalice", "f%253A1234%253Aalice"),
+            ("f%253A1234", "f%25253A1234"),
+            ("a%3ab", "a%253ab"),
+            ("100%", "100%"),
+            ("100%:", "100%%3A"),
+            ("é%é:é", "é%é%3Aé"),
+            ("%2:5", "%2%3A5"),
+            (":", "%3A"),
+        ];
+        for (identity, expected) in rows {
+            assert_eq!(without_colon(identity), expected, "{identity}");
+        }
+        let mut written: Vec<_> = rows.iter().map(|(_, written)| written).collect();
+        written.sort_unstable();
+        written.dedup();
+        assert_eq!(written.len(), rows.len());
+    }
 }

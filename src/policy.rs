@@ -314,11 +314,6 @@ impl Rule {
         self.agents.names.iter().map(ToString::to_string)
     }
 
-    /// Whether the rule sets the attribute `key`, in any case.
-    pub fn sets_attribute(&self, key: &str) -> bool {
-        self.attributes.iter().any(|(own, _)| own.eq_ignore_ascii_case(key))
-    }
-
     /// Whether the rule is for the caller: the issuer and all conditions match, and the caller has every
     /// claim in braces of rooms, attributes and agent metadata.
     fn applies_to<'a>(&'a self, claims: &ClaimLookup<'a>) -> bool {

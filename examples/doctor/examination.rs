@@ -106,12 +106,15 @@ fn decision(
     room: Option<&str>,
     applies: bool,
 ) -> Finding {
-    if let (Err(ExchangeError::Refused(refusal)), None, true) = (diagnosis.outcome, room, applies) {
+    if let (Err(ExchangeError::Refused(refusal)), None, true) = (&diagnosis.outcome, room, applies)
+    {
         let detail = format!("{refusal}\n--room evaluates a room of the rules");
         return Finding::open("policy, without a room", &detail);
     }
     let decision = diagnosis.policy.decide(caller, room, &RequestedRoomConfig::default());
-    let (Ok(()), Ok(decision)) = (diagnosis.outcome, decision) else { return rejection(diagnosis) };
+    let (Ok(()), Ok(decision)) = (&diagnosis.outcome, decision) else {
+        return rejection(diagnosis);
+    };
     let (role, line) = (&decision.rule.role.name, decision.rule.line);
     let place = if room.is_some() { "the room" } else { "a new room" };
     Finding::pass("policy", &format!("{role} in {place}, by the rule in line {line}"))
@@ -119,7 +122,7 @@ fn decision(
 
 /// The finding of the error that the endpoint responds with.
 fn rejection(diagnosis: &Diagnosis<'_>) -> Finding {
-    let Err(error) = diagnosis.outcome else { return Finding::pass("request", "valid") };
+    let Err(error) = &diagnosis.outcome else { return Finding::pass("request", "valid") };
     let check = match error {
         ExchangeError::Bearer(_) => "token",
         ExchangeError::Rejected(_) => "issuer",
@@ -128,7 +131,7 @@ fn rejection(diagnosis: &Diagnosis<'_>) -> Finding {
         ExchangeError::Unavailable(_) => "upstream",
         _ => "participant token",
     };
-    let problem = Problem::from(&error);
+    let problem = Problem::from(error);
     let mut detail = format!("{error}: {} {}", problem.status.as_u16(), problem.code);
     if check == "email" {
         detail = format!("{detail}\n{}", setup_hint(diagnosis));

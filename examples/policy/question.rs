@@ -6,8 +6,8 @@ use std::fmt;
 use roomkey::endpoint::problem::Problem;
 use roomkey::exchange::ExchangeError;
 use roomkey::livekit::grants::VideoGrant;
-use roomkey::livekit::token_source::{RequestedRoomConfig, TokenSourceRequest};
-use roomkey::participant::ParticipantError;
+use roomkey::livekit::token_source::{RequestLimits, RequestedRoomConfig, TokenSourceRequest};
+use roomkey::participant::check_forbidden_field;
 use roomkey::policy::{CallerClaims, Decision, Policy, Refusal, Rule};
 use roomkey::text;
 use serde_json::{Map, Value, json};
@@ -74,7 +74,9 @@ impl Question {
             listed.as_array_mut().ok_or("room_config.agents must be a list")?.extend(named);
         }
         let body = json!({ "room_name": input.room, "room_config": room_config });
-        let request = TokenSourceRequest::from_body(body.to_string().as_bytes())
+        // The defaults of the endpoint, which a deployment can change.
+        let limits = RequestLimits { metadata_bytes: 4096, attributes_bytes: 4096 };
+        let request = TokenSourceRequest::from_body(body.to_string().as_bytes(), &limits)
             .map_err(|error| error.to_string())?;
         let subject = input.claims.get("sub").and_then(Value::as_str).unwrap_or_default();
         let key = match input.issuer {
@@ -85,7 +87,7 @@ impl Question {
             key,
             claims: input.claims,
             issuer: input.issuer.map(str::to_owned),
-            room: request.room_name,
+            room: request.room_name.map(String::from),
             asked: request.room_config,
         })
     }
@@ -104,10 +106,7 @@ impl Question {
     }
 
     fn decide(&self, policy: &Policy) -> Result<PolicyAnswer, ExchangeError> {
-        if self.asked.has_forbidden_field {
-            const NEVER: &str = "room_config contains a field that no client may set";
-            return Err(ParticipantError::FieldNotAllowed(NEVER).into());
-        }
+        check_forbidden_field(&self.asked)?;
         let decision = policy.decide(self.caller(), self.room.as_deref(), &self.asked)?;
         let fresh = format!("{}room-{:032}", decision.fresh_room_prefix, 0);
         if self.room.is_none() && !text::is_name(&fresh) {

@@ -1,90 +1,77 @@
-//! What a backend asks for: `RTCstack`'s request, and its answer.
+//! The request of a backend, as `RTCstack` defines it, and the response.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::json;
+use crate::body::{self, InvalidField};
 use crate::livekit::token_source::RequestedRoomConfig;
-use crate::livekit::token_source::{InvalidField, METADATA_BYTES};
-use crate::text;
+use crate::text::{Name, NameError};
 
-/// A token for somebody whom the backend knows.
+/// A request for a participant token for somebody whom the backend knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackendRequest {
-    /// The room.
-    pub room: String,
-    /// Who it is for: the participant's identity.
-    pub identity: String,
-    /// The name to show.
-    pub name: String,
-    /// A role of the policy.
-    pub role: String,
-    /// The participant's metadata: the object that was sent, as text.
+    /// The room to join.
+    pub room: Name,
+    /// The participant's identity.
+    pub identity: Name,
+    /// The participant's name.
+    pub name: Name,
+    /// The name of a role of the policy.
+    pub role: Name,
+    /// The participant's metadata: the object of the request, as JSON.
     pub metadata: Option<String>,
-    /// How to set up the room.
+    /// The configuration of the room.
     pub room_config: RequestedRoomConfig,
 }
 
-/// The answer.
+/// The response to a backend.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BackendResponse<'a> {
-    /// The participant's token.
+    /// The participant token.
     pub token: &'a str,
-    /// Where LiveKit is.
+    /// The URL of the LiveKit server, `ws` or `wss`.
     pub url: &'a str,
-    /// When the token expires ([RFC 3339](https://www.rfc-editor.org/rfc/rfc3339)), in UTC.
+    /// The expiry of the token, as [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) in UTC.
     pub expires_at: String,
 }
 
 impl BackendRequest {
-    /// Reads a body: a JSON object with `roomId`, `userId`, `name`, `role` and perhaps `metadata` and
-    /// `roomConfig`. Unknown members are ignored.
+    /// Parses a body: a JSON object with `roomId`, `userId`, `name`, `role` and, optionally,
+    /// `metadata` and `roomConfig`. Unknown members are ignored. Each metadata has at most
+    /// `metadata_bytes`.
     ///
     /// # Errors
     ///
-    /// No JSON object, a member twice, one that is missing or of another type, and texts that are too
-    /// long or hold forbidden characters.
-    pub fn from_body(body: &[u8]) -> Result<Self, InvalidField> {
-        let members = json::parse_object(body).map_err(|_| {
-            InvalidField("the body must be one JSON object without duplicate members")
-        })?;
+    /// [`InvalidField`] for a body that is not a JSON object, a member that is sent twice, is missing
+    /// or has another type, metadata that is too long, and a string that is not a name.
+    pub fn from_body(body: &[u8], metadata_bytes: usize) -> Result<Self, InvalidField> {
+        let members = body::parse_object(body)?;
         let metadata = match members.get("metadata") {
             None | Some(Value::Null) => None,
             Some(object @ Value::Object(_)) => Some(object.to_string()),
-            Some(_) => return Err(InvalidField("metadata must be an object")),
+            Some(_) => return Err(InvalidField::new("metadata", "must be an object")),
         };
-        if metadata.as_ref().is_some_and(|metadata| metadata.len() > METADATA_BYTES) {
-            return Err(InvalidField("metadata must be an object of at most 4096 bytes"));
+        if metadata.as_ref().is_some_and(|metadata| metadata.len() > metadata_bytes) {
+            let reason = format!("must be at most {metadata_bytes} bytes as JSON");
+            return Err(InvalidField::new("metadata", reason));
         }
         Ok(Self {
-            room: name(
-                &members,
-                "roomId",
-                InvalidField("roomId must be 1 to 256 bytes of text without control characters"),
-            )?,
-            identity: name(
-                &members,
-                "userId",
-                InvalidField("userId must be 1 to 256 bytes of text without control characters"),
-            )?,
-            name: name(
-                &members,
-                "name",
-                InvalidField("name must be 1 to 256 bytes of text without control characters"),
-            )?,
-            role: name(&members, "role", InvalidField("role must be the name of a role"))?,
+            room: name(&members, "roomId")?,
+            identity: name(&members, "userId")?,
+            name: name(&members, "name")?,
+            role: name(&members, "role")?,
             metadata,
-            room_config: RequestedRoomConfig::read(members.get("roomConfig"))?,
+            room_config: RequestedRoomConfig::parse(members.get("roomConfig"), metadata_bytes)?,
         })
     }
 }
 
-fn name(
-    members: &Map<String, Value>,
-    name: &str,
-    wrong: InvalidField,
-) -> Result<String, InvalidField> {
-    let value = members.get(name).and_then(Value::as_str);
-    value.filter(|value| text::is_name(value)).map(str::to_owned).ok_or(wrong)
+fn name(members: &Map<String, Value>, field: &'static str) -> Result<Name, InvalidField> {
+    match members.get(field) {
+        None | Some(Value::Null) => Err(InvalidField::new(field, "must be sent")),
+        Some(Value::String(name)) => Name::parse(name.as_str())
+            .map_err(|error: NameError| InvalidField::new(field, error.to_string())),
+        Some(_) => Err(InvalidField::new(field, "must be a string")),
+    }
 }

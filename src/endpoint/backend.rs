@@ -13,7 +13,8 @@ use crate::exchange::ExchangeError;
 use crate::logging::RequestLog;
 
 impl RequestContext<'_> {
-    /// `POST /v1/token` and `/v1/token/refresh`. The signature comes first, over the body as it came.
+    /// Handles `POST /v1/token` and `/v1/token/refresh`. The signature is verified first, over the
+    /// body as it was received.
     pub(super) async fn backend_token(
         &self,
         route: Route,
@@ -27,26 +28,27 @@ impl RequestContext<'_> {
         };
         let secrets = self.exchange().authenticate_backend(&request, self.now).await?;
         let body = self.json_body()?;
-        let request = BackendRequest::from_body(body).map_err(ExchangeError::Malformed)?;
-        record.room = Some(request.room.clone());
-        record.subject = Some(secrets.api_key.pseudonym(&request.identity));
+        let metadata_bytes = self.exchange().participant.limits.metadata_bytes;
+        let request =
+            BackendRequest::from_body(body, metadata_bytes).map_err(ExchangeError::from)?;
+        record.room = Some(request.room.as_str().to_owned());
+        record.subject = Some(secrets.api_key.pseudonym(request.identity.as_str()));
         let issued = self.exchange().issue_for_backend(&request, &secrets, self.now)?;
         record.set_issued(&issued);
-        // In whole seconds, as the token has it.
+        // In whole seconds, as in the token.
         let expires_at = DateTime::from_secs(DateTime::from(issued.expires).secs());
         let expires_at = expires_at.fmt(Format::DateTime);
-        let answer = BackendResponse {
+        let response = BackendResponse {
             token: &issued.token.token,
             url: &issued.secrets.livekit_url,
-            // The clock is not that of a year without a date.
-            expires_at: expires_at.unwrap_or_default(),
+            expires_at: expires_at
+                .map_err(|_| ExchangeError::Bug("the expiry could not be written as a date"))?,
         };
-        // Three texts are always JSON.
-        Ok(HandlerResponse::json(StatusCode::OK, serde_json::to_vec(&answer).unwrap_or_default()))
+        Ok(HandlerResponse::serialized(StatusCode::OK, &response)?)
     }
 
-    /// What a backend may have signed as its path: that of its URL, with what a gateway took away and
-    /// without what it put in front, and the query or not.
+    /// Returns the paths that a backend can have signed: that of its URL, with and without what a
+    /// gateway removed or added, each with and without the query.
     fn signed_paths(&self, route: Route) -> Vec<String> {
         let called = self.parts.extensions.get::<OriginalPath>().map(|called| called.0.clone());
         let mut paths = vec![route.path().to_owned(), self.parts.uri.path().to_owned()];

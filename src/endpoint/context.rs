@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 
 use super::{BODY_BYTES, Endpoint};
@@ -53,8 +53,13 @@ impl<'a> RequestContext<'a> {
         if self.body.len() > BODY_BYTES {
             return Err(ExchangeError::BodyTooLarge);
         }
-        if !self.body.is_empty() && !is_json(&self.parts.headers) {
-            return Err(ExchangeError::NotJson);
+        if !self.body.is_empty() {
+            if !is_identity_encoded(&self.parts.headers) {
+                return Err(ExchangeError::MediaType("the body must not be compressed"));
+            }
+            if !is_json(&self.parts.headers) {
+                return Err(ExchangeError::MediaType("the Content-Type must be application/json"));
+            }
         }
         Ok(self.body)
     }
@@ -67,6 +72,16 @@ impl RequestLog {
         self.role = Some(issued.role.clone());
         self.jti = Some(issued.token.jti.clone());
     }
+}
+
+/// Whether the body is sent as it is, without a compression
+/// ([RFC 9110 §8.4](https://www.rfc-editor.org/rfc/rfc9110#section-8.4)).
+fn is_identity_encoded(headers: &HeaderMap) -> bool {
+    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
+    encodings.all(|value| {
+        let value = value.as_bytes().trim_ascii();
+        value.is_empty() || value.eq_ignore_ascii_case(b"identity")
+    })
 }
 
 /// Whether the body is JSON by its `Content-Type`, whatever its parameters.

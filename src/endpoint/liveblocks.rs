@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 use super::context::RequestContext;
 use super::problem::Problem;
 use super::response::HandlerResponse;
+use crate::body::{self, InvalidField};
 use crate::exchange::ExchangeError;
-use crate::json;
-use crate::livekit::token_source::InvalidField;
 use crate::logging::RequestLog;
 use crate::participant::ParticipantError;
-use crate::text;
+use crate::text::Name;
 
 impl RequestContext<'_> {
-    /// `POST /api/liveblocks-auth`. The two 404s that an app's users see are plain text.
+    /// Handles `POST /api/liveblocks-auth`. `user_not_found` and `email_not_set` are plain text, since
+    /// Liveblocks' client shows the body to users.
     pub(super) async fn liveblocks(
         &self,
         record: &mut RequestLog,
@@ -26,38 +26,38 @@ impl RequestContext<'_> {
             ));
         }
         let caller = self.caller(record).await?;
-        let room = room(self.json_body()?).map_err(ExchangeError::Malformed)?;
+        let room = room(self.json_body()?).map_err(ExchangeError::from)?;
         record.room.clone_from(&room);
         let token = self.exchange().liveblocks_token(&caller, room.as_deref(), self.now).await;
         let token = token.map_err(|error| {
-            let answer = HandlerResponse::from(error);
-            match error {
-                ExchangeError::UserNotFound => answer.in_plain_text("User not found"),
+            let text = match &error {
+                ExchangeError::UserNotFound => Some("User not found"),
                 ExchangeError::Participant(ParticipantError::EmailNotSet) => {
-                    answer.in_plain_text("Email address not set")
+                    Some("Email address not set")
                 }
-                _ => answer,
+                _ => None,
+            };
+            let response = HandlerResponse::from(error);
+            match text {
+                Some(text) => response.in_plain_text(text),
+                None => response,
             }
         })?;
-        Ok(HandlerResponse::json(
-            StatusCode::OK,
-            json!({ "token": token }).to_string().into_bytes(),
-        ))
+        Ok(HandlerResponse::serialized(StatusCode::OK, &json!({ "token": token }))?)
     }
 }
 
-/// The room that a Liveblocks client is about to enter, if it says so.
+/// Returns the room that a Liveblocks client is about to enter, if the body names one.
 fn room(body: &[u8]) -> Result<Option<String>, InvalidField> {
-    const WRONG: InvalidField =
-        InvalidField("room must be 1 to 256 bytes of text without control characters");
     if body.is_empty() {
         return Ok(None);
     }
-    let members = json::parse_object(body)
-        .map_err(|_| InvalidField("the body must be one JSON object without duplicate members"))?;
-    match members.get("room") {
+    match body::parse_object(body)?.get("room") {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(room)) if text::is_name(room) => Ok(Some(room.clone())),
-        Some(_) => Err(WRONG),
+        Some(Value::String(room)) => match Name::parse(room.as_str()) {
+            Ok(room) => Ok(Some(room.into())),
+            Err(error) => Err(InvalidField::new("room", error.to_string())),
+        },
+        Some(_) => Err(InvalidField::new("room", "must be a string")),
     }
 }

@@ -1,10 +1,13 @@
 //! Problem documents ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)): the errors that clients see.
 
+use std::borrow::Cow;
+
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use crate::backend::SignatureError;
+use crate::bearer::BearerError;
 use crate::exchange::ExchangeError;
 use crate::oidc::error::VerifyError;
 use crate::participant::ParticipantError;
@@ -19,16 +22,16 @@ const RETRY_AFTER_SECONDS: std::ops::RangeInclusive<u64> = 1..=30;
 
 /// An error as a client sees it.
 ///
-/// All text but the request ID is fixed, so that a response cannot contain text of a request or of an
-/// upstream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Titles are fixed. Details are made of fixed text, names of fields and configured numbers: nothing
+/// that a client or an upstream sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The anchor in `docs/problems.md`.
     pub code: &'static str,
     /// The HTTP status.
     pub status: StatusCode,
     title: &'static str,
-    detail: Option<&'static str>,
+    detail: Option<Cow<'static, str>>,
     /// The header that the status requires.
     extra: Extra,
 }
@@ -46,14 +49,14 @@ enum Extra {
 }
 
 #[derive(Serialize)]
-struct Document {
+struct Document<'a> {
     #[serde(rename = "type")]
     kind: String,
     title: &'static str,
     status: u16,
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<&'static str>,
+    detail: Option<&'a str>,
     /// The request ID, by which an operator finds the log line.
     #[serde(skip_serializing_if = "Option::is_none")]
     instance: Option<String>,
@@ -74,7 +77,7 @@ fn instance() -> Option<String> {
 impl Problem {
     /// The event or the body cannot be read.
     #[must_use]
-    pub fn invalid_request(detail: &'static str) -> Self {
+    pub fn invalid_request(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new("invalid_request", StatusCode::BAD_REQUEST, "The request is malformed")
             .with_detail(detail)
     }
@@ -127,7 +130,7 @@ impl Problem {
             title: self.title,
             status: self.status.as_u16(),
             code: self.code,
-            detail: self.detail,
+            detail: self.detail.as_deref(),
             instance: instance(),
         };
         // Strings and numbers always serialize.
@@ -167,13 +170,17 @@ impl Problem {
         Self::new(code, StatusCode::FORBIDDEN, title)
     }
 
+    fn field_not_allowed(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::forbidden("field_not_allowed", "A field is not allowed").with_detail(detail)
+    }
+
     fn invalid_token() -> Self {
         let challenge = r#"Bearer realm="roomkey", error="invalid_token""#;
         Self::unauthorized("invalid_token", "The bearer token is not valid", challenge)
     }
 
-    fn with_detail(self, detail: &'static str) -> Self {
-        Self { detail: Some(detail), ..self }
+    fn with_detail(self, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { detail: Some(detail.into()), ..self }
     }
 }
 
@@ -181,7 +188,6 @@ impl Problem {
 /// without a decision.
 impl From<&ExchangeError> for Problem {
     fn from(error: &ExchangeError) -> Self {
-        use crate::bearer::BearerError;
         match error {
             ExchangeError::Bearer(BearerError::Missing) => Self::unauthorized(
                 "missing_token",
@@ -197,20 +203,27 @@ impl From<&ExchangeError> for Problem {
                 "The bearer token expired",
                 r#"Bearer realm="roomkey", error="invalid_token", error_description="The access token expired""#,
             ),
-            ExchangeError::Bearer(BearerError::Malformed) | ExchangeError::Rejected(_) => {
+            // The identity is made of the token's subject, which no provider makes that long (OIDC Core §2).
+            ExchangeError::Bearer(BearerError::Malformed)
+            | ExchangeError::Rejected(_)
+            | ExchangeError::Participant(ParticipantError::IdentityTooLong) => {
                 Self::invalid_token()
             }
             ExchangeError::BodyTooLarge => Self::content_too_large("the body may have 65536 bytes"),
-            ExchangeError::NotJson => Self::new(
+            ExchangeError::MediaType(detail) => Self::new(
                 "unsupported_media_type",
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "The body must be application/json",
-            ),
-            ExchangeError::Malformed(error) => Self::invalid_request(error.0),
-            ExchangeError::Participant(ParticipantError::FieldNotAllowed(detail))
-            | ExchangeError::Refused(Refusal::RoomConfig(detail)) => {
-                Self::forbidden("field_not_allowed", "A field is not allowed").with_detail(detail)
+            )
+            .with_detail(*detail),
+            ExchangeError::Invalid(invalid)
+            | ExchangeError::Participant(ParticipantError::InvalidName(invalid)) => {
+                Self::invalid_request(invalid.to_string())
             }
+            ExchangeError::Participant(ParticipantError::FieldNotAllowed(detail)) => {
+                Self::field_not_allowed(detail.clone())
+            }
+            ExchangeError::Refused(Refusal::RoomConfig(detail)) => Self::field_not_allowed(*detail),
             ExchangeError::Refused(Refusal::Room) => {
                 Self::forbidden("room_not_allowed", "The room is not allowed")
             }
@@ -258,7 +271,7 @@ impl From<&ExchangeError> for Problem {
                 Self::new("email_not_set", StatusCode::NOT_FOUND, "Email address not set")
             }
             ExchangeError::TokenTooLarge => Self::content_too_large(
-                "the participant's token would be too long: send less metadata and fewer attributes",
+                "the participant token would be too long: send less metadata and fewer attributes",
             ),
             ExchangeError::Unavailable(unavailable) => Self::unavailable(unavailable.retry_after),
             ExchangeError::Bug(_) => Self::internal(),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
 
 use super::problem::Problem;
 use crate::exchange::ExchangeError;
@@ -22,6 +23,20 @@ pub(super) struct HandlerResponse {
 impl HandlerResponse {
     pub(super) fn ok(response: Response<Vec<u8>>) -> Self {
         Self { response, code: "ok", upstream: None, reason: None }
+    }
+
+    /// Creates a response with `body` as JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`ExchangeError::Bug`] if `body` cannot be serialized: an empty body must not pass as success.
+    pub(super) fn serialized(
+        status: StatusCode,
+        body: &impl Serialize,
+    ) -> Result<Self, ExchangeError> {
+        let body = serde_json::to_vec(body);
+        let body = body.map_err(|_| ExchangeError::Bug("a response could not be serialized"))?;
+        Ok(Self::json(status, body))
     }
 
     pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Self {

@@ -1,4 +1,4 @@
-//! A backend asks on somebody's behalf.
+//! Participant tokens for backends.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,16 +7,18 @@ use std::time::SystemTime;
 use super::{Exchange, ExchangeError, Issued, Participant};
 use crate::backend::request::BackendRequest;
 use crate::backend::{SignatureError, SignedRequest, verify};
-use crate::participant::ParticipantError;
+use crate::participant::check_forbidden_field;
 use crate::secrets::Secrets;
 
 impl Exchange {
-    /// Checks that `request` is a backend's, and new. Gives the secrets that served for it, to sign with.
+    /// Checks that a backend signed `request` and has not sent it before. Returns the secrets that
+    /// verified it.
     ///
     /// # Errors
     ///
-    /// [`ExchangeError::Signature`], [`ExchangeError::Unavailable`], and
-    /// [`ExchangeError::NotConfigured`] where no backend has a key.
+    /// - [`ExchangeError::Signature`] if it is not signed correctly, or replayed.
+    /// - [`ExchangeError::NotConfigured`] if no backend has a key.
+    /// - [`ExchangeError::Unavailable`] if the secret cannot be fetched.
     pub async fn authenticate_backend(
         &self,
         request: &SignedRequest<'_>,
@@ -24,7 +26,8 @@ impl Exchange {
     ) -> Result<Arc<Secrets>, ExchangeError> {
         let secrets = self.secrets.get(now).await?;
         match self.check(request, &secrets, now) {
-            // A key that was added since: the secret is read once more, as seldom as it may be.
+            // The key may have been added since the last fetch: the secret is fetched once more,
+            // unless the cool-down forbids it.
             Err(ExchangeError::Signature(SignatureError::UnknownKey)) => {
                 let newer = self.secrets.refresh(now).await?;
                 self.check(request, &newer, now).map(|()| newer)
@@ -44,29 +47,29 @@ impl Exchange {
         verify(request, keys, &self.replays, now).map_err(ExchangeError::Signature)
     }
 
-    /// Issues what a backend asks for. Whom it names is whom it means: no profile is looked up.
+    /// Issues the participant token that a backend asks for. The backend names the participant: no
+    /// profile is looked up.
     ///
     /// # Errors
     ///
-    /// [`ExchangeError::Refused`], [`ExchangeError::Participant`], [`ExchangeError::TokenTooLarge`] and
-    /// [`ExchangeError::Bug`].
+    /// - [`ExchangeError::Refused`] if the policy has no such role, or does not allow an agent or a
+    ///   field of the room.
+    /// - [`ExchangeError::Participant`] for a field that no policy can allow.
+    /// - [`ExchangeError::TokenTooLarge`] and [`ExchangeError::Bug`].
     pub fn issue_for_backend(
         &self,
         request: &BackendRequest,
         secrets: &Arc<Secrets>,
         now: SystemTime,
     ) -> Result<Issued, ExchangeError> {
-        if request.room_config.has_forbidden_field {
-            let detail = "roomConfig holds a field that nobody may set";
-            return Err(ParticipantError::FieldNotAllowed(detail).into());
-        }
+        check_forbidden_field(&request.room_config)?;
         let (role, room_config) =
-            self.policy.decide_for_backend(&request.role, &request.room_config)?;
+            self.policy.decide_for_backend(request.role.as_str(), &request.room_config)?;
         self.sign_participant_token(
             Participant {
-                person: &request.identity,
-                identity: &request.identity,
-                name: &request.name,
+                person: request.identity.as_str(),
+                identity: request.identity.as_str(),
+                name: request.name.clone().into(),
                 picture: None,
                 metadata: request.metadata.as_deref(),
                 attributes: BTreeMap::new(),

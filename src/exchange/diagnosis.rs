@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::{Exchange, ExchangeError};
 use crate::bearer::{BearerError, UnverifiedBearer};
+use crate::body::InvalidField;
 use crate::livekit::token_source::{RequestedRoomConfig, TokenSourceRequest};
 use crate::oidc::claims::VerifiedClaims;
 use crate::oidc::issuer::Check;
@@ -14,6 +15,7 @@ use crate::oidc::provider::ProfileSource;
 use crate::oidc::verifier::Expected;
 use crate::policy::{CallerClaims, Policy};
 use crate::profile::Profile;
+use crate::text::Name;
 
 /// A request to diagnose.
 #[derive(Clone, Copy)]
@@ -129,7 +131,9 @@ impl Exchange {
         diagnosis.claims = Some(claims);
         match caller {
             Some(caller) if diagnosis.pending.is_empty() => {
-                let room_name = question.room.map(str::to_owned);
+                let room_name = question.room.map(Name::parse).transpose();
+                let room_name =
+                    room_name.map_err(|error| InvalidField::new("room_name", error.to_string()))?;
                 let request = TokenSourceRequest { room_name, ..TokenSourceRequest::default() };
                 self.issue(&caller, &request, now).await?;
                 diagnosis.profile = caller.profile(now).await?;

@@ -1,4 +1,4 @@
-//! One sign-in for Liveblocks too: the same person, name and color.
+//! Liveblocks tokens, with the identity, name and color of the participant token.
 
 use std::time::SystemTime;
 
@@ -7,19 +7,22 @@ use crate::liveblocks::{LiveblocksUser, LiveblocksUserInfo};
 use crate::upstream::error::Unavailable;
 
 impl Exchange {
-    /// Whether the deployment has a key for Liveblocks, as far as is known without asking anyone.
-    #[must_use]
+    /// Whether the deployment may have a key for Liveblocks. Sends no request: true until the secret
+    /// is known.
     pub fn may_have_liveblocks(&self, now: SystemTime) -> bool {
         self.secrets.cached(now).is_none_or(|secrets| secrets.liveblocks_secret_key.is_some())
     }
 
-    /// A token of Liveblocks' for `caller`, who is about to enter `room` where one is named. Without
-    /// patterns of the policy it says who they are; with them, where they may go as well.
+    /// Requests a Liveblocks token for `caller`, who is about to enter `room` if one is named. If the
+    /// policy has patterns for Liveblocks, it is an access token for them, and an ID token otherwise.
     ///
     /// # Errors
     ///
-    /// Those of the profile, [`ExchangeError::Refused`], [`ExchangeError::NotConfigured`], and
-    /// [`ExchangeError::Unavailable`] where Liveblocks is.
+    /// - [`ExchangeError::NotConfigured`] if the secret has no key for Liveblocks.
+    /// - [`ExchangeError::Rejected`], [`ExchangeError::UserNotFound`] and
+    ///   [`ExchangeError::Participant`] from the profile.
+    /// - [`ExchangeError::Refused`] if no rule allows the room.
+    /// - [`ExchangeError::Unavailable`] if Liveblocks or a source of the profile is unavailable.
     pub async fn liveblocks_token(
         &self,
         caller: &Caller<'_>,
@@ -33,16 +36,16 @@ impl Exchange {
         let person = self.participant.identity_of(&subject, &profile)?;
         let permissions = self.policy.liveblocks(caller.for_policy(&subject), room)?;
         let permissions = permissions.map(|(role, patterns)| {
-            // One base permission for each room, which stands for all of Liveblocks' features.
+            // One base permission for each room covers all features of Liveblocks.
             let scope = if role.grants.can_publish { "*:write" } else { "*:read" };
             patterns.into_iter().map(|pattern| (pattern, [scope])).collect()
         });
         let user = LiveblocksUser {
-            user_id: person,
+            user_id: &person,
             user_info: LiveblocksUserInfo {
                 name: profile.name(),
                 image_url: profile.picture(),
-                color: self.presence.color(person),
+                color: self.presence.color(&person),
             },
             permissions,
         };

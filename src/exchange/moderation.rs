@@ -1,4 +1,4 @@
-//! A host or moderator mutes or removes somebody.
+//! Mute and removal of participants by hosts and moderators.
 
 use std::time::SystemTime;
 
@@ -8,16 +8,16 @@ use crate::livekit::token_source::RequestedRoomConfig;
 use crate::policy::{Refusal, Role};
 use crate::upstream::error::Unavailable;
 
-/// What is done to a participant.
+/// An action against a participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModerationAction {
-    /// What can be heard of them is muted.
+    /// Mutes every audio track.
     Mute,
-    /// Their connection ends.
+    /// Ends the connection.
     Remove,
 }
 
-/// A participant of a room, by their names.
+/// A reference to a participant of a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParticipantRef {
     /// The room.
@@ -27,13 +27,15 @@ pub struct ParticipantRef {
 }
 
 impl Exchange {
-    /// Takes `action` against `target`, for `caller`, whose role in that room the policy decides.
-    /// Gives that role. As good done twice, until the participant is gone.
+    /// Takes `action` against `target` for `caller`, and returns the caller's role in that room, which
+    /// the policy decides. A repeated mute has no further effect.
     ///
     /// # Errors
     ///
-    /// [`ExchangeError::Refused`], [`ExchangeError::ParticipantNotFound`],
-    /// [`ExchangeError::Unavailable`] where LiveKit is.
+    /// - [`ExchangeError::Refused`] if the policy does not allow the room, or the role does not allow
+    ///   the action.
+    /// - [`ExchangeError::ParticipantNotFound`] if the target is not in the room.
+    /// - [`ExchangeError::Unavailable`] if LiveKit is.
     pub async fn moderate(
         &self,
         caller: &Caller<'_>,
@@ -44,26 +46,28 @@ impl Exchange {
         let key = caller.key();
         let claims = caller.for_policy(&key);
         let nothing = RequestedRoomConfig::default();
-        let role = &self.policy.decide(claims, Some(&target.room), &nothing)?.rule.role;
+        let (room, identity) = (&target.room, &target.identity);
+        let role = &self.policy.decide(claims, Some(room), &nothing)?.rule.role;
         if !role.can_moderate {
             return Err(Refusal::Moderation.into());
         }
         let secrets = &caller.secrets;
         let (url, key) = (&secrets.livekit_url, &secrets.api_key);
-        let service = RoomService::new(&self.client, url, key, &target.room, now)?;
-        let participant = service.participant(&target.identity).await?;
+        let service = RoomService::new(&self.client, url, key, room, now)?;
+        let participant = service.participant(identity).await?;
         if !role.grants.room_admin && self.is_host(&participant) {
             return Err(Refusal::Moderation.into());
         }
         match action {
-            ModerationAction::Mute => service.mute(&target.identity, &participant).await?,
-            ModerationAction::Remove => service.remove(&target.identity).await?,
+            ModerationAction::Mute => service.mute(identity, &participant).await?,
+            ModerationAction::Remove => service.remove(identity).await?,
         }
         Ok(role)
     }
 
-    /// Whether the participant administers the room, by the role in their token; also where it is a
-    /// role that the policy no longer has. Who has none, as agents do, is no host.
+    /// Whether the participant administers the room, by the `role` attribute of their token. A role
+    /// that the policy no longer has counts as one that does. Participants without a role, such as
+    /// agents, are not hosts.
     fn is_host(&self, participant: &ParticipantInfo) -> bool {
         let role = participant.attributes.get("role");
         role.is_some_and(|role| self.policy.role(role).is_none_or(|role| role.grants.room_admin))

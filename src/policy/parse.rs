@@ -20,9 +20,9 @@ use super::room_settings::RoomSettings;
 use super::template::Template;
 use super::{Policy, Rule};
 use crate::liveblocks;
-use crate::livekit::token_source::{ATTRIBUTES, ATTRIBUTES_BYTES, is_attribute_key};
+use crate::livekit::attributes::{ATTRIBUTES, ATTRIBUTES_BYTES, is_key, reserved};
 use crate::non_empty::NonEmpty;
-use crate::participant::{ClientField, is_reserved};
+use crate::participant::ClientField;
 use crate::reason::Reason;
 use faults::{Faults, Located, PolicyError, text};
 
@@ -204,10 +204,12 @@ fn read_attributes(value: &Located<'_>, faults: &mut Faults<'_>) -> Vec<(String,
     let mut bytes = 0;
     for (key, value) in table.into_iter().flatten() {
         let (name, start) = (key.get_ref().as_ref(), key.span().start);
-        if !is_attribute_key(name) {
-            faults.add(start, "an attribute's key must be 1 to 64 of A-Z a-z 0-9 _ . -");
+        if !is_key(name) {
+            let reason = "an attribute's key must be 1 to 64 of A-Z a-z 0-9 _ . -, with a letter or \
+                          digit at both ends";
+            faults.add(start, reason);
         }
-        if is_reserved(name) {
+        if reserved(name).is_some() {
             faults.add(start, "an attribute's key must not be one that roomkey or LiveKit sets");
         }
         if attributes.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {

@@ -37,7 +37,7 @@ pub(super) fn policy(input: &[u8]) {
     };
     let claims: Map<String, Value> = serde_json::from_str(claims).unwrap_or_default();
     let asked = serde_json::from_str(room_config).unwrap_or_default();
-    let asked = RequestedRoomConfig::read(Some(&asked)).unwrap_or_default();
+    let asked = RequestedRoomConfig::parse(Some(&asked), 4096).unwrap_or_default();
     let room = Some(room).filter(|room| !room.is_empty());
     let document = DeTable::parse(text).unwrap();
     let document = Value::Object(table(document.get_ref()));

@@ -9,10 +9,9 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use roomkey::Config;
+use roomkey::livekit::attributes::{ATTRIBUTES, is_key, reserved};
 use roomkey::livekit::room_config::AGENTS;
-use roomkey::livekit::token_source::{
-    ATTRIBUTE_KEY_BYTES, ATTRIBUTES, ATTRIBUTES_BYTES, METADATA_BYTES, TokenSourceRequest,
-};
+use roomkey::livekit::token_source::{RequestLimits, TokenSourceRequest};
 use roomkey::oidc::algorithm::AllowedAlgorithms;
 use roomkey::oidc::audience::Audience;
 use roomkey::oidc::jwk::Jwk;
@@ -21,7 +20,7 @@ use roomkey::oidc::jwt::{UnverifiedJwt, unverified_issuer};
 use roomkey::oidc::provider::Provider;
 use roomkey::oidc::providers;
 use roomkey::oidc::verifier::{Expected, SUB, Verifier, check_signature};
-use roomkey::text::is_name;
+use roomkey::text::{Name, is_name};
 use serde_json::{Map, Value, json};
 
 type Target = (&'static str, fn(&[u8]));
@@ -135,37 +134,45 @@ fn check_claims(payload: &[u8], has_audience: bool, subject: &str) {
 
 /// A request's body.
 fn body(input: &[u8]) {
-    let Ok(request) = TokenSourceRequest::from_body(input) else { return };
-    let is_name_or_absent = |name: &Option<String>| name.as_deref().is_none_or(is_name);
-    assert!(is_name_or_absent(&request.room_name));
-    assert!(is_name_or_absent(&request.participant_identity));
-    assert!(is_name_or_absent(&request.participant_name));
+    const LIMITS: RequestLimits = RequestLimits { metadata_bytes: 4096, attributes_bytes: 4096 };
+    let Ok(request) = TokenSourceRequest::from_body(input, &LIMITS) else { return };
+    for name in [&request.room_name, &request.participant_identity].into_iter().flatten() {
+        assert!(is_name(name.as_str()));
+    }
+    assert!(request.participant_name.as_ref().is_none_or(|name| !name.is_empty()));
     let metadata = request.participant_metadata.as_deref();
-    assert!(metadata.is_none_or(|metadata| (1..=METADATA_BYTES).contains(&metadata.len())));
+    assert!(metadata.is_none_or(|metadata| (1..=LIMITS.metadata_bytes).contains(&metadata.len())));
     let attributes = &request.participant_attributes;
     assert!(attributes.len() <= ATTRIBUTES);
-    assert!(attributes.keys().all(|key| (1..=ATTRIBUTE_KEY_BYTES).contains(&key.len())));
+    assert!(attributes.keys().all(|key| is_key(key) || reserved(key).is_some()));
     let bytes = attributes.iter().map(|(key, value)| key.len() + value.len());
-    assert!(bytes.sum::<usize>() <= ATTRIBUTES_BYTES);
+    assert!(bytes.sum::<usize>() <= LIMITS.attributes_bytes);
     let agents = &request.room_config.config.agents;
     assert!(agents.len() <= AGENTS);
     let is_name_or_empty = |name: &str| name.is_empty() || is_name(name);
     for agent in agents {
         assert!(is_name_or_empty(&agent.agent_name) && is_name_or_empty(&agent.deployment));
-        assert!(agent.metadata.len() <= METADATA_BYTES);
+        assert!(agent.metadata.len() <= LIMITS.metadata_bytes);
     }
     let mut again = json!({
-        "roomName": request.room_name,
-        "participantIdentity": request.participant_identity,
+        "roomName": request.room_name.as_ref().map(Name::as_str),
+        "participantIdentity": request.participant_identity.as_ref().map(Name::as_str),
         "participant_name": request.participant_name,
         "participantMetadata": request.participant_metadata,
         "participant_attributes": request.participant_attributes,
         "roomConfig": request.room_config.config,
     });
-    if request.room_config.has_forbidden_field {
-        again["roomConfig"]["egress"] = json!([1]);
+    if let Some(field) = request.room_config.forbidden_field {
+        match field.strip_prefix("room_config.agents.") {
+            None => again["roomConfig"][field.strip_prefix("room_config.").unwrap()] = json!([1]),
+            Some(field) => again["roomConfig"]["agents"] = json!([{ field: [1] }]),
+        }
     }
-    assert_eq!(TokenSourceRequest::from_body(again.to_string().as_bytes()), Ok(request));
+    let again = TokenSourceRequest::from_body(again.to_string().as_bytes(), &LIMITS).unwrap();
+    assert_eq!(again.room_config.forbidden_field, request.room_config.forbidden_field);
+    if again.room_config.forbidden_field.is_none() {
+        assert_eq!(again, request);
+    }
 }
 
 /// An issuer's key set, and a signature of nothing but zeros.

@@ -46,8 +46,8 @@ async fn is_never_the_clients_choice() {
     for env in envs {
         for identity in [
             "mallory@example.com",
-            "Ada@example.com",
-            "ada@example.com ",
+            "Ada@example.co",
+            "ada@example.com .",
             "ada@example.com:",
             "ada@example.com:phone",
             "ada@example.co",

@@ -269,7 +269,7 @@ fn cases_are_compared_with_the_decisions() {
         ("refused = \"room_not_allowed\"",  "refused = \"not_allowed\"",   26, "unknown variant"),
         ("refused = \"room_not_allowed\"",  "refused = \"room_not_allowed\"\nline = 2", 22, "no field about the token"),
         ("refused = \"room_not_allowed\"",  "refused = \"room_not_allowed\"\nrole = \"host\"", 22, "role or refused"),
-        ("max_participants = 3",            "max_participants = \"many\"", 11, "whole numbers"),
+        ("max_participants = 3",            "max_participants = \"many\"", 11, "whole number"),
         ("claims = { org_id = \"globex\" }", "",                           22, "missing field `claims`"),
     ];
     for (from, to, line, reason) in faults {

@@ -188,8 +188,6 @@ async fn ignores_what_it_does_not_know() {
     let app = Env::offline().app();
     let body = json!({
         "room_name": "standup",
-        "room": "other",
-        "identity": "mallory",
         "video": { "roomAdmin": true, "roomCreate": true },
         "ttl": 86_400,
         "canPublishSources": [],
