@@ -19,7 +19,7 @@ use crate::profile::resolver::{self, ProfileResolver};
 use crate::profile::userinfo::UserInfo;
 use crate::request_scope::RequestIds;
 use crate::secrets::SecretStore;
-use crate::upstream::client::Client;
+use crate::upstream::client::{Client, is_on_loopback};
 
 /// The token endpoint of one deployment.
 pub struct App {
@@ -141,6 +141,8 @@ fn build_issuer(
         ProfileSource::WorkOs => directory(DirectoryKind::WorkOs, &directories.workos),
     };
     let sources = config.sources.iter().map(source).collect();
-    let profiles = ProfileResolver::new(sources, config.paths, needs);
+    let mut paths = config.paths;
+    paths.loopback_pictures = is_on_loopback(issuer.verifier().issuer());
+    let profiles = ProfileResolver::new(sources, paths, needs);
     IssuerContext { name: config.name, issuer, profiles, hs256_name: config.hs256_name }
 }

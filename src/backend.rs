@@ -1,4 +1,4 @@
-//! Trusted backends, which sign each request with a key they share with us, as `RTCstack`'s clients do.
+//! Requests of trusted backends, which sign each one with a shared key, as `RTCstack`'s clients do.
 
 pub mod replay;
 pub mod request;
@@ -11,59 +11,59 @@ use http::HeaderMap;
 use crate::keys::backend::BackendKeys;
 use replay::Replays;
 
-/// How far a request's timestamp may be from our clock, either way.
+/// Maximum distance between a request's timestamp and the clock, in either direction.
 pub const WINDOW: Duration = Duration::from_mins(5);
 
 const API_KEY: &str = "x-api-key";
 const TIMESTAMP: &str = "x-rtcstack-timestamp";
 const SIGNATURE: &str = "x-rtcstack-signature";
 
-/// A request as its sender signed it.
+/// A request with the parts that its sender signed.
 #[derive(Clone, Copy, Debug)]
 pub struct SignedRequest<'a> {
-    /// Its headers.
+    /// The headers.
     pub headers: &'a HeaderMap,
-    /// Its method.
+    /// The method.
     pub method: &'a str,
-    /// What the sender may take for its path: gateways put a stage or a mapping in front of it, and
-    /// some senders sign the query with it.
+    /// The paths that the sender can have signed: gateways prefix a stage or a mapping, and some
+    /// senders include the query.
     pub paths: &'a [String],
-    /// Its body, before anything reads it.
+    /// The body as it was received.
     pub body: &'a [u8],
 }
 
-/// Why a request is not a backend's.
+/// The reason why a signature is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// There is not exactly one key.
+    /// Not exactly one API key is sent.
     #[error("no X-Api-Key, or more than one")]
     Key,
-    /// It is none of ours.
-    #[error("an X-Api-Key that we do not know")]
+    /// The API key is not configured.
+    #[error("unknown X-Api-Key")]
     UnknownKey,
-    /// There is not exactly one of each.
+    /// Not exactly one timestamp and one signature are sent.
     #[error("no timestamp or no signature")]
     Header,
-    /// The timestamp is no whole number of seconds, or not near.
-    #[error("the timestamp is no number, or not near")]
+    /// The timestamp is not a whole number of seconds, or outside [`WINDOW`].
+    #[error("the timestamp is not a number, or too far from the clock")]
     Timestamp,
-    /// The signature is another's, or of another request.
-    #[error("the signature does not hold")]
+    /// The signature is of another key or another request.
+    #[error("invalid signature")]
     Signature,
-    /// The very request was here before.
-    #[error("the request was here before")]
+    /// A request with this signature was accepted before.
+    #[error("the request was replayed")]
     Replayed,
 }
 
-/// Checks that `request` was signed with one of `keys`, near `now`, and was not in `replays`.
+/// Verifies that `request` was signed with one of `keys`, near `now`, and is not in `replays`.
 ///
-/// Signed is `METHOD \n PATH \n TIMESTAMP \n hex(SHA-256(body))`. The body counts as it came:
-/// `RTCstack`'s own server hashes nothing in its place, so that a captured signature lets anything
-/// through (`apps/api/src/middleware/auth.ts`).
+/// The signed text is `METHOD \n PATH \n TIMESTAMP \n hex(SHA-256(body))`. The hash covers the body
+/// as it was received. `RTCstack`'s own server hashes an empty body instead, so that a captured
+/// signature is valid for any body (`apps/api/src/middleware/auth.ts`).
 ///
 /// # Errors
 ///
-/// [`SignatureError`].
+/// [`SignatureError`], the first in the order of its variants that applies.
 pub fn verify(
     request: &SignedRequest<'_>,
     keys: &BackendKeys,
@@ -89,15 +89,14 @@ pub fn verify(
     if replays.is_first(&tag, now) { Ok(()) } else { Err(SignatureError::Replayed) }
 }
 
-/// The header's value, if it stands once and is text.
+/// The header's value, if it is sent once and is visible ASCII.
 fn single_header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().filter(|_| values.next().is_none())?;
     value.to_str().ok().filter(|value| !value.is_empty())
 }
 
-/// Whether `timestamp` is a whole number of seconds since 1970, within [`WINDOW`] of `now`. Digits
-/// only: `never`, `-1`, `1e9` and `1.5` are numbers to nobody.
+/// Whether `timestamp` is a whole number of seconds since 1970 in digits, within [`WINDOW`] of `now`.
 fn is_near(timestamp: &str, now: SystemTime) -> bool {
     let is_number = timestamp.bytes().all(|byte| byte.is_ascii_digit());
     let seconds = timestamp.parse::<u64>().ok().filter(|_| is_number);

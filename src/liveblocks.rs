@@ -1,4 +1,4 @@
-//! Liveblocks' tokens, for apps that have its cursors beside LiveKit's video.
+//! A client for the Liveblocks API.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,58 +11,58 @@ use crate::json;
 use crate::upstream::client::Client;
 use crate::upstream::error::FetchError;
 
-/// Most room patterns of one token.
+/// Maximum number of room patterns in one token.
 pub const PATTERNS: usize = 10;
 
-/// Longest room pattern without its star, in bytes.
+/// Maximum length of a room pattern without its star, in bytes.
 pub const PATTERN_BYTES: usize = 128;
 
-/// Liveblocks' API ([REST reference](https://liveblocks.io/docs/api-reference/rest-api-endpoints)).
+/// A client for the API ([REST reference](https://liveblocks.io/docs/api-reference/rest-api-endpoints)).
 pub struct Liveblocks {
     client: Arc<Client>,
-    /// Where it is, without a slash at the end.
+    /// The base URL, without a slash at the end.
     api_url: String,
 }
 
-/// Somebody who asks for a token.
+/// The user of a token.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LiveblocksUser<'a> {
-    /// Who they are. Liveblocks counts users by it.
+    /// The user's identity, by which Liveblocks counts users.
     pub user_id: &'a str,
-    /// What everyone in their rooms sees of them.
+    /// The part that everyone in the user's rooms sees.
     pub user_info: LiveblocksUserInfo<'a>,
-    /// Rooms, and what they may do in each; without, the rooms themselves say who may enter.
+    /// Permissions by room pattern. If absent, the settings of the rooms apply.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permissions: Option<BTreeMap<String, [&'static str; 1]>>,
 }
 
-/// What others see of them.
+/// The part of a user that others see.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LiveblocksUserInfo<'a> {
     /// The name.
     pub name: &'a str,
-    /// Where their picture is.
+    /// The URL of the picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_url: Option<&'a str>,
-    /// Their presence color.
+    /// The presence color.
     pub color: &'a str,
 }
 
 impl Liveblocks {
-    /// The API at `api_url`.
+    /// Creates a client for the API at `api_url`.
     #[must_use]
     pub fn new(client: Arc<Client>, api_url: &str) -> Self {
         Self { client, api_url: api_url.trim_end_matches('/').to_owned() }
     }
 
-    /// A token for `user`: an access token where it has permissions, an ID token otherwise. Costs one
-    /// request. Never kept: the client refuses to be given the same token twice.
+    /// Requests a token for `user`: an access token if it has permissions, an ID token otherwise. Costs
+    /// one request. Tokens are not cached, since the client refuses to receive the same one twice.
     ///
     /// # Errors
     ///
-    /// [`FetchError`], a refusal of our key included: it is not the caller's fault.
+    /// [`FetchError`], also if Liveblocks refuses the API key, which is not the caller's fault.
     pub async fn token(
         &self,
         user: &LiveblocksUser<'_>,

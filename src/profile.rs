@@ -1,4 +1,4 @@
-//! Who the caller is to other people: email, name, picture.
+//! The profile of a caller: email address, name and picture.
 
 pub mod cache;
 pub mod directory;
@@ -16,17 +16,17 @@ use crate::text;
 use crate::upstream::client::is_https_or_loopback;
 use crate::upstream::error::Unavailable;
 
-/// The name of somebody without one.
+/// The name of a caller without one.
 pub const UNNAMED: &str = "Unnamed User";
 
-/// Longest picture address, in bytes: it goes into the participant's token.
+/// Maximum length of a picture's URL, in bytes: it is part of the participant token.
 const PICTURE_BYTES: usize = 1024;
 
-/// Longest email address, in bytes
+/// Maximum length of an email address, in bytes
 /// ([RFC 5321 §4.5.3.1](https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1), erratum 1690).
 const EMAIL_BYTES: usize = 254;
 
-/// What is known of a caller. Shows nothing in `Debug`: it is personal data.
+/// The profile of a caller. `Debug` shows nothing, since it is personal data.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Profile {
     email: ProfileField<Email>,
@@ -36,68 +36,69 @@ pub struct Profile {
     picture: Option<String>,
 }
 
-/// An email address, and whether its source vouches for it.
+/// An email address, and whether its source verified it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email {
-    /// As the source spells it.
+    /// The address without outer white space, its ASCII letters in lower case.
     pub address: String,
-    /// Whether the source says that the address is the person's, if it says anything about it.
+    /// Whether the address is verified, if the source has a claim about it.
     verified: Option<bool>,
 }
 
-/// What a source says of one claim.
+/// The value of one field in a source.
 #[derive(Clone, Default, PartialEq, Eq)]
 enum ProfileField<T> {
-    /// Nothing: the next source may know.
+    /// Absent: the next source may have it.
     #[default]
     Unknown,
-    /// That there is none.
+    /// Known to be empty.
     None,
-    /// This.
+    /// Present.
     Some(T),
 }
 
-/// Where in a source's claims the profile stands, as dotted paths; of several the first that is
-/// there.
+/// Dotted paths of the profile in a source's claims. Of several, the first that is present is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
-    /// The email address, and the claim that vouches for it: one claim's verification is never taken
-    /// for another's.
+    /// The email address, and the claim that verifies it. The verification of one address is never
+    /// used for another.
     pub emails: Vec<(String, String)>,
     /// The name.
     pub names: Vec<String>,
     /// Whether a missing name is replaced by the standard claims for its parts, nickname or user name
     /// ([OIDC Core §5.1](https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims)).
     pub has_name_parts: bool,
-    /// The picture's address.
+    /// The picture's URL.
     pub pictures: Vec<String>,
+    /// Whether a picture may have an `http` URL on loopback, as it can if the issuer has one.
+    pub loopback_pictures: bool,
 }
 
-/// Why a profile could not be found.
+/// The reason why a profile is not available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProfileError {
-    /// The issuer refuses the token or the user, or speaks of somebody else.
+    /// The issuer refuses the token or the user, or responds about another subject.
     #[error(transparent)]
     Rejected(#[from] VerifyError),
-    /// The source knows no such user.
-    #[error("the source of profiles knows no such user")]
+    /// The source has no such user.
+    #[error("the source of profiles has no such user")]
     UserNotFound,
-    /// The source could not be asked.
+    /// The source is unavailable.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
 
-/// What a profile must say before no further source is asked.
+/// The fields that a profile must have before no further source is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProfileRequirements {
     /// An email address.
     pub email: bool,
-    /// That the address is verified.
+    /// A verified email address.
     pub verified_email: bool,
 }
 
 impl Paths {
-    /// Where `provider` puts things.
+    /// Returns the paths of `provider`.
     #[must_use]
     pub fn for_provider(provider: &Provider) -> Self {
         let owned = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect();
@@ -110,10 +111,11 @@ impl Paths {
             names: owned(provider.names),
             has_name_parts: true,
             pictures: owned(provider.pictures),
+            loopback_pictures: false,
         }
     }
 
-    /// These paths, and behind them those of `other`.
+    /// Returns these paths, followed by those of `other`.
     #[must_use]
     pub fn or(&self, other: &Self) -> Self {
         Self {
@@ -121,12 +123,13 @@ impl Paths {
             names: self.names.iter().chain(&other.names).cloned().collect(),
             has_name_parts: self.has_name_parts || other.has_name_parts,
             pictures: self.pictures.iter().chain(&other.pictures).cloned().collect(),
+            loopback_pictures: self.loopback_pictures,
         }
     }
 }
 
 impl Email {
-    /// Whether the source says that the address is the person's. Saying nothing is not enough.
+    /// Whether the source verified the address. An absent claim counts as false.
     #[must_use]
     pub fn is_verified(&self) -> bool {
         self.verified == Some(true)
@@ -143,8 +146,8 @@ impl Profile {
         }
     }
 
-    /// The name, or [`UNNAMED`]. Fit for a participant's name: forbidden characters are left out and
-    /// what is too long is cut.
+    /// The name, or [`UNNAMED`]. It is a valid participant name: forbidden characters are removed, and
+    /// a long name is cut.
     #[must_use]
     pub fn name(&self) -> &str {
         match &self.name {
@@ -155,25 +158,25 @@ impl Profile {
         }
     }
 
-    /// The address of a picture: `https`, or `http` on loopback.
+    /// The URL of a picture, as [`Paths::loopback_pictures`] allows it.
     #[must_use]
     pub fn picture(&self) -> Option<&str> {
         self.picture.as_deref()
     }
 
-    /// What `claims` say.
+    /// Reads a profile from `claims`.
     #[must_use]
     pub fn read(claims: &Map<String, Value>, paths: &Paths) -> Self {
         let texts = |paths: &[String]| {
             paths
                 .iter()
                 .map(|path| text_at(claims, path))
-                .find(ProfileField::is_said)
+                .find(ProfileField::is_known)
                 .unwrap_or_default()
         };
         let email = paths.emails.iter().find_map(|(path, verified)| {
             let address = text_at(claims, path);
-            address.is_said().then(|| address.and_then(|address| email(claims, address, verified)))
+            address.is_known().then(|| address.and_then(|address| email(claims, address, verified)))
         });
         let mut name = name_at(claims, &paths.names);
         let mut short_name = None;
@@ -186,17 +189,15 @@ impl Profile {
             }
         }
         let picture = match texts(&paths.pictures) {
-            ProfileField::Some(address)
-                if address.len() <= PICTURE_BYTES && is_https_or_loopback(address) =>
-            {
-                Some(address.to_owned())
+            ProfileField::Some(url) if is_picture(url, paths.loopback_pictures) => {
+                Some(url.to_owned())
             }
             _ => None,
         };
         Self { email: email.unwrap_or_default(), name, short_name, picture }
     }
 
-    /// Whether no further source needs to be asked.
+    /// Whether no further source is needed.
     #[must_use]
     pub fn satisfies(&self, needs: ProfileRequirements) -> bool {
         let email = match &self.email {
@@ -209,8 +210,8 @@ impl Profile {
         email && self.name != ProfileField::Unknown
     }
 
-    /// Fills what is unsaid from `other`, a later source. An address comes with its own verification:
-    /// one of which nothing is said gives way to a later source's, and never borrows from it.
+    /// Fills absent fields from `other`, a later source. An address keeps its own verification: one
+    /// without is replaced by the later source's address, and never combined with its verification.
     pub fn merge_missing(&mut self, other: &Self) {
         match (&self.email, &other.email) {
             (ProfileField::Unknown, _) => self.email = other.email.clone(),
@@ -232,7 +233,7 @@ impl Profile {
 }
 
 impl<T> ProfileField<T> {
-    fn is_said(&self) -> bool {
+    fn is_known(&self) -> bool {
         !matches!(self, Self::Unknown)
     }
 
@@ -245,14 +246,35 @@ impl<T> ProfileField<T> {
     }
 }
 
-/// The address with its verification; `None` where it is no address.
+/// Returns the address with its verification, or `None` if it is not an address.
 fn email(claims: &Map<String, Value>, address: &str, verified: &str) -> Option<Email> {
-    let is_address = address.len() <= EMAIL_BYTES && text::is_plain(address);
+    let address = address.trim();
+    let is_address =
+        address.len() <= EMAIL_BYTES && text::is_plain(address) && text::is_visible(address);
     let verified = json::find(claims, verified).map(|value| is_true(verified, value));
-    is_address.then(|| Email { address: address.to_owned(), verified })
+    is_address.then(|| Email { address: address.to_ascii_lowercase(), verified })
 }
 
-/// Absent, `null` or of another type says nothing; empty text says that there is none.
+/// Whether `url` can be a picture: `https`, or `http` on loopback if that is allowed, without
+/// characters that would end an attribute or a tag of HTML.
+fn is_picture(url: &str, allows_loopback: bool) -> bool {
+    let is_forbidden = |character: char| {
+        character.is_whitespace()
+            || character.is_control()
+            || matches!(character, '"' | '\'' | '<' | '>' | '`' | '\\')
+    };
+    url.len() <= PICTURE_BYTES
+        && is_https_or_loopback(url)
+        && (allows_loopback || has_scheme(url, "https"))
+        && text::is_plain(url)
+        && !url.contains(is_forbidden)
+}
+
+fn has_scheme(url: &str, scheme: &str) -> bool {
+    url.split_once(':').is_some_and(|(own, _)| own.eq_ignore_ascii_case(scheme))
+}
+
+/// Returns the string at `path`. Another type counts as absent, an empty string as known to be empty.
 fn text_at<'a>(claims: &'a Map<String, Value>, path: &str) -> ProfileField<&'a str> {
     match json::find(claims, path).and_then(Value::as_str) {
         None => ProfileField::Unknown,
@@ -268,7 +290,7 @@ fn name_at(claims: &Map<String, Value>, paths: &[String]) -> ProfileField<String
         if let Some(found) = visible_text(claims, path) {
             return ProfileField::Some(found);
         }
-        if text_at(claims, path).is_said() {
+        if text_at(claims, path).is_known() {
             name = ProfileField::None;
         }
     }
@@ -380,11 +402,7 @@ mod tests {
             ),
             (json!({ "name": "A", "picture": "javascript:alert(1)" }), "A", None),
             (json!({ "name": "A", "picture": "http://a/b" }), "A", None),
-            (
-                json!({ "name": "A", "picture": "http://127.0.0.1/b" }),
-                "A",
-                Some("http://127.0.0.1/b"),
-            ),
+            (json!({ "name": "A", "picture": "http://127.0.0.1/b" }), "A", None),
             (
                 json!({ "name": "A", "picture": format!("https://a/{}", "b".repeat(1015)) }),
                 "A",

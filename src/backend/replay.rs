@@ -1,4 +1,4 @@
-//! Signatures that were here before.
+//! Signatures of recently accepted requests.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -6,31 +6,31 @@ use std::time::{Duration, SystemTime};
 
 use super::WINDOW;
 
-/// Most signatures that are remembered, about 4 MB of them. Only holders of a key can add one.
+/// Maximum number of signatures that are kept, about 4 MB. Only holders of a key can add one.
 pub const REMEMBERED: usize = 50_000;
 
-/// How long a signature must be remembered: a timestamp may be as far ahead as behind.
+/// Time for which a signature is kept: a timestamp may be ahead of the clock or behind it.
 const LIFE: Duration = Duration::from_secs(2 * WINDOW.as_secs());
 
-/// The signatures that this execution environment has accepted. Others know nothing of them: a
-/// request can be replayed once in each, within its window. Takes no memory before the first.
+/// The signatures that this execution environment has accepted. Environments do not share them, so
+/// a request can be replayed once in each, within its window. Empty, it uses no memory.
 #[derive(Debug, Default)]
 pub struct Replays(Mutex<Seen>);
 
 #[derive(Debug, Default)]
 struct Seen {
     tags: HashSet<[u8; 16]>,
-    /// In the order of their arrival.
+    /// In the order of arrival.
     order: VecDeque<([u8; 16], SystemTime)>,
 }
 
 impl Replays {
-    /// Whether a request with the signature `tag` is here for the first time, and remembers it. Where
-    /// [`REMEMBERED`] are known already, the oldest is forgotten.
+    /// Whether the signature `tag` is new. Keeps it; if [`REMEMBERED`] are kept already, the oldest is
+    /// dropped.
     pub fn is_first(&self, tag: &[u8; 32], now: SystemTime) -> bool {
         let mut short = [0; 16];
         short.copy_from_slice(&tag[..16]);
-        // Nobody panics while holding it.
+        // No code panics while it holds the lock.
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some((oldest, arrived)) = seen.order.front().copied() {
             let is_over = now.duration_since(arrived).is_ok_and(|age| age > LIFE);

@@ -10,6 +10,7 @@ use super::route::{OriginalPath, Route};
 use crate::backend::SignedRequest;
 use crate::backend::request::{BackendRequest, BackendResponse};
 use crate::exchange::ExchangeError;
+use crate::livekit::token_source::server_url;
 use crate::logging::RequestLog;
 
 impl RequestContext<'_> {
@@ -40,7 +41,7 @@ impl RequestContext<'_> {
         let expires_at = expires_at.fmt(Format::DateTime);
         let response = BackendResponse {
             token: &issued.token.token,
-            url: &issued.secrets.livekit_url,
+            url: &server_url(&issued.secrets.livekit_url),
             expires_at: expires_at
                 .map_err(|_| ExchangeError::Bug("the expiry could not be written as a date"))?,
         };

@@ -5,7 +5,9 @@ use http::StatusCode;
 use super::context::RequestContext;
 use super::response::HandlerResponse;
 use crate::exchange::ExchangeError;
-use crate::livekit::token_source::{TokenSourceRequest, TokenSourceResponse, check_query};
+use crate::livekit::token_source::{
+    TokenSourceRequest, TokenSourceResponse, check_query, server_url,
+};
 use crate::logging::RequestLog;
 
 impl RequestContext<'_> {
@@ -25,7 +27,7 @@ impl RequestContext<'_> {
         let issued = self.exchange().issue(&caller, &request, self.now).await?;
         record.set_issued(&issued);
         let response = TokenSourceResponse {
-            server_url: &issued.secrets.livekit_url,
+            server_url: &server_url(&issued.secrets.livekit_url),
             participant_token: &issued.token.token,
             room_name: &issued.room,
             participant_name: &issued.name,

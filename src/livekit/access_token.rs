@@ -1,4 +1,4 @@
-//! The participant's token, and the key that signs it.
+//! The participant token and its signature.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,32 +15,32 @@ use crate::keys::livekit::ApiKey;
 /// `{"typ":"JWT","alg":"HS256"}`, the only header of LiveKit's tokens.
 const HEADER: &str = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9";
 
-/// What a participant's token says (livekit/protocol, `auth/grants.go`), in the order it is written.
+/// The claims of a participant token (livekit/protocol, `auth/grants.go`), in the order in which they
+/// are written.
 #[derive(Clone, Debug, Serialize)]
 pub struct AccessToken<'a> {
-    /// The identity. LiveKit lets a second participant of the same identity replace the first.
+    /// The identity. In LiveKit, a second participant with the same identity replaces the first.
     #[serde(rename = "sub")]
     pub identity: &'a str,
-    /// The name that others see.
+    /// The name that other participants see.
     pub name: &'a str,
-    /// What the participant may do, and where.
+    /// The participant's grants in the room.
     pub video: VideoGrant<'a>,
-    /// The app's own payload.
+    /// The app's payload.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<&'a str>,
-    /// The app's own payload by key, and what we say of the participant.
+    /// The app's payload by key, and the attributes that roomkey sets.
     pub attributes: BTreeMap<&'a str, &'a str>,
-    /// How the room is set up if this participant is its first.
+    /// The configuration of the room if this participant is its first.
     #[serde(rename = "roomConfig", skip_serializing_if = "RoomConfiguration::is_empty")]
     pub room_config: RoomConfiguration,
 }
 
-/// Claims of the signing: who, when, and which token.
+/// All claims but `jti`.
 #[derive(Serialize)]
 struct Signed<'a> {
     iss: &'a str,
-    /// The issue time, and nothing else: LiveKit revokes tokens whose `nbf` lies before the removal
-    /// of their participant.
+    /// The issue time. LiveKit revokes tokens whose `nbf` is before the removal of their participant.
     nbf: u64,
     iat: u64,
     exp: u64,
@@ -48,29 +48,29 @@ struct Signed<'a> {
     token: &'a AccessToken<'a>,
 }
 
-/// A signed token.
+/// A signed participant token.
 #[derive(Clone)]
 pub struct ParticipantToken {
     /// The token: three parts of base64url.
     pub token: String,
-    /// Its `jti`, which the log may show.
+    /// The `jti` of the token, which may be logged.
     pub jti: String,
 }
 
-/// A token could not be signed: a mistake of ours.
+/// A failure to sign a token, which is a bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the participant's token could not be signed")]
+#[error("the participant token could not be signed")]
 pub struct SignError;
 
 impl AccessToken<'_> {
     /// Signs the token with `key`, valid from `now` for `ttl`, both in whole seconds.
     ///
-    /// The same token, key, time and TTL give the same bytes: `jti` is a keyed hash of the other
-    /// claims: it stands in logs, where nobody shall be found by guessing.
+    /// The same claims, key, time and TTL give the same bytes. `jti` is a keyed hash of the other
+    /// claims, so that its value in a log cannot be matched by guessing claims.
     ///
     /// # Errors
     ///
-    /// [`SignError`] where a claim cannot be written or the key cannot sign; neither should happen.
+    /// [`SignError`] if a claim cannot be serialized or `now` is before 1970. Neither should happen.
     pub fn sign(
         &self,
         key: &ApiKey,

@@ -1,16 +1,16 @@
-//! `VideoGrant`: what a participant may do.
+//! `VideoGrant`: the rights of a participant.
 
 use serde::{Serialize, Serializer};
 
-/// What a role may do in a room (livekit/protocol, `auth/grants.go`).
+/// The rights of a role in a room (livekit/protocol, `auth/grants.go`).
 ///
-/// LiveKit takes an absent grant for a given one (publish, subscribe, data), so each is written out.
+/// LiveKit reads an absent grant (publish, subscribe, data) as true, so each is written out.
 /// Grants that are not bound to a room (`roomCreate`, `roomList`, `roomRecord`, `ingressAdmin`, …)
-/// or that change how others see a participant (`hidden`, `recorder`, `agent`) are not here, so that
-/// no token can hold one.
+/// or that change how others see a participant (`hidden`, `recorder`, `agent`) are not fields, so
+/// that no token can have one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_excessive_bools, reason = "LiveKit's claim is one of switches")]
+#[expect(clippy::struct_excessive_bools, reason = "LiveKit's claim consists of flags")]
 pub struct Grants {
     /// Publish tracks.
     pub can_publish: bool,
@@ -25,23 +25,23 @@ pub struct Grants {
     pub can_subscribe_metrics: bool,
     /// Manage agent sessions.
     pub can_manage_agent_session: bool,
-    /// Tracks that may be published, where not all may.
+    /// Sources of tracks that may be published, if not all may.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub can_publish_sources: Option<Sources>,
-    /// Mute and remove others, and change the room. No tri-state: LiveKit takes an absent one for no.
+    /// Mute and remove others, and change the room. LiveKit reads an absent value as false.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub room_admin: bool,
 }
 
-/// What a track may show, as LiveKit spells it: others are refused, as are capitals.
+/// Sources of tracks, as LiveKit spells them. It refuses other names and upper case.
 pub const SOURCES: [&str; 4] = ["camera", "microphone", "screen_share", "screen_share_audio"];
 
-/// Some of [`SOURCES`]. Never none: LiveKit takes an empty list for all of them.
+/// Some of [`SOURCES`], at least one: LiveKit reads an empty list as all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sources([bool; SOURCES.len()]);
 
 impl Sources {
-    /// The sources of these names; `None` where there is none, or one that is not of [`SOURCES`].
+    /// Creates a list of the sources with these names. `None` if it is empty or has another name.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         let mut chosen = [false; SOURCES.len()];
         for name in names {
@@ -50,7 +50,7 @@ impl Sources {
         chosen.contains(&true).then_some(Self(chosen))
     }
 
-    /// Their names.
+    /// The names of the sources.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         SOURCES.into_iter().zip(self.0).filter_map(|(name, is_chosen)| is_chosen.then_some(name))
     }
@@ -66,7 +66,7 @@ impl Serialize for Sources {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VideoGrant<'a> {
-    /// Never empty: without a room, the client would choose it while joining.
+    /// Never empty: without a room, the client would choose one when it joins.
     room: &'a str,
     room_join: bool,
     #[serde(flatten)]
@@ -74,13 +74,13 @@ pub struct VideoGrant<'a> {
 }
 
 impl<'a> VideoGrant<'a> {
-    /// The right to join `room`, which must not be empty, with `grants`.
+    /// Creates the right to join `room`, which must not be empty, with `grants`.
     #[must_use]
     pub fn join(room: &'a str, grants: Grants) -> Self {
         Self { room, room_join: true, grants }
     }
 
-    /// The right to administer `room` from outside, and nothing else.
+    /// Creates the right to administer `room` through the API, and no other.
     #[must_use]
     pub fn administer(room: &'a str) -> Self {
         let grants = Grants {

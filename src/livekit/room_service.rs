@@ -1,9 +1,10 @@
-//! LiveKit's `RoomService` ([Twirp](https://twitchtv.github.io/twirp/docs/spec_v7.html) with JSON):
-//! who is in a room, and what a moderator may do to them.
+//! A client for LiveKit's `RoomService`
+//! ([Twirp](https://twitchtv.github.io/twirp/docs/spec_v7.html) with JSON).
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use futures_util::stream::{self, TryStreamExt};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -14,24 +15,27 @@ use crate::keys::livekit::ApiKey;
 use crate::upstream::client::Client;
 use crate::upstream::error::FetchError;
 
-/// How long a token for one errand is good.
+/// Lifetime of the token for one request.
 const TTL: Duration = Duration::from_mins(1);
 
-/// LiveKit's server, asked on behalf of one room.
+/// Number of tracks that are muted at the same time.
+const CONCURRENT_MUTES: usize = 16;
+
+/// A client for the requests about one room.
 pub struct RoomService<'a> {
     client: &'a Client,
-    /// Where the API is, without a slash at the end.
+    /// The base URL of the API, without a slash at the end.
     address: String,
-    /// Administers `room`, and no other.
+    /// A token that administers `room` alone.
     bearer: String,
     room: &'a str,
 }
 
-/// Somebody in the room.
+/// A participant in the room.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct ParticipantInfo {
-    /// What our tokens say of them, unless their role lets them change it.
+    /// The attributes of their token, unless they could change them.
     pub attributes: BTreeMap<String, String>,
     tracks: Vec<TrackInfo>,
 }
@@ -40,32 +44,32 @@ pub struct ParticipantInfo {
 #[serde(default)]
 struct TrackInfo {
     sid: String,
-    /// Absent where it is proto3's default, which is audio.
+    /// Absent for proto3's default, which is audio.
     r#type: Option<Value>,
     muted: bool,
 }
 
-/// Why an errand was not run.
+/// The reason why a request to `RoomService` failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RoomServiceError {
-    /// There is no such participant in the room, or no such room.
+    /// The room has no such participant, or does not exist.
     #[error("no such participant in the room")]
     NotFound,
-    /// LiveKit cannot be asked, or does not do what it is asked.
+    /// LiveKit is unavailable, or refuses the request.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// A mistake of ours.
+    /// The token could not be signed.
     #[error(transparent)]
     Sign(#[from] SignError),
 }
 
 impl<'a> RoomService<'a> {
-    /// The service of the server at `livekit_url`, for `room`: with a token of `key` that is good for
-    /// 60 s from `now` and administers that room alone.
+    /// Creates a client for the server at `livekit_url` and `room`, with a token of `key` that expires
+    /// 60 s after `now`.
     ///
     /// # Errors
     ///
-    /// [`RoomServiceError::Sign`].
+    /// [`RoomServiceError::Sign`] if the token could not be signed.
     pub fn new(
         client: &'a Client,
         livekit_url: &str,
@@ -82,13 +86,13 @@ impl<'a> RoomService<'a> {
             room_config: RoomConfiguration::default(),
         };
         let bearer = token.sign(key, now, TTL)?.token;
-        // wss://… is https://… to it.
+        // The API has the URL of the server, with the scheme https for wss.
         let http = livekit_url.strip_prefix("ws").map(|rest| format!("http{rest}"));
         let address = http.as_deref().unwrap_or(livekit_url).trim_end_matches('/').to_owned();
         Ok(Self { client, address, bearer, room })
     }
 
-    /// Who `identity` is in the room.
+    /// Fetches the participant with this identity.
     ///
     /// # Errors
     ///
@@ -98,27 +102,30 @@ impl<'a> RoomService<'a> {
         serde_json::from_slice(&answer).map_err(|_| FetchError::Malformed("a participant").into())
     }
 
-    /// Mutes every track of `participant` that can be heard. One that is gone by then is silent.
+    /// Mutes every audio track of `participant` that is not muted, [`CONCURRENT_MUTES`] at a time. A
+    /// track that no longer exists counts as muted.
     ///
     /// # Errors
     ///
-    /// [`RoomServiceError`].
+    /// [`RoomServiceError`], the first that occurs: some tracks are muted then.
     pub async fn mute(
         &self,
         identity: &str,
         participant: &ParticipantInfo,
     ) -> Result<(), RoomServiceError> {
-        for track in participant.tracks.iter().filter(|track| track.is_heard()) {
-            let body = json!({ "identity": identity, "track_sid": track.sid, "muted": true });
-            match self.call("MutePublishedTrack", &body).await {
-                Ok(_) | Err(RoomServiceError::NotFound) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+        let audible = participant.tracks.iter().filter(|track| track.is_audible()).map(Ok);
+        stream::iter(audible)
+            .try_for_each_concurrent(CONCURRENT_MUTES, |track: &TrackInfo| async {
+                let body = json!({ "identity": identity, "track_sid": track.sid, "muted": true });
+                match self.call("MutePublishedTrack", &body).await {
+                    Ok(_) | Err(RoomServiceError::NotFound) => Ok(()),
+                    Err(error) => Err(error),
+                }
+            })
+            .await
     }
 
-    /// Ends the connection of `identity`.
+    /// Ends the connection of the participant with this identity.
     ///
     /// # Errors
     ///
@@ -134,7 +141,7 @@ impl<'a> RoomService<'a> {
         let answer = self.client.post(&address, &self.bearer, &body).await?;
         match answer.status {
             200 => Ok(answer.body),
-            // A server without such a service answers 404 as well, with another code.
+            // A server without this service responds 404 as well, with another code.
             404 if answer.has("code", "not_found") => Err(RoomServiceError::NotFound),
             _ => Err(answer.refusal().into()),
         }
@@ -142,7 +149,7 @@ impl<'a> RoomService<'a> {
 }
 
 impl TrackInfo {
-    fn is_heard(&self) -> bool {
+    fn is_audible(&self) -> bool {
         let is_audio = match &self.r#type {
             None | Some(Value::Null) => true,
             Some(kind) => *kind == "AUDIO" || *kind == 0,

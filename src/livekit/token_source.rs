@@ -3,6 +3,7 @@
 //! Names are those of `TokenSourceRequest` and `TokenSourceResponse`
 //! (livekit/protocol, `livekit_token_source.proto`).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -84,6 +85,20 @@ pub struct TokenSourceResponse<'a> {
     pub room_name: &'a str,
     /// The name in the token.
     pub participant_name: &'a str,
+}
+
+/// Returns the URL of the LiveKit server for clients: with the scheme `ws` for `http`, and `wss` for
+/// `https`, which some clients do not accept.
+pub fn server_url(livekit_url: &str) -> Cow<'_, str> {
+    match livekit_url.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => {
+            format!("wss://{rest}").into()
+        }
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => {
+            format!("ws://{rest}").into()
+        }
+        _ => livekit_url.into(),
+    }
 }
 
 /// The error about a member that clients send in place of a field of `TokenSourceRequest`, if it has

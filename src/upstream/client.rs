@@ -227,6 +227,12 @@ pub fn is_https_or_loopback(address: &str) -> bool {
         }
 }
 
+/// Whether the host of `url` is this machine.
+#[must_use]
+pub fn is_on_loopback(url: &str) -> bool {
+    url.parse::<Uri>().is_ok_and(|url| url.host().is_some_and(is_loopback))
+}
+
 /// Whether `host` is this machine: `localhost`, 127.0.0.0/8 or `[::1]`.
 pub fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');

@@ -46,6 +46,9 @@ async fn are_taken_up_to_their_limits() {
         ("nearly reserved: lkx.a",      one("lkx.a", "v")),
         ("nearly reserved: a.lk.b",     one("a.lk.b", "v")),
         ("nearly reserved: sip_a",      one("sip_a", "v")),
+        ("nearly reserved: guests",     one("guests", "v")),
+        ("nearly reserved: ingress",    one("ingress", "v")),
+        ("nearly reserved: proto",      one("proto", "v")),
         ("nearly reserved: roles",      one("roles", "v")),
         ("nearly reserved: userid",     one("userid", "v")),
         ("nearly reserved: image_url",  one("image_url", "v")),
@@ -71,6 +74,14 @@ async fn are_refused_beyond_their_limits() {
         ("a colon in the key",        one("a:b", "v")),
         ("a line feed in the key",    one("a\n", "v")),
         ("a NUL in the key",          one("a\0", "v")),
+        ("a dot at the start",        one(".a", "v")),
+        ("a dot at the end",          one("a.", "v")),
+        ("a hyphen at the start",     one("-a", "v")),
+        ("a hyphen at the end",       one("a-", "v")),
+        ("an underscore at the start", one("_a", "v")),
+        ("an underscore at the end",  one("a_", "v")),
+        ("a dot alone",               one(".", "v")),
+        ("half of a reserved key",    one("__proto_", "v")),
         ("a full-width letter",       one("ｃolor", "v")),
         ("4,097 bytes with the key",  one("k", &text(4_096))),
         ("65 of them",                many(65)),
@@ -101,15 +112,31 @@ async fn that_are_ours_are_refused_in_any_case() {
         "Identity",
         "role",
         "ROLE",
+        "guest",
+        "Guest",
+        "machine",
+        "MACHINE",
+        "hand_raised_at",
+        "Hand_Raised_At",
+        "__proto__",
+        "__PROTO__",
+        "constructor",
+        "Constructor",
+        "prototype",
         "lk.agent.state",
         "LK.x",
         "lK.",
         "sip.phoneNumber",
         "Sip.trunkID",
+        "sip.",
         "ingress.x",
         "INGRESS.state",
     ] {
         post_token(&one(key, "v")).await.expect_problem(key, 403, "field_not_allowed");
+        let reply = post_token(&one(key, "v")).await;
+        let detail = reply.json()["detail"].as_str().unwrap().to_ascii_lowercase();
+        let known = key.split_inclusive('.').next().unwrap().to_ascii_lowercase();
+        assert!(detail.contains(&known), "{key}: {detail}");
         let mut among = many(3);
         among.insert(key.to_owned(), String::new());
         post_token(&among).await.expect_problem(key, 403, "field_not_allowed");

@@ -89,8 +89,10 @@ async fn muting_silences_every_track_that_can_be_heard() {
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     let asked = livekit.asked();
     assert_eq!(methods(&asked), ["GetParticipant", "MutePublishedTrack", "MutePublishedTrack"]);
+    let mut muted: Vec<_> = asked[1..].iter().collect();
+    muted.sort_by_key(|asked| asked.body["track_sid"].to_string());
     assert_eq!(asked[0].body, json!({ "room": "standup", "identity": "bob" }));
-    for (asked, sid) in asked[1..].iter().zip(["TR_mic", "TR_screen"]) {
+    for (asked, sid) in muted.into_iter().zip(["TR_mic", "TR_screen"]) {
         let expected =
             json!({ "room": "standup", "identity": "bob", "track_sid": sid, "muted": true });
         assert_eq!(asked.body, expected);
@@ -273,4 +275,32 @@ async fn a_livekit_that_fails_is_unavailable() {
     // Its key never crosses an open network.
     let app = env(&livekit).with("LIVEKIT_URL", "ws://192.0.2.1:7880").app();
     call("host", "DELETE", path).send(&app).await.expect_problem("plain", 503, "unavailable");
+}
+
+/// One after the other, 600 tracks at 20 ms each would take longer than a request may.
+#[tokio::test]
+async fn many_tracks_are_muted_within_one_request() {
+    let tracks: Vec<_> = (0..600).map(|index| json!({ "sid": format!("TR_{index}") })).collect();
+    let livekit = FakeApi::livekit(json!({ "bob": { "attributes": {}, "tracks": tracks } }));
+    livekit.inject(Fault::Slow(Duration::from_millis(20)));
+    let path = "/v1/rooms/standup/participants/bob/mute";
+    let reply = call("host", "POST", path).send(&env(&livekit).app()).await;
+    assert_eq!(reply.status, 204, "{}", reply.text());
+    let muted =
+        livekit.asked().iter().filter(|asked| asked.path.ends_with("/MutePublishedTrack")).count();
+    assert_eq!(muted, 600);
+}
+
+#[tokio::test]
+async fn mute_fails_if_one_track_cannot_be_muted() {
+    let tracks: Vec<_> = (0..40).map(|index| json!({ "sid": format!("TR_{index}") })).collect();
+    let livekit = FakeApi::start(move |path, body| match path.rsplit('/').next() {
+        Some("GetParticipant") => (200, json!({ "attributes": {}, "tracks": tracks })),
+        _ if body["track_sid"] == "TR_7" => (404, json!({ "code": "not_found", "msg": "track" })),
+        _ if body["track_sid"] == "TR_30" => (500, json!({ "code": "internal", "msg": "x" })),
+        _ => (200, json!({})),
+    });
+    let path = "/v1/rooms/standup/participants/bob/mute";
+    let reply = call("host", "POST", path).send(&env(&livekit).app()).await;
+    reply.expect_problem("one of 40", 503, "unavailable");
 }

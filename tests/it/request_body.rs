@@ -214,3 +214,68 @@ async fn says_nothing_of_the_body_before_it_knows_the_caller() {
         reply.expect_problem(name, 401, "invalid_token");
     }
 }
+
+/// Each fault, and the words of the detail that tell it from the others.
+#[tokio::test]
+async fn fault_of_a_body_is_named() {
+    let app = Env::offline().app();
+    let utf_16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let gzip = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xab, 0xae, 5, 0, 0x43, 0xbf, 0xa6, 0xa3, 2, 0];
+    #[rustfmt::skip]
+    let rows: &[(&str, &[u8], &str)] = &[
+        ("a byte order mark",        "\u{feff}{}".as_bytes(),                          "byte order mark"),
+        ("a mark and a request",     "\u{feff}{\"room_name\":\"a\"}".as_bytes(),       "byte order mark"),
+        ("a mark in a string",       "{\"x\":\"\u{feff}\"".as_bytes(),                 "complete"),
+        ("null",                     b"null",                                         "null"),
+        ("null with blanks",         b" null\n",                                      "null"),
+        ("a list",                   b"[]",                                           "object"),
+        ("a string",                 b"\"standup\"",                                  "object"),
+        ("the first half of a pair", br#"{"room_name":"\ud83d"}"#,                     "surrogate"),
+        ("the second half",          br#"{"room_name":"\ude00"}"#,                     "surrogate"),
+        ("two first halves",         br#"{"room_name":"\ud83d\ud83d"}"#,               "surrogate"),
+        ("a half in a name",         br#"{"\ud83d":1}"#,                               "surrogate"),
+        ("a half after a pair",      br#"{"x":"\ud83d\ude00\ud83d"}"#,                 "surrogate"),
+        ("an escaped backslash",     br#"{"x":"\\ud83d",}"#,                           "valid JSON"),
+        ("gzip",                     &gzip,                                           "compressed"),
+        ("UTF-16",                   &utf_16("{}"),                                   "UTF-8"),
+        ("UTF-16 with a mark",       &utf_16("\u{feff}{}"),                           "UTF-8"),
+        ("Latin-1",                  b"{\"room_name\":\"caf\xe9\"}",                   "UTF-8"),
+        ("an overlong slash",        b"{\"x\":\"\xc0\xaf\"}",                          "UTF-8"),
+        ("a member twice",           br#"{"room_name":"a","room_name":"a"}"#,          "two members"),
+        ("a member twice, deep",     br#"{"x":[{"a":1,"a":1}]}"#,                      "two members"),
+        ("two objects",              b"{} {}",                                        "after it"),
+        ("a comma after it",         b"{},",                                          "after it"),
+        ("a NUL after it",           b"{\"a\":1}\0",                                  "after it"),
+        ("an end that is missing",   br#"{"room_name":"standup""#,                     "complete"),
+        ("a string without end",     br#"{"room_name":"#,                              "complete"),
+        ("a form",                   b"room_name=standup",                            "valid JSON"),
+        ("a comma too many",         br#"{"room_name":"a",}"#,                         "valid JSON"),
+    ];
+    for (name, body, expected) in rows {
+        let reply = Call::token().body("application/json", *body).send(&app).await;
+        reply.expect_problem(name, 400, "invalid_request");
+        let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.starts_with("the body must"), "{name}: {detail}");
+        assert!(detail.contains(expected), "{name}: {detail}");
+        assert!(!detail.contains("standup"), "{name}: {detail}");
+    }
+    let pair = br#"{"room_name":"\ud83d\ude00"}"#;
+    let reply = Call::token().body("application/json", *pair).send(&app).await;
+    assert_eq!(reply.participant()["video"]["room"], "\u{1f600}", "a whole pair");
+}
+
+#[tokio::test]
+async fn compressed_body_is_refused_by_its_content_encoding() {
+    let app = Env::offline().app();
+    for encoding in ["gzip", "GZIP", "br", "deflate", "zstd", "identity, gzip", "x"] {
+        let call = Call::asking(&json!({})).header("content-encoding", encoding);
+        let reply = call.send(&app).await;
+        reply.expect_problem(encoding, 415, "unsupported_media_type");
+        assert!(reply.json()["detail"].as_str().unwrap().contains("compressed"), "{encoding}");
+    }
+    for encoding in ["identity", "Identity", ""] {
+        let call = Call::asking(&json!({})).header("content-encoding", encoding);
+        call.send(&app).await.expect_issued(encoding);
+    }
+    Call::token().header("content-encoding", "gzip").send(&app).await.expect_issued("no body");
+}

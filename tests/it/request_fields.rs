@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Call, Env, text};
+use crate::support::{Call, Env, text, token};
 
 /// Characters that no room, identity or name may hold.
 const FORBIDDEN: [(&str, &str); 14] = [
@@ -203,4 +203,141 @@ async fn takes_what_the_sdks_send() {
     });
     let reply = Call::asking(&all).send(&app).await;
     reply.expect_problem("a named agent", 403, "agent_not_allowed");
+}
+
+/// Strings of characters that leave no mark on the screen.
+const INVISIBLE: [&str; 17] = [
+    " ",
+    "   ",
+    "\u{a0}",
+    "\u{3000}",
+    "\u{2028}",
+    "\u{200b}",
+    "\u{200c}\u{200d}",
+    "\u{feff}",
+    "\u{2060}",
+    "\u{ad}",
+    "\u{180e}",
+    "\u{3164}",
+    "\u{115f}\u{1160}",
+    "\u{2800}",
+    "\u{fe0f}",
+    "\u{e0041}",
+    " \u{200b} ",
+];
+
+#[tokio::test]
+async fn name_without_a_visible_character_is_refused() {
+    let app = Env::offline().with("CLIENT_FIELDS", "room_name,participant_name").app();
+    for field in ["room_name", "participant_identity", "participant_name"] {
+        for value in INVISIBLE {
+            let reply = Call::asking(&json!({ field: value })).send(&app).await;
+            reply.expect_problem(&format!("{field} {value:?}"), 400, "invalid_request");
+            let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+            assert!(detail.starts_with(field), "{detail}");
+        }
+    }
+    for value in [" a ", "\u{200b}a", "\u{2801}", ".", "\u{1f469}\u{200d}\u{1f680}"] {
+        let reply = Call::asking(&json!({ "room_name": value })).send(&app).await;
+        assert_eq!(reply.participant()["video"]["room"], value, "kept byte for byte");
+    }
+}
+
+#[tokio::test]
+async fn name_without_a_visible_character_in_the_profile_is_no_name() {
+    let app = Env::offline().app();
+    for name in INVISIBLE {
+        let call = Call::bare().bearer(&token(&json!({ "name": name }))).json(&json!({}));
+        assert_eq!(call.send(&app).await.participant()["name"], "Unnamed User", "{name:?}");
+    }
+}
+
+/// The provider's spelling and the client's, and the name in the token.
+#[tokio::test]
+async fn own_name_is_compared_after_cleaning() {
+    let app = Env::offline().app();
+    #[rustfmt::skip]
+    let rows = [
+        ("Ada ",                   "Ada ",                   Some("Ada")),
+        ("Ada ",                   "Ada",                    Some("Ada")),
+        ("Ada",                    "\tAda\n",                Some("Ada")),
+        ("\u{2068}Ada\u{2069}",    "\u{2068}Ada\u{2069}",    Some("Ada")),
+        ("Ada",                    "\u{2068}Ada\u{2069}",    Some("Ada")),
+        ("Rene\u{301}",            "Rene\u{301}",            Some("Rene\u{301}")),
+        ("Rene\u{301}",            "Ren\u{e9}",              Some("Rene\u{301}")),
+        ("Ren\u{e9}",              "Rene\u{301}",            Some("Ren\u{e9}")),
+        ("\u{d55c}",               "\u{1112}\u{1161}\u{11ab}", Some("\u{d55c}")),
+        ("Ada",                    "ada",                    None),
+        ("Ada",                    "Ad\u{430}",              None),
+        ("Ren\u{e9}",              "Rene",                   None),
+        ("A B",                    "A  B",                   None),
+        ("fi",                     "\u{fb01}",               None),
+    ];
+    for (own, requested, expected) in rows {
+        let row = format!("{own:?} {requested:?}");
+        let call = Call::bare().bearer(&token(&json!({ "name": own })));
+        let reply = call.json(&json!({ "participant_name": requested })).send(&app).await;
+        match expected {
+            Some(name) => assert_eq!(reply.participant()["name"], name, "{row}"),
+            None => {
+                reply.expect_problem(&row, 403, "field_not_allowed");
+            }
+        }
+    }
+    let long = format!("{} b", text(300));
+    let call = Call::bare().bearer(&token(&json!({ "name": long })));
+    let reply = call.json(&json!({ "participant_name": long })).send(&app).await;
+    assert_eq!(reply.participant()["name"], text(256), "own name, which is cut");
+    let reply = Call::asking(&json!({ "participant_name": "Ada\nLovelace" })).send(&app).await;
+    reply.expect_problem("a control character in another name", 400, "invalid_request");
+}
+
+#[tokio::test]
+async fn limits_of_metadata_and_attributes_are_configured() {
+    let long = Env::offline().with("MAX_TOKEN_BYTES", "65536");
+    let raised = long
+        .clone()
+        .with("MAX_METADATA_BYTES", "20000")
+        .with("MAX_ATTRIBUTES_BYTES", "10000")
+        .app();
+    let lowered =
+        long.clone().with("MAX_METADATA_BYTES", "10").with("MAX_ATTRIBUTES_BYTES", "10").app();
+    let agent = |size: usize| json!({ "room_config": { "agents": [{ "metadata": text(size) }] } });
+    let metadata = |size: usize| json!({ "participant_metadata": text(size) });
+    let attribute = |size: usize| json!({ "participant_attributes": { "k": text(size - 1) } });
+    #[rustfmt::skip]
+    let rows = [
+        ("metadata",        &raised,  metadata(20_000),  metadata(20_001)),
+        ("agent metadata",  &raised,  agent(20_000),     agent(20_001)),
+        ("attributes",      &raised,  attribute(10_000), attribute(10_001)),
+        ("metadata",        &lowered, metadata(10),      metadata(11)),
+        ("agent metadata",  &lowered, agent(10),         agent(11)),
+        ("attributes",      &lowered, attribute(10),     attribute(11)),
+    ];
+    for (row, app, fits, exceeds) in rows {
+        Call::asking(&fits).send(app).await.expect_issued(row);
+        Call::asking(&exceeds).send(app).await.expect_problem(row, 400, "invalid_request");
+    }
+    for variable in ["MAX_METADATA_BYTES", "MAX_ATTRIBUTES_BYTES"] {
+        for value in ["0", "-1", "65537", "4k", "1.5", " 5"] {
+            let fault = long.clone().with(variable, value).config().err();
+            assert!(fault.is_some_and(|fault| fault.to_string().contains(variable)), "{value}");
+        }
+        for value in ["1", "65536"] {
+            assert!(long.clone().with(variable, value).config().is_ok(), "{value}");
+        }
+    }
+}
+
+/// JSON in metadata grows by its escapes, and base64 adds a third: 4,096 bytes of it need a longer
+/// token than the default.
+#[tokio::test]
+async fn metadata_up_to_its_limit_fits_a_token_of_documented_length() {
+    let json = format!("{{\"notes\":[{}\"\"]}}", "\"x\",".repeat(1_100));
+    let body = json!({ "room_name": "standup", "participant_metadata": json[..4_096] });
+    let reply = Call::asking(&body).send(&Env::offline().app()).await;
+    reply.expect_problem("the default of 6,144", 413, "content_too_large");
+    assert!(reply.json()["detail"].as_str().unwrap().contains("metadata"), "{}", reply.text());
+    let app = Env::offline().with("MAX_TOKEN_BYTES", "12288").app();
+    Call::asking(&body).send(&app).await.expect_issued("12,288");
 }

@@ -20,6 +20,10 @@ async fn that_asks_nothing_leaves_no_trace() {
         json!({ "tags": [] }),
         json!({ "agents": vec![json!({}); 10] }),
         json!({ "minPlayoutDelay": 0, "max_playout_delay": null, "egress": null }),
+        json!({ "min_playout_delay": "0", "maxPlayoutDelay": 0.0, "emptyTimeout": "0", "max_participants": "" }),
+        json!({ "egress": { "tracks": [], "room": null, "participant": null } }),
+        json!({ "agents": [{ "restart_policy": 0 }, { "restartPolicy": "JRP_ON_FAILURE" }] }),
+        json!({ "agents": [{ "restartPolicy": "", "attributes": {}, "deployment": null, "metadata": "" }] }),
         json!({ "something_new": { "egress": {} }, "another": 5 }),
     ] {
         let reply = Call::asking(&json!({ "room_config": config })).send(&app).await;
@@ -104,24 +108,61 @@ async fn may_not_set_anything_of_the_room() {
     }
 }
 
-/// Fields of an agent's dispatch that no SDK sends: a joiner must not decide them either.
+/// Fields of an agent's dispatch that no SDK sends: a joiner must not choose them either.
 #[tokio::test]
-async fn may_not_smuggle_through_an_agent() {
+async fn field_of_an_agent_that_no_policy_allows_is_refused() {
     let app = Env::offline().app();
-    for agent in [
-        json!({ "restart_policy": "JRP_NEVER" }),
-        json!({ "restartPolicy": 1 }),
-        json!({ "attributes": { "lk.role": "x" } }),
-        json!({ "deployment": "staging" }),
+    for (field, value) in [
+        ("restart_policy", json!("JRP_NEVER")),
+        ("restart_policy", json!("jrp_on_failure")),
+        ("restartPolicy", json!(1)),
+        ("restartPolicy", json!(-1)),
+        ("restart_policy", json!(true)),
+        ("attributes", json!({ "lk.role": "x" })),
+        ("attributes", json!({ "a": "" })),
+        ("attributes", json!("x")),
     ] {
-        let reply = Call::asking(&json!({ "room_config": { "agents": [agent] } })).send(&app).await;
-        if reply.status == 201 {
-            let config = reply.participant()["roomConfig"].clone();
-            for field in ["restartPolicy", "restart_policy", "attributes"] {
-                assert!(config["agents"][0][field].is_null(), "{agent}: {config}");
-            }
-        } else {
-            assert_eq!(reply.status, 403, "{agent}: {}", reply.text());
+        for agent in [json!({ field: value }), json!({ "metadata": "m", field: value })] {
+            let config = json!({ "agents": [{}, agent] });
+            let reply = Call::asking(&json!({ "room_config": config })).send(&app).await;
+            reply.expect_problem(&config.to_string(), 403, "field_not_allowed");
+            let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+            let known = if field == "attributes" { "attributes" } else { "restart_policy" };
+            assert!(detail.contains(known), "{config}: {detail}");
         }
+    }
+}
+
+#[tokio::test]
+async fn deployment_that_the_rule_does_not_list_is_refused() {
+    let app = Env::offline().app();
+    let config = json!({ "agents": [{ "deployment": "staging" }] });
+    let reply = Call::asking(&json!({ "room_config": config })).send(&app).await;
+    reply.expect_problem("deployment", 403, "agent_not_allowed");
+    assert!(reply.json()["detail"].is_string(), "{}", reply.text());
+}
+
+#[tokio::test]
+async fn field_of_the_room_that_no_policy_allows_is_named() {
+    let app = Env::offline().app();
+    for (sent, named, value) in [
+        ("name", "name", json!("0")),
+        ("minPlayoutDelay", "min_playout_delay", json!(1)),
+        ("max_playout_delay", "max_playout_delay", json!("1")),
+        ("max_playout_delay", "max_playout_delay", json!("x")),
+        ("syncStreams", "sync_streams", json!(true)),
+        ("sync_streams", "sync_streams", json!("true")),
+        ("tags", "tags", json!({ "a": "" })),
+        ("egress", "egress", json!({ "room": {} })),
+        ("egress", "egress", json!({ "tracks": {} })),
+        ("egress", "egress", json!({ "tracks": [{}] })),
+        ("egress", "egress", json!({ "someday": 0 })),
+        ("egress", "egress", json!([])),
+    ] {
+        let config = json!({ sent: value });
+        let reply = Call::asking(&json!({ "room_config": config })).send(&app).await;
+        reply.expect_problem(&config.to_string(), 403, "field_not_allowed");
+        let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(&format!("room_config.{named}")), "{config}: {detail}");
     }
 }

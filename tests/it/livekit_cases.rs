@@ -1,0 +1,101 @@
+//! Requests and settings that users of LiveKit's token endpoints reported.
+
+use serde_json::{Value, json};
+
+use crate::support::{Call, Env, token};
+
+const LISTED: &str = r#"
+[[allow]]
+rooms = ["*"]
+role = "participant"
+agents = ["tutor"]
+"#;
+
+/// The dispatches of the participant token for this `room_config` under this policy.
+async fn agents(policy: &str, room_config: &Value) -> Value {
+    let app = Env::offline().with("POLICY", policy).app();
+    let body = json!({ "room_name": "standup", "room_config": room_config });
+    Call::asking(&body).send(&app).await.participant()["roomConfig"]["agents"].clone()
+}
+
+/// What `JSON.stringify` of `@livekit/protocol` 1.52.1 and Python's `MessageToDict` with defaults
+/// write for a configuration that names one agent.
+#[tokio::test]
+async fn defaults_of_the_protocol_request_nothing() {
+    let agent = json!({
+        "agentName": "tutor", "metadata": "{\"lang\":\"de\"}", "restartPolicy": "JRP_ON_FAILURE",
+        "deployment": "", "attributes": {},
+    });
+    let camel = json!({
+        "name": "", "emptyTimeout": 0, "departureTimeout": 0, "maxParticipants": 0,
+        "minPlayoutDelay": 0, "maxPlayoutDelay": 0, "syncStreams": false, "agents": [agent],
+        "metadata": "", "tags": {}, "egress": { "tracks": [], "room": null, "participant": null },
+    });
+    let snake = json!({
+        "name": "", "empty_timeout": 0, "departure_timeout": 0, "max_participants": 0,
+        "egress": null, "min_playout_delay": 0, "max_playout_delay": 0, "sync_streams": false,
+        "metadata": "", "tags": {}, "agents": [{
+            "agent_name": "tutor", "metadata": "{\"lang\":\"de\"}", "restart_policy": "JRP_ON_FAILURE",
+            "deployment": "", "attributes": {},
+        }],
+    });
+    let expected = json!([{ "agentName": "tutor", "metadata": "{\"lang\":\"de\"}" }]);
+    for config in [camel, snake] {
+        assert_eq!(agents(LISTED, &config).await, expected, "{config}");
+    }
+}
+
+#[tokio::test]
+async fn address_in_two_spellings_is_one_person() {
+    let app = Env::offline().app();
+    let mut people = Vec::new();
+    for email in ["ada@example.com", "Ada@Example.com", "ada@example.com ", "\tADA@EXAMPLE.COM\n"] {
+        let call = Call::bare().bearer(&token(&json!({ "email": email })));
+        let claims = call.json(&json!({ "room_name": "standup" })).send(&app).await.participant();
+        people.push((claims["sub"].clone(), claims["attributes"]["color"].clone()));
+    }
+    people.dedup();
+    assert_eq!(people.len(), 1, "{people:?}");
+    assert_eq!(people[0].0, "ada@example.com");
+}
+
+/// client-sdk-js#1491: clients expect `wss`, whatever the server SDKs are given.
+#[tokio::test]
+async fn server_url_has_a_scheme_of_websockets() {
+    for (configured, expected) in [
+        ("https://livekit.example.test", "wss://livekit.example.test"),
+        ("https://livekit.example.test/", "wss://livekit.example.test/"),
+        ("https://livekit.example.test:7881/rtc/x", "wss://livekit.example.test:7881/rtc/x"),
+        ("http://127.0.0.1:7880", "ws://127.0.0.1:7880"),
+        ("http://localhost:7880/a", "ws://localhost:7880/a"),
+        ("wss://livekit.example.test/http", "wss://livekit.example.test/http"),
+        ("ws://127.0.0.1:7880", "ws://127.0.0.1:7880"),
+    ] {
+        let app = Env::offline().with("LIVEKIT_URL", configured).app();
+        let reply = Call::asking(&json!({ "room_name": "standup" })).send(&app).await;
+        reply.expect_issued(configured);
+        assert_eq!(reply.json()["server_url"], expected, "{configured}");
+    }
+}
+
+#[tokio::test]
+async fn own_name_with_a_blank_is_ones_own() {
+    let app = Env::offline().app();
+    let call = Call::bare().bearer(&token(&json!({ "name": "Ada " })));
+    let body = json!({ "room_name": "standup", "participant_name": "Ada " });
+    assert_eq!(call.json(&body).send(&app).await.participant()["name"], "Ada");
+}
+
+#[tokio::test]
+async fn room_of_blanks_is_refused() {
+    let app = Env::offline().app();
+    let reply = Call::asking(&json!({ "room_name": "   " })).send(&app).await;
+    reply.expect_problem("blanks", 400, "invalid_request");
+}
+
+#[tokio::test]
+async fn room_in_the_wrong_member_is_refused() {
+    let app = Env::offline().app();
+    let reply = Call::asking(&json!({ "room": "standup", "identity": "ada" })).send(&app).await;
+    reply.expect_problem("room and identity", 400, "invalid_request");
+}
