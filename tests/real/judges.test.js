@@ -2,6 +2,7 @@
 // passed as JSON, so only the function runs.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { JobRestartPolicy, RoomAgentDispatch, RoomConfiguration, RoomEgress } from '@livekit/protocol';
 import * as jose from 'jose';
 import { TokenVerifier } from 'livekit-server-sdk';
 import { AUDIENCE, PEOPLE, newKey } from './support/issuer.js';
@@ -89,4 +90,22 @@ test('token of a separate device has its identity', async () => {
   const lambda = await offline({ PARTICIPANT_DEVICES: 'true' });
   const answer = await lambda.invoke(tokenEvent(await bearer('alice'), { participant_identity: 'alice@example.com:phone-2' }));
   await judge(answer, { identity: 'alice@example.com:phone-2', name: 'Alice Ångström' });
+});
+
+test('room config that the protocol package writes with all defaults requests its agent alone', async () => {
+  const lambda = await offline({ POLICY: '[[allow]]\nrooms = ["*"]\nrole = "participant"\nagents = ["tutor"]\n' });
+  const tutor = { agentName: 'tutor', metadata: '{"lang":"de"}' };
+  for (const egress of [undefined, new RoomEgress()]) {
+    const room_config = new RoomConfiguration({ agents: [new RoomAgentDispatch(tutor)], egress });
+    const written = JSON.stringify({ room_name: 'standup', room_config });
+    assert.match(written, /"restartPolicy":"JRP_ON_FAILURE"/);
+    const answer = await lambda.invoke(tokenEvent(await bearer('alice'), JSON.parse(written)));
+    const claims = await judge(answer, { identity: 'alice@example.com', name: 'Alice Ångström', room: 'standup' });
+    assert.deepEqual(claims.roomConfig, { agents: [tutor] });
+  }
+  const never = new RoomAgentDispatch({ ...tutor, restartPolicy: JobRestartPolicy.JRP_NEVER });
+  const body = JSON.parse(JSON.stringify({ room_config: new RoomConfiguration({ agents: [never] }) }));
+  const answer = await lambda.invoke(tokenEvent(await bearer('alice'), body));
+  assert.equal(answer.status, 403);
+  assert.match(answer.json.detail, /restart_policy/);
 });
