@@ -130,6 +130,29 @@ describe('several tabs of one person', () => {
   });
 });
 
+describe('spellings of one person', () => {
+  test('address in another spelling is the same participant', async () => {
+    const first = await meeting.join(ADA, { room_name: 'spelling' });
+    await meeting.join({ ...ADA, email: ' Ada@EXAMPLE.com ' }, { room_name: 'spelling' });
+    await first.sees({ event: 'disconnected', reason: 'DUPLICATE_IDENTITY' });
+    assert.deepEqual(await meeting.present('spelling'), [ADA.email]);
+  });
+
+  test('device of a subject with colons is not another person', async () => {
+    const lambda = await meeting.startRoomkey({ PARTICIPANT_IDENTITY: 'sub' });
+    const ask = async (sub, participant_identity) => lambda.invoke(
+      tokenEvent(await meeting.bearer(person(sub)), { room_name: 'colons', participant_identity }),
+    );
+    const alice = await meeting.enter((await ask('f:1234:alice')).json.participant_token);
+    for (const identity of ['f:1234:alice', alice.identity]) {
+      assert.equal((await ask('f:1234', identity)).status, 403, identity);
+    }
+    const device = await meeting.enter((await ask('f:1234', 'f%3A1234:alice')).json.participant_token);
+    assert.deepEqual(await meeting.present('colons'), [device.identity, alice.identity].sort());
+    assert.equal(alice.saw({ event: 'disconnected' }), undefined);
+  });
+});
+
 describe('lifetime of tokens', () => {
   // The function's clock is shifted by these seconds, which sets the age of its tokens. The server has a leeway of one minute.
   const rows = [
