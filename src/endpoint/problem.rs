@@ -170,6 +170,12 @@ impl Problem {
         Self::new(code, StatusCode::FORBIDDEN, title)
     }
 
+    fn unsupported_media_type(detail: &'static str) -> Self {
+        let title = "The body must be application/json";
+        Self::new("unsupported_media_type", StatusCode::UNSUPPORTED_MEDIA_TYPE, title)
+            .with_detail(detail)
+    }
+
     fn field_not_allowed(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::forbidden("field_not_allowed", "A field is not allowed").with_detail(detail)
     }
@@ -210,12 +216,7 @@ impl From<&ExchangeError> for Problem {
                 Self::invalid_token()
             }
             ExchangeError::BodyTooLarge => Self::content_too_large("the body may have 65536 bytes"),
-            ExchangeError::MediaType(detail) => Self::new(
-                "unsupported_media_type",
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "The body must be application/json",
-            )
-            .with_detail(*detail),
+            ExchangeError::MediaType(detail) => Self::unsupported_media_type(detail),
             ExchangeError::Invalid(invalid)
             | ExchangeError::Participant(ParticipantError::InvalidName(invalid)) => {
                 Self::invalid_request(invalid.to_string())

@@ -4,6 +4,21 @@ use serde_json::{Value, json};
 
 use crate::support::{Call, Env, token};
 
+const ONE_AGENT: &str = r#"
+[[allow]]
+rooms = ["*"]
+role = "participant"
+room_config = { agents = [{ agent_name = "tutor", metadata = '{"level":"beginner"}' }] }
+"#;
+
+const LISTED_AND_DISPATCHED: &str = r#"
+[[allow]]
+rooms = ["*"]
+role = "participant"
+agents = ["tutor"]
+room_config = { agents = [{ agent_name = "tutor", metadata = '{"level":"beginner"}' }] }
+"#;
+
 const LISTED: &str = r#"
 [[allow]]
 rooms = ["*"]
@@ -16,6 +31,62 @@ async fn agents(policy: &str, room_config: &Value) -> Value {
     let app = Env::offline().with("POLICY", policy).app();
     let body = json!({ "room_name": "standup", "room_config": room_config });
     Call::asking(&body).send(&app).await.participant()["roomConfig"]["agents"].clone()
+}
+
+/// livekit/agents#944, and the starter apps, which always name their agent.
+#[tokio::test]
+async fn agent_that_the_rule_dispatches_is_started_once() {
+    let own = json!([{ "agentName": "tutor", "metadata": r#"{"level":"beginner"}"# }]);
+    for policy in [ONE_AGENT, LISTED_AND_DISPATCHED] {
+        for requested in [
+            json!({}),
+            json!({ "agents": [{ "agent_name": "tutor" }] }),
+            json!({ "agents": [{ "agentName": "tutor", "metadata": "" }] }),
+            json!({ "agents": [{ "agent_name": "tutor" }, { "agent_name": "tutor" }] }),
+            json!({ "agents": [{ "agent_name": "tutor", "metadata": r#"{"level":"beginner"}"# }] }),
+            json!({ "agents": [{}, { "agent_name": "tutor" }] }),
+        ] {
+            assert_eq!(agents(policy, &requested).await, own, "{requested}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn agent_with_other_metadata_than_the_rules_is_refused() {
+    for policy in [ONE_AGENT, LISTED_AND_DISPATCHED] {
+        let app = Env::offline().with("POLICY", policy).app();
+        for requested in [
+            json!([{ "agent_name": "tutor", "metadata": "x" }]),
+            json!([{ "agent_name": "tutor" }, { "agent_name": "tutor", "metadata": "x" }]),
+        ] {
+            let body = json!({ "room_name": "standup", "room_config": { "agents": requested } });
+            let reply = Call::asking(&body).send(&app).await;
+            reply.expect_problem(&requested.to_string(), 403, "agent_not_allowed");
+            assert!(reply.json()["detail"].is_string(), "{}", reply.text());
+        }
+    }
+}
+
+#[tokio::test]
+async fn agents_of_one_request_are_started_once_each() {
+    let one = json!([{ "agentName": "tutor", "metadata": "m" }]);
+    let twice = json!({ "agents": [{ "agent_name": "tutor", "metadata": "m" }, { "agentName": "tutor", "metadata": "m" }] });
+    assert_eq!(agents(LISTED, &twice).await, one);
+    let app = Env::offline().with("POLICY", LISTED).app();
+    let unnamed: Vec<_> = (0..10).map(|index| json!({ "metadata": format!("m{index}") })).collect();
+    for requested in [
+        json!([{ "agent_name": "tutor", "metadata": "m" }, { "agent_name": "tutor", "metadata": "n" }]),
+        json!([{ "agent_name": "tutor", "metadata": "m" }, { "agent_name": "tutor" }]),
+        json!([{ "metadata": "m" }, { "metadata": "n" }]),
+        json!(unnamed),
+    ] {
+        let body = json!({ "room_config": { "agents": requested } });
+        let reply = Call::asking(&body).send(&app).await;
+        reply.expect_problem(&requested.to_string(), 403, "agent_not_allowed");
+        assert!(reply.json()["detail"].is_string(), "{}", reply.text());
+    }
+    let unnamed = json!({ "agents": [{ "metadata": "m" }] });
+    assert_eq!(agents(LISTED, &unnamed).await, json!([{ "metadata": "m" }]));
 }
 
 /// What `JSON.stringify` of `@livekit/protocol` 1.52.1 and Python's `MessageToDict` with defaults
@@ -98,4 +169,12 @@ async fn room_in_the_wrong_member_is_refused() {
     let app = Env::offline().app();
     let reply = Call::asking(&json!({ "room": "standup", "identity": "ada" })).send(&app).await;
     reply.expect_problem("room and identity", 400, "invalid_request");
+}
+
+/// agent-starter-react#105: LiveKit refuses every token of such a key.
+#[tokio::test]
+async fn key_with_a_line_feed_does_not_start() {
+    let env = Env::offline().with("LIVEKIT_API_KEY", "APItest\n");
+    let fault = env.config().err().expect("a fault").to_string();
+    assert!(fault.contains("LIVEKIT_API_KEY"), "{fault}");
 }
