@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_verification_in_every_spelling_and_only_its_own() {
+    fn email_verification_is_read_in_every_spelling_of_its_own_claim() {
         let rows = [
             (json!({ "email": "a@b", "email_verified": true }), Some(true)),
             (json!({ "email": "a@b", "email_verified": "true" }), Some(true)),
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_pictures_are_fit_for_a_token() {
+    fn name_and_picture_are_made_valid_for_a_token() {
         let rows = [
             (json!({}), UNNAMED, None),
             (json!({ "name": "" }), UNNAMED, None),
@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn asks_on_only_while_something_is_unsaid() {
+    fn next_source_is_queried_only_while_a_claim_is_missing() {
         let needs = ProfileRequirements { email: true, verified_email: true };
         let nothing = ProfileRequirements { email: false, verified_email: true };
         let verified = json!({ "email": "a@b", "email_verified": true, "name": "A" });
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn number_vouches_in_the_claim_of_entra_alone() {
+    fn numeric_verification_counts_in_the_claim_of_entra_only() {
         let entra = Paths::for_provider(crate::oidc::providers::by_name("entra").unwrap());
         let rows = [
             (json!(true), true),
@@ -487,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_never_borrows_verification() {
+    fn email_is_not_verified_by_the_claim_of_another_source() {
         let mut profile = standard(&json!({ "email": "a@b", "name": "A" }));
         profile.merge_missing(&standard(
             &json!({ "email": "c@d", "email_verified": true, "name": "C" }),

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn sanitizing_removes_cuts_and_trims() {
+    fn sanitized_text_is_cleaned_cut_and_trimmed() {
         assert_eq!(sanitize("  Ada\t\u{202e}Lovelace "), "AdaLovelace");
         assert_eq!(sanitize(&"é".repeat(200)), "é".repeat(128));
         assert_eq!(sanitize(&format!("{} b", "a".repeat(255))), "a".repeat(255));

@@ -181,7 +181,7 @@ mod tests {
     const LIMITS: RequestLimits = RequestLimits { metadata_bytes: 4096, attributes_bytes: 4096 };
 
     #[test]
-    fn empty_requests_have_many_spellings() {
+    fn empty_request_is_recognized_in_every_spelling() {
         let rows: &[&str] = &[
             "",
             "{}",
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_refused_if_sent_twice() {
+    fn field_sent_twice_is_rejected() {
         let rows: &[&str] = &[
             r#"{"room_name":"a","room_name":"a"}"#,
             r#"{"room_name":"a","roomName":"a"}"#,

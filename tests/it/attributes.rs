@@ -21,7 +21,7 @@ fn many(count: usize) -> BTreeMap<String, String> {
 }
 
 #[tokio::test]
-async fn are_carried_beside_ours() {
+async fn attributes_of_the_client_are_added_to_those_of_roomkey() {
     let reply = post_token(&one("seat", "12")).await;
     let attributes = &reply.participant()["attributes"];
     assert_eq!(attributes["seat"], "12");
@@ -32,7 +32,7 @@ async fn are_carried_beside_ours() {
 }
 
 #[tokio::test]
-async fn are_taken_up_to_their_limits() {
+async fn attributes_are_accepted_up_to_their_limits() {
     #[rustfmt::skip]
     let rows = [
         ("a key of one letter",         one("k", "v")),
@@ -63,7 +63,7 @@ async fn are_taken_up_to_their_limits() {
 }
 
 #[tokio::test]
-async fn are_refused_beyond_their_limits() {
+async fn attributes_are_rejected_beyond_their_limits() {
     #[rustfmt::skip]
     let rows = [
         ("an empty key",              one("", "v")),
@@ -92,7 +92,7 @@ async fn are_refused_beyond_their_limits() {
 }
 
 #[tokio::test]
-async fn that_are_ours_are_refused_in_any_case() {
+async fn reserved_attribute_is_rejected_in_any_case() {
     for key in [
         "color",
         "Color",
@@ -144,7 +144,7 @@ async fn that_are_ours_are_refused_in_any_case() {
 }
 
 #[tokio::test]
-async fn that_are_none_are_not_asked_for() {
+async fn empty_attributes_need_no_permission() {
     let app = Env::offline().app();
     for body in [
         json!({ "participant_attributes": null }),

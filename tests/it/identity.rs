@@ -9,13 +9,13 @@ async fn post_token(env: &Env, claims: &Value, body: &Value) -> Reply {
 }
 
 #[tokio::test]
-async fn is_the_email() {
+async fn identity_is_the_email_by_default() {
     let reply = post_token(&Env::offline(), &json!({}), &json!({})).await;
     assert_eq!(reply.participant()["sub"], "ada@example.com");
 }
 
 #[tokio::test]
-async fn is_the_subject_where_that_is_chosen() {
+async fn identity_is_the_subject_if_configured() {
     let env = Env::offline().with("PARTICIPANT_IDENTITY", "sub");
     #[rustfmt::skip]
     let rows = [
@@ -37,7 +37,7 @@ async fn is_the_subject_where_that_is_chosen() {
 }
 
 #[tokio::test]
-async fn is_never_the_clients_choice() {
+async fn identity_of_another_is_rejected() {
     let refused = Env::offline().with("CLIENT_FIELDS", "room_name,participant_identity");
     assert!(refused.config().is_err(), "no deployment can let the client choose");
     for env in [Env::offline(), Env::offline().with("CLIENT_FIELDS", "participant_name")] {
@@ -64,7 +64,7 @@ async fn is_never_the_clients_choice() {
 }
 
 #[tokio::test]
-async fn may_name_a_device_where_that_is_allowed() {
+async fn identity_may_name_a_device_if_allowed() {
     let env = Env::offline().with("PARTICIPANT_DEVICES", "true");
     let longest = text(64);
     for device in ["phone", "a", "A-Z_09", &longest] {
@@ -93,7 +93,7 @@ async fn may_name_a_device_where_that_is_allowed() {
 }
 
 #[tokio::test]
-async fn a_device_keeps_ones_color() {
+async fn device_has_the_color_of_its_person() {
     let env = Env::offline().with("PARTICIPANT_DEVICES", "true");
     let plain = post_token(&env, &json!({}), &json!({})).await;
     let body = json!({ "participant_identity": "ada@example.com:phone" });
@@ -103,7 +103,7 @@ async fn a_device_keeps_ones_color() {
 }
 
 #[tokio::test]
-async fn needs_an_email_that_is_verified() {
+async fn unverified_email_is_rejected() {
     #[rustfmt::skip]
     let rows = [
         ("not verified",             json!({ "email_verified": false })),
@@ -123,7 +123,7 @@ async fn needs_an_email_that_is_verified() {
 }
 
 #[tokio::test]
-async fn needs_an_email() {
+async fn missing_email_is_rejected() {
     for (name, claims) in [
         ("none", json!({ "email": null })),
         ("an empty one", json!({ "email": "" })),
@@ -138,7 +138,7 @@ async fn needs_an_email() {
 /// An identity, like every other, is at most 256 bytes without characters that mislead, whoever
 /// says it.
 #[tokio::test]
-async fn is_held_to_the_rules_of_an_identity() {
+async fn misleading_or_long_identity_is_rejected() {
     for (name, email) in [
         ("a line feed inside", "ada\n@example.com".to_owned()),
         ("a right-to-left override", "ada\u{202e}@example.com".to_owned()),
@@ -158,7 +158,7 @@ async fn is_held_to_the_rules_of_an_identity() {
 }
 
 #[tokio::test]
-async fn has_a_name_in_any_case() {
+async fn participant_without_a_name_is_unnamed_user() {
     for (row, claims) in [
         ("none", json!({ "name": null })),
         ("empty", json!({ "name": "" })),
@@ -186,7 +186,7 @@ async fn name_of_the_provider_is_cleaned_for_livekit() {
 }
 
 #[tokio::test]
-async fn has_a_picture_where_one_is_known() {
+async fn picture_is_an_attribute_if_known() {
     let reply = post_token(&Env::offline(), &json!({}), &json!({})).await;
     let attributes = reply.participant()["attributes"].clone();
     assert_eq!(attributes["imageUrl"], "https://img.example/ada.png");
@@ -198,7 +198,7 @@ async fn has_a_picture_where_one_is_known() {
 }
 
 #[tokio::test]
-async fn comes_from_the_claims_that_are_configured() {
+async fn identity_is_read_from_the_configured_claims() {
     let env = Env::offline().with_all(&[
         ("EMAIL_CLAIM", "contact.mail"),
         ("NAME_CLAIM", "contact.display"),
@@ -267,7 +267,7 @@ async fn requested_identity_is_compared_after_the_same_folding() {
 }
 
 #[tokio::test]
-async fn colon_of_an_identity_is_escaped_where_devices_are_allowed() {
+async fn colon_of_an_identity_is_escaped_if_devices_are_allowed() {
     let env = Env::offline().with("PARTICIPANT_IDENTITY", "sub");
     let devices = env.clone().with("PARTICIPANT_DEVICES", "true");
     #[rustfmt::skip]

@@ -150,7 +150,7 @@ async fn server_url_has_a_scheme_of_websockets() {
 }
 
 #[tokio::test]
-async fn own_name_with_a_blank_is_ones_own() {
+async fn own_name_with_a_blank_is_accepted() {
     let app = Env::offline().app();
     let call = Call::bare().bearer(&token(&json!({ "name": "Ada " })));
     let body = json!({ "room_name": "standup", "participant_name": "Ada " });
@@ -173,7 +173,7 @@ async fn room_in_the_wrong_member_is_refused() {
 
 /// agent-starter-react#105: LiveKit refuses every token of such a key.
 #[tokio::test]
-async fn key_with_a_line_feed_does_not_start() {
+async fn key_with_a_line_feed_prevents_the_start() {
     let env = Env::offline().with("LIVEKIT_API_KEY", "APItest\n");
     let fault = env.config().err().expect("a fault").to_string();
     assert!(fault.contains("LIVEKIT_API_KEY"), "{fault}");

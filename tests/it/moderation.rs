@@ -81,7 +81,7 @@ fn methods(asked: &[Asked]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn muting_silences_every_track_that_can_be_heard() {
+async fn mute_silences_every_audible_track() {
     let livekit = FakeApi::livekit(people());
     let path = "/prod/v1/rooms/standup/participants/bob/mute";
     let reply = call("moderator", "POST", path).send(&env(&livekit).app()).await;
@@ -102,7 +102,7 @@ async fn muting_silences_every_track_that_can_be_heard() {
 }
 
 #[tokio::test]
-async fn removing_ends_the_connection() {
+async fn remove_disconnects_the_participant_and_is_idempotent() {
     let livekit = FakeApi::livekit(people());
     for _ in 0..2 {
         let path = "/v1/rooms/standup/participants/bob%40example.com%3Aphone";
@@ -116,7 +116,7 @@ async fn removing_ends_the_connection() {
 
 /// One room, one minute, no right to be in it.
 #[tokio::test]
-async fn livekit_is_shown_a_token_for_that_room_alone() {
+async fn moderation_token_is_limited_to_its_room() {
     let livekit = FakeApi::livekit(people());
     let path = "/v1/rooms/standup/participants/bob/mute";
     assert_eq!(call("host", "POST", path).send(&env(&livekit).app()).await.status, 204);
@@ -138,7 +138,7 @@ async fn livekit_is_shown_a_token_for_that_room_alone() {
 
 /// The caller's role, whom they mean, and what becomes of it.
 #[tokio::test]
-async fn hosts_and_moderators_may_and_nobody_touches_a_host_but_a_host() {
+async fn moderation_of_a_host_is_allowed_to_hosts_only() {
     let livekit = FakeApi::livekit(people());
     let app = env(&livekit).app();
     let rows = [
@@ -183,7 +183,7 @@ async fn hosts_and_moderators_may_and_nobody_touches_a_host_but_a_host() {
 }
 
 #[tokio::test]
-async fn a_role_holds_in_its_own_rooms_only() {
+async fn moderation_is_allowed_in_rooms_of_the_role_only() {
     let livekit = FakeApi::livekit(people());
     let app = env(&livekit).app();
     for room in ["other", "standup2", "Standup", "standup%20", "%2573tandup", "standup%2F"] {
@@ -210,7 +210,7 @@ async fn a_role_holds_in_its_own_rooms_only() {
 }
 
 #[tokio::test]
-async fn callers_and_paths_are_checked_first() {
+async fn moderation_request_is_checked_before_livekit_is_called() {
     let livekit = FakeApi::livekit(people());
     let app = env(&livekit).app();
     let path = "/v1/rooms/standup/participants/bob/mute";
@@ -245,7 +245,7 @@ async fn callers_and_paths_are_checked_first() {
 
 /// Cannot do is 503, and the next request tries again; none is taken for "not there".
 #[tokio::test]
-async fn a_livekit_that_fails_is_unavailable() {
+async fn livekit_fault_is_answered_503() {
     let livekit = FakeApi::livekit(people());
     let app = env(&livekit).app();
     let path = "/v1/rooms/standup/participants/bob";

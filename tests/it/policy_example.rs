@@ -69,7 +69,7 @@ fn run(policy: &str, arguments: &[&str], input: &str) -> Told {
 }
 
 #[test]
-fn decision_is_reported() {
+fn policy_example_reports_the_decision() {
     let member = run(POLICY, &["--claims", "-", "--room", "lobby", "--json"], MEMBER);
     let expected = json!({
         "allowed": true,
@@ -109,7 +109,7 @@ fn decision_is_reported() {
 }
 
 #[test]
-fn refusal_is_reported_with_its_code() {
+fn policy_example_reports_a_refusal_with_its_code() {
     #[rustfmt::skip]
     let rows: [(&str, &str, &[&str], &str); 8] = [
         ("another's room",       MEMBER, &["--room", "globex:a"],                                             "room_not_allowed"),
@@ -160,7 +160,7 @@ fn faults_of_the_policy_are_reported_by_line() {
 }
 
 #[test]
-fn wrong_arguments_are_rejected() {
+fn policy_example_rejects_wrong_arguments() {
     let absent = "/nowhere/claims.json";
     let rows: [(&str, &[&str], &str); 17] = [
         ("nothing", &[], ""),
@@ -189,7 +189,7 @@ fn wrong_arguments_are_rejected() {
 }
 
 #[test]
-fn cases_are_compared_with_the_decisions() {
+fn policy_example_compares_cases_with_decisions() {
     let good = r#"
         [[case]]
         name = "an admin"
@@ -285,7 +285,7 @@ fn cases_are_compared_with_the_decisions() {
 
 /// Each rule, the arguments, the claims, and the line about the rule in the report.
 #[test]
-fn every_rule_is_explained() {
+fn policy_example_explains_every_rule() {
     let policy = r#"
 [[allow]]
 issuer = "staff"

@@ -11,7 +11,7 @@ fn padded(size: usize) -> String {
 }
 
 #[tokio::test]
-async fn takes_an_empty_body_of_any_kind() {
+async fn empty_body_is_accepted_with_any_content_type() {
     let app = Env::offline().app();
     Call::token().send(&app).await.expect_issued("no body, no content type");
     for kind in ["application/json", "text/plain", "nonsense"] {
@@ -20,7 +20,7 @@ async fn takes_an_empty_body_of_any_kind() {
 }
 
 #[tokio::test]
-async fn takes_json_whatever_its_parameters() {
+async fn json_content_type_is_accepted_with_any_parameters() {
     let app = Env::offline().app();
     for kind in [
         "application/json",
@@ -35,7 +35,7 @@ async fn takes_json_whatever_its_parameters() {
 }
 
 #[tokio::test]
-async fn refuses_other_kinds() {
+async fn other_content_type_is_rejected() {
     let app = Env::offline().app();
     for kind in [
         "text/plain",
@@ -59,7 +59,7 @@ async fn refuses_other_kinds() {
 }
 
 #[tokio::test]
-async fn refuses_what_is_not_a_json_object() {
+async fn body_that_is_not_a_json_object_is_rejected() {
     let app = Env::offline().app();
     let deep = format!("{{\"x\":{}{}}}", "[".repeat(20_000), "]".repeat(20_000));
     #[rustfmt::skip]
@@ -97,7 +97,7 @@ async fn refuses_what_is_not_a_json_object() {
 }
 
 #[tokio::test]
-async fn refuses_wrong_types() {
+async fn field_of_the_wrong_type_is_rejected() {
     let app = Env::offline().app();
     #[rustfmt::skip]
     let rows: &[(&str, Value)] = &[
@@ -135,7 +135,7 @@ async fn refuses_wrong_types() {
 }
 
 #[tokio::test]
-async fn refuses_the_same_field_twice() {
+async fn duplicate_field_is_rejected() {
     let app = Env::offline().app();
     #[rustfmt::skip]
     let rows: &[(&str, &str)] = &[
@@ -162,7 +162,7 @@ async fn refuses_the_same_field_twice() {
 }
 
 #[tokio::test]
-async fn takes_64_kib_and_no_byte_more() {
+async fn body_is_limited_to_64_kib() {
     let app = Env::offline().app();
     Call::token()
         .body("application/json", padded(65_536))
@@ -184,7 +184,7 @@ async fn takes_64_kib_and_no_byte_more() {
 }
 
 #[tokio::test]
-async fn ignores_what_it_does_not_know() {
+async fn unknown_fields_are_ignored() {
     let app = Env::offline().app();
     let body = json!({
         "room_name": "standup",
@@ -200,7 +200,7 @@ async fn ignores_what_it_does_not_know() {
 }
 
 #[tokio::test]
-async fn says_nothing_of_the_body_before_it_knows_the_caller() {
+async fn body_is_checked_after_authentication() {
     let app = Env::offline().app();
     for (name, kind, body) in [
         ("not JSON", "application/json", "{".to_owned()),

@@ -23,7 +23,7 @@ const FORBIDDEN: [(&str, &str); 14] = [
 ];
 
 #[tokio::test]
-async fn names_the_room_that_was_asked_for() {
+async fn token_is_for_the_requested_room() {
     let app = Env::offline().app();
     let longest = text(256);
     let accents = "é".repeat(128);
@@ -38,7 +38,7 @@ async fn names_the_room_that_was_asked_for() {
 }
 
 #[tokio::test]
-async fn takes_256_bytes_and_none_more() {
+async fn names_are_limited_to_256_bytes() {
     let app = Env::offline().with("CLIENT_FIELDS", "room_name,participant_name").app();
     for field in ["room_name", "participant_name"] {
         for (name, value) in [("bytes", text(257)), ("accents", "é".repeat(128) + "x")] {
@@ -51,7 +51,7 @@ async fn takes_256_bytes_and_none_more() {
 }
 
 #[tokio::test]
-async fn refuses_characters_that_mislead() {
+async fn misleading_characters_in_names_are_rejected() {
     let app = Env::offline().with("CLIENT_FIELDS", "room_name,participant_name").app();
     for field in ["room_name", "participant_name"] {
         for (name, character) in FORBIDDEN {
@@ -64,7 +64,7 @@ async fn refuses_characters_that_mislead() {
 }
 
 #[tokio::test]
-async fn makes_up_an_unguessable_room_when_none_is_named() {
+async fn room_name_is_random_if_none_is_requested() {
     let app = Env::offline().app();
     let mut rooms = Vec::new();
     for body in [
@@ -88,7 +88,7 @@ async fn makes_up_an_unguessable_room_when_none_is_named() {
 }
 
 #[tokio::test]
-async fn the_name_is_the_profiles() {
+async fn participant_name_is_that_of_the_profile() {
     let app = Env::offline().app();
     for (row, body) in [
         ("not asked", json!({})),
@@ -108,7 +108,7 @@ async fn the_name_is_the_profiles() {
 }
 
 #[tokio::test]
-async fn the_name_is_the_clients_where_that_is_allowed() {
+async fn participant_name_is_the_clients_if_allowed() {
     let app = Env::offline().with("CLIENT_FIELDS", "participant_name").app();
     let reply = Call::asking(&json!({ "participant_name": "Countess" })).send(&app).await;
     assert_eq!(reply.participant()["name"], "Countess");
@@ -118,7 +118,7 @@ async fn the_name_is_the_clients_where_that_is_allowed() {
 }
 
 #[tokio::test]
-async fn carries_the_apps_metadata() {
+async fn metadata_is_copied_up_to_4096_bytes() {
     let app = Env::offline().with("MAX_TOKEN_BYTES", "65536").app();
     let longest = text(4_096);
     for metadata in ["x", r#"{"seat":12}"#, "two\nlines", "👋", &longest] {
@@ -138,7 +138,7 @@ async fn carries_the_apps_metadata() {
 }
 
 #[tokio::test]
-async fn only_listed_fields_are_the_clients() {
+async fn unlisted_client_field_is_rejected() {
     let fields = [
         ("room_name", json!("standup")),
         ("participant_metadata", json!("m")),
@@ -160,7 +160,7 @@ async fn only_listed_fields_are_the_clients() {
 }
 
 #[tokio::test]
-async fn a_field_that_asks_nothing_needs_no_leave() {
+async fn empty_field_needs_no_permission() {
     let app = Env::offline().with("CLIENT_FIELDS", "participant_name").app();
     for body in [
         json!({}),
@@ -176,7 +176,7 @@ async fn a_field_that_asks_nothing_needs_no_leave() {
 
 /// What the SDKs put on the wire, spelling for spelling.
 #[tokio::test]
-async fn takes_what_the_sdks_send() {
+async fn requests_of_the_sdks_are_accepted() {
     let app = Env::offline().app();
     #[rustfmt::skip]
     let rows: &[(&str, &str)] = &[

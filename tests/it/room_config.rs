@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Call, Env, text};
 
 #[tokio::test]
-async fn that_asks_nothing_leaves_no_trace() {
+async fn empty_room_config_is_left_out_of_the_token() {
     let app = Env::offline().app();
     for config in [
         json!(null),
@@ -33,7 +33,7 @@ async fn that_asks_nothing_leaves_no_trace() {
 }
 
 #[tokio::test]
-async fn may_speak_to_the_default_agent() {
+async fn room_config_may_send_metadata_to_the_default_agent() {
     let app = Env::offline().app();
     for (config, expected) in [
         (json!({ "agents": [{ "metadata": "m" }] }), json!({ "agents": [{ "metadata": "m" }] })),
@@ -50,7 +50,7 @@ async fn may_speak_to_the_default_agent() {
 }
 
 #[tokio::test]
-async fn may_hold_4096_bytes_for_an_agent() {
+async fn agent_metadata_is_accepted_up_to_4096_bytes() {
     let app = Env::offline().with("MAX_TOKEN_BYTES", "16384").app();
     let config = json!({ "agents": [{ "metadata": text(4096) }] });
     let reply = Call::asking(&json!({ "room_config": config })).send(&app).await;
@@ -58,7 +58,7 @@ async fn may_hold_4096_bytes_for_an_agent() {
 }
 
 #[tokio::test]
-async fn may_not_start_an_agent_that_is_not_listed() {
+async fn unlisted_agent_is_rejected() {
     let app = Env::offline().app();
     for config in [
         json!({ "agents": [{ "agent_name": "x" }] }),
@@ -73,7 +73,7 @@ async fn may_not_start_an_agent_that_is_not_listed() {
 }
 
 #[tokio::test]
-async fn may_not_set_anything_of_the_room() {
+async fn room_settings_of_the_client_are_rejected() {
     let app = Env::offline().app();
     let fields: &[(&str, Value)] = &[
         ("name", json!("other")),
