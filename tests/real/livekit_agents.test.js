@@ -6,6 +6,7 @@ import { AccessToken } from 'livekit-server-sdk';
 import { startWorker } from './support/agents.js';
 import { block } from './support/docs.js';
 import { person, startMeeting } from './support/meeting.js';
+import { output, work } from './support/processes.js';
 
 const LEVEL = '{"level":"beginner"}';
 const POLICY = `
@@ -138,4 +139,44 @@ describe('a refused request starts no agent', () => {
       assert.deepEqual([tutor.received(room), unnamed.received(room)], [[], []]);
     });
   }
+});
+
+describe("LiveKit's own classes print every default, which asks for nothing", () => {
+  const TUTOR = [new RoomAgentDispatch({ agentName: 'tutor', metadata: '{"lang":"de"}' })];
+  const javascript = (fields) => JSON.stringify(new RoomConfiguration(fields));
+  /** Prints a RoomConfiguration as Python's protobuf package does. */
+  const python = (fields, options) => output(`${work}/venv/bin/python`, ['-c', `
+import json
+from google.protobuf.json_format import MessageToDict
+from livekit.protocol.agent_dispatch import RoomAgentDispatch
+from livekit.protocol.room import RoomConfiguration
+print(json.dumps(MessageToDict(RoomConfiguration(${fields}), ${options})))
+`]);
+  const PYTHON_TUTOR = `agents=[RoomAgentDispatch(agent_name="tutor", metadata='{"lang":"de"}')]`;
+  const [DISPATCHED, AUTOMATIC] = [[['{"lang":"de"}'], []], [[], ['']]];
+  const DEFAULTS = 'always_print_fields_with_no_presence=True';
+  const rows = [
+    ['JSON.stringify, an agent', () => javascript({ agents: TUTOR }), DISPATCHED],
+    ['JSON.stringify, nothing', () => javascript({}), AUTOMATIC],
+    ['JSON.stringify, an empty egress', () => javascript({ egress: {}, agents: TUTOR }), DISPATCHED],
+    ['MessageToDict, an agent', () => python(PYTHON_TUTOR, ''), DISPATCHED],
+    ['MessageToDict with defaults, an agent', () => python(PYTHON_TUTOR, DEFAULTS), DISPATCHED],
+    ['MessageToDict with defaults, nothing', () => python('', DEFAULTS), AUTOMATIC],
+    ['MessageToDict with snake_case names', () => python(PYTHON_TUTOR, `${DEFAULTS}, preserving_proto_field_name=True`), DISPATCHED],
+    ['MessageToDict with numbers of enums', () => python(PYTHON_TUTOR, `${DEFAULTS}, use_integers_for_enums=True`), DISPATCHED],
+  ];
+  rows.forEach(([what, print, found], index) => {
+    test(what, async () => {
+      const text = await print();
+      const room = `listed:printed ${index}`;
+      const jobs = await jobsAfterJoin(room, JSON.parse(text));
+      assert.deepEqual(jobs, found, text);
+    });
+  });
+
+  test('a value that is not the default is refused', async () => {
+    const config = JSON.parse(javascript({ agents: TUTOR, maxParticipants: 2 }));
+    const answer = await asks('listed:printed no', config);
+    assert.deepEqual([answer.status, answer.json.code], [403, 'field_not_allowed'], `${answer.bytes}`);
+  });
 });

@@ -130,29 +130,6 @@ describe('several tabs of one person', () => {
   });
 });
 
-describe('spellings of one person', () => {
-  test('address in another spelling is the same participant', async () => {
-    const first = await meeting.join(ADA, { room_name: 'spelling' });
-    await meeting.join({ ...ADA, email: ' Ada@EXAMPLE.com ' }, { room_name: 'spelling' });
-    await first.sees({ event: 'disconnected', reason: 'DUPLICATE_IDENTITY' });
-    assert.deepEqual(await meeting.present('spelling'), [ADA.email]);
-  });
-
-  test('device of a subject with colons is not another person', async () => {
-    const lambda = await meeting.startRoomkey({ PARTICIPANT_IDENTITY: 'sub' });
-    const ask = async (sub, participant_identity) => lambda.invoke(
-      tokenEvent(await meeting.bearer(person(sub)), { room_name: 'colons', participant_identity }),
-    );
-    const alice = await meeting.enter((await ask('f:1234:alice')).json.participant_token);
-    for (const identity of ['f:1234:alice', alice.identity]) {
-      assert.equal((await ask('f:1234', identity)).status, 403, identity);
-    }
-    const device = await meeting.enter((await ask('f:1234', 'f%3A1234:alice')).json.participant_token);
-    assert.deepEqual(await meeting.present('colons'), [device.identity, alice.identity].sort());
-    assert.equal(alice.saw({ event: 'disconnected' }), undefined);
-  });
-});
-
 describe('lifetime of tokens', () => {
   // The function's clock is shifted by these seconds, which sets the age of its tokens. The server has a leeway of one minute.
   const rows = [
@@ -176,6 +153,72 @@ describe('lifetime of tokens', () => {
       else assert.equal((await entering).identity, ADA.email);
     });
   }
+});
+
+describe('spellings of one address', () => {
+  const room_name = 'spellings';
+  const spelled = (email) => ({ ...ADA, email });
+  const attributes = async () => (await meeting.livekit.rooms.listParticipants(room_name)).map((one) => one.attributes);
+
+  test('each spelling replaces the connection of the one before', async () => {
+    let before = await meeting.join(ADA, { room_name });
+    const [{ color }] = await attributes();
+    for (const email of ['Ada@Example.com', 'ADA@EXAMPLE.COM', ' ada@example.com', 'ada@example.com ', '\tAda@example.COM\r\n']) {
+      const next = await meeting.join(spelled(email), { room_name });
+      await before.sees({ event: 'disconnected', reason: 'DUPLICATE_IDENTITY' });
+      assert.deepEqual(await meeting.present(room_name), [ADA.email], JSON.stringify(email));
+      const [now] = await attributes();
+      assert.deepEqual([now.color, now.identity], [color, ADA.email]);
+      before = next;
+    }
+  });
+
+  test('device of another spelling is a device of the same person', async () => {
+    const phone = { room_name, participant_identity: `${ADA.email}:phone` };
+    await meeting.join(ADA, { room_name });
+    const first = await meeting.join(ADA, phone);
+    await meeting.join(spelled('ADA@example.com '), phone);
+    await first.sees({ event: 'disconnected', reason: 'DUPLICATE_IDENTITY' });
+    assert.deepEqual(await meeting.present(room_name), [ADA.email, `${ADA.email}:phone`]);
+    const [one, two] = await attributes();
+    assert.deepEqual([one.identity, one.color], [two.identity, two.color]);
+  });
+
+  test('addresses that differ in more than ASCII case are two participants', async () => {
+    const emails = ['zo\u00eb@example.com', 'ZO\u00cb@example.com', 'zoe@example.com', 'z.oe@example.com'];
+    for (const email of emails) await meeting.join(person('zoe', { email }), { room_name });
+    const present = ['zo\u00eb@example.com', 'zo\u00cb@example.com', 'zoe@example.com', 'z.oe@example.com'];
+    assert.deepEqual(await meeting.present(room_name), present.sort());
+  });
+});
+
+describe('devices of a subject with colons', () => {
+  const room_name = 'subjects';
+  let lambda;
+  before(async () => { lambda = await meeting.startRoomkey({ PARTICIPANT_IDENTITY: 'sub' }); });
+  const ask = async (sub, participant_identity) => {
+    const body = { room_name, ...(participant_identity && { participant_identity }) };
+    return lambda.invoke(tokenEvent(await meeting.bearer(person(sub)), body));
+  };
+  const enter = async (...question) => meeting.enter((await ask(...question)).json.participant_token);
+
+  test('no device of one person is another person', async () => {
+    const alice = await enter('f:1234:alice');
+    const others = [await enter('f:1234'), await enter('f:1234', 'f%3A1234:alice'), await enter('f', 'f:1234'), await enter('f%3A1234')];
+    const identities = [alice, ...others].map(({ identity }) => identity);
+    assert.deepEqual(identities, ['f%3A1234%3Aalice', 'f%3A1234', 'f%3A1234:alice', 'f:1234', 'f%253A1234']);
+    assert.deepEqual(await meeting.present(room_name), identities.sort());
+    for (const one of [alice, ...others]) assert.equal(one.saw({ event: 'disconnected' }), undefined, one.identity);
+  });
+
+  test('identity of another person is rejected as a device', async () => {
+    for (const [sub, identity] of [
+      ['f:1234', 'f:1234:alice'], ['f:1234', 'f%3A1234%3Aalice'], ['f', 'f:1234:alice'], ['f', 'f%3A1234'], ['f%3A1234', 'f%3A1234'],
+    ]) {
+      const answer = await ask(sub, identity);
+      assert.deepEqual([answer.status, answer.json.code], [403, 'field_not_allowed'], `${sub} ${identity}`);
+    }
+  });
 });
 
 describe('attributes of a rule', () => {
