@@ -133,8 +133,7 @@ fn build_issuer(
     let source = |source: &ProfileSource| match source {
         ProfileSource::Claims => resolver::Source::Claims,
         ProfileSource::UserInfo => {
-            let provider = issuer.verifier().expected().provider;
-            let userinfo = UserInfo::new(Arc::clone(client), issuer.discovery().clone(), provider);
+            let userinfo = UserInfo::new(Arc::clone(client), &issuer);
             resolver::Source::UserInfo(userinfo, ProfileCache::new("userinfo", Credentials::Caller))
         }
         ProfileSource::Clerk => directory(DirectoryKind::Clerk, &directories.clerk),

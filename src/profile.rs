@@ -88,6 +88,14 @@ pub enum ProfileError {
     Unavailable(#[from] Unavailable),
 }
 
+impl ProfileError {
+    /// Whether the source refused the token or does not know the user. A response about another person is
+    /// not a refusal.
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::Rejected(VerifyError::RefusedByIssuer) | Self::UserNotFound)
+    }
+}
+
 /// The fields that a profile must have before no further source is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProfileRequirements {
@@ -197,17 +205,20 @@ impl Profile {
         Self { email: email.unwrap_or_default(), name, short_name, picture }
     }
 
-    /// Whether no further source is needed.
-    #[must_use]
+    /// Whether no further source is necessary: everything needed is known, and the name as well.
     pub fn satisfies(&self, needs: ProfileRequirements) -> bool {
-        let email = match &self.email {
+        self.has_needed(needs) && self.name != ProfileField::Unknown
+    }
+
+    /// Whether everything is known that the identity needs. A name and a picture are never needed.
+    pub fn has_needed(&self, needs: ProfileRequirements) -> bool {
+        match &self.email {
             ProfileField::Unknown => !needs.email,
             ProfileField::None => true,
             ProfileField::Some(email) => {
                 email.verified.is_some() || !needs.verified_email || !needs.email
             }
-        };
-        email && self.name != ProfileField::Unknown
+        }
     }
 
     /// Fills absent fields from `other`, a later source. An address keeps its own verification: one

@@ -1,4 +1,4 @@
-//! OpenID Connect Discovery: where an issuer keeps its keys and its UserInfo.
+//! OpenID Connect Discovery: the addresses of an issuer's keys and UserInfo endpoint.
 
 use std::sync::Arc;
 
@@ -7,14 +7,14 @@ use serde::Deserialize;
 use crate::upstream::client::{Client, is_https_or_loopback};
 use crate::upstream::error::FetchError;
 
-/// What we need of an issuer's metadata
+/// The part of an issuer's metadata that is used
 /// ([Discovery §3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata)).
 #[derive(Clone, Debug, Deserialize)]
 pub struct Discovery {
     issuer: String,
-    /// Where the key set is.
+    /// Address of the key set.
     pub jwks_uri: String,
-    /// Where the issuer tells who a token's subject is, if it does.
+    /// Address of the UserInfo endpoint, if the issuer has one.
     pub userinfo_endpoint: Option<String>,
 }
 
@@ -23,8 +23,8 @@ impl Discovery {
     ///
     /// # Errors
     ///
-    /// [`FetchError`]; also where the document's `issuer` is another than the one asked, byte for
-    /// byte ([Discovery §4.3]), or its keys are not at an `https` address.
+    /// [`FetchError`], also if the document's `issuer` is not `issuer`, byte for byte
+    /// ([Discovery §4.3]), or if the keys are neither at an `https` address nor on loopback.
     ///
     /// [Discovery §4.3]: https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfigurationValidation
     pub async fn fetch(client: Arc<Client>, issuer: String) -> Result<Self, FetchError> {
@@ -37,15 +37,16 @@ impl Discovery {
         if !is_https_or_loopback(&discovery.jwks_uri) {
             return Err(FetchError::Address);
         }
-        // Tokens that need no UserInfo are good without it.
+        // Most tokens need no UserInfo: a faulty address is no reason to refuse them.
         discovery.userinfo_endpoint =
             discovery.userinfo_endpoint.filter(|endpoint| is_https_or_loopback(endpoint));
         Ok(discovery)
     }
 }
 
-/// [Discovery §4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfigurationRequest):
-/// a slash at the issuer's end is not doubled.
+/// Returns the address of the metadata
+/// ([Discovery §4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfigurationRequest)).
+/// A slash at the issuer's end is not doubled.
 fn address(issuer: &str) -> String {
     format!("{}/.well-known/openid-configuration", issuer.strip_suffix('/').unwrap_or(issuer))
 }

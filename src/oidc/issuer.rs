@@ -1,6 +1,7 @@
 //! One issuer: its keys, and the verifier for its tokens.
 
 mod explain;
+mod signed;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -17,6 +18,7 @@ use crate::upstream::error::{FetchError, Unavailable};
 use crate::upstream::last_good::{LastGood, Limits};
 
 pub use explain::Check;
+pub use signed::UserInfoReader;
 
 /// TTL of issuer metadata: addresses change rarely.
 const DISCOVERY_TTL: Duration = Duration::from_hours(1);
@@ -41,6 +43,7 @@ pub struct Issuer {
     discovery: LastGood<Discovery>,
 }
 
+#[derive(Clone)]
 enum Keys {
     Given(Arc<KeySet>),
     Fetched(LastGood<KeySet>),

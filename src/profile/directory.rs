@@ -1,4 +1,4 @@
-//! Providers' own user directories, asked with a key of ours where tokens and UserInfo say nothing.
+//! Clients for user directories of providers, which receive the operator's key.
 
 use std::sync::Arc;
 
@@ -8,7 +8,6 @@ use zeroize::Zeroizing;
 
 use super::cache::AskError;
 use crate::json;
-use crate::oidc::claims::Subject;
 use crate::oidc::error::VerifyError;
 use crate::upstream::client::Client;
 use crate::upstream::error::FetchError;
@@ -17,11 +16,11 @@ use crate::upstream::error::FetchError;
 pub struct Directory {
     client: Arc<Client>,
     kind: DirectoryKind,
-    /// Where its API is, without a slash at the end.
+    /// Address of its API, without a slash at the end.
     api_url: String,
 }
 
-/// Whose directory it is.
+/// The provider of a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DirectoryKind {
     /// [Clerk's Backend API](https://clerk.com/docs/reference/backend-api): `GET /v1/users/{id}`.
@@ -32,8 +31,7 @@ pub enum DirectoryKind {
 }
 
 impl DirectoryKind {
-    /// What it is called in the log.
-    #[must_use]
+    /// Returns its name in the log.
     pub fn name(self) -> &'static str {
         match self {
             Self::Clerk => "clerk",
@@ -43,51 +41,50 @@ impl DirectoryKind {
 }
 
 impl Directory {
-    /// The directory at `api_url`.
-    #[must_use]
+    /// Creates the client for the directory at `api_url`. No I/O.
     pub fn new(client: Arc<Client>, kind: DirectoryKind, api_url: &str) -> Self {
         Self { client, kind, api_url: api_url.trim_end_matches('/').to_owned() }
     }
 
-    /// Whose directory it is.
-    #[must_use]
+    /// Returns the provider.
     pub fn kind(&self) -> DirectoryKind {
         self.kind
     }
 
-    /// What the directory says of `subject`, as standard claims. Costs one request, with `key`, the
-    /// operator's, as its credentials.
+    /// Requests the user with the ID `user`, as standard claims, with the operator's `key`. Costs one
+    /// request.
     ///
     /// # Errors
     ///
-    /// A 404 is the directory's word on the user; a user who is banned is refused like a bad token.
-    /// All else, a refusal of our key included, is [`AskError::Fetch`]: it is not the caller's fault.
+    /// - [`AskError::NoSuchUser`] for a 404.
+    /// - [`AskError::Rejected`] for a banned user, and for a response about another user.
+    /// - [`AskError::Fetch`] for anything else, such as a refused key.
     pub async fn ask(
         &self,
-        subject: &Subject,
+        user: &str,
         key: &Zeroizing<String>,
     ) -> Result<Map<String, Value>, AskError> {
         let path = match self.kind {
             DirectoryKind::Clerk => "v1/users",
             DirectoryKind::WorkOs => "user_management/users",
         };
-        let segment = segment(subject.as_str()).ok_or(AskError::NoSuchUser)?;
+        let segment = segment(user).ok_or(AskError::NoSuchUser)?;
         let address = format!("{}/{path}/{segment}", self.api_url);
         let answer = self.client.get(&address, Some(key)).await?;
-        let user = json::parse_object(&answer).map_err(|_| FetchError::Malformed("a user"))?;
-        if user.get("id").and_then(Value::as_str) != Some(subject.as_str()) {
+        let found = json::parse_object(&answer).map_err(|_| FetchError::Malformed("a user"))?;
+        if found.get("id").and_then(Value::as_str) != Some(user) {
             return Err(VerifyError::SubjectMismatch.into());
         }
         match self.kind {
-            DirectoryKind::Clerk => clerk_claims(&user),
-            DirectoryKind::WorkOs => Ok(workos_claims(&user)),
+            DirectoryKind::Clerk => clerk_claims(&found),
+            DirectoryKind::WorkOs => Ok(workos_claims(&found)),
         }
     }
 }
 
-/// The primary address with its verification, the full name, the image.
+/// Returns the primary address with its verification, the full name and the image.
 fn clerk_claims(user: &Map<String, Value>) -> Result<Map<String, Value>, AskError> {
-    let is_set = |member: &str| user.get(member).is_some_and(|value| *value == Value::Bool(true));
+    let is_set = |field: &str| user.get(field).is_some_and(|value| *value == Value::Bool(true));
     if is_set("banned") || is_set("locked") {
         return Err(VerifyError::RefusedByIssuer.into());
     }
@@ -116,7 +113,7 @@ fn workos_claims(user: &Map<String, Value>) -> Map<String, Value> {
     )
 }
 
-/// Standard claims. What the directory does not have is empty, not absent: it has the last word.
+/// Returns standard claims. What the directory lacks is empty, not absent: no other source is queried for it.
 fn claims(
     email: Option<&str>,
     is_verified: bool,
@@ -135,19 +132,20 @@ fn claims(
     }
 }
 
-/// First and last name, as far as there are any.
+/// Returns first and last name, as far as they are set.
 fn full_name(user: &Map<String, Value>) -> String {
     let names = ["first_name", "last_name"]
         .iter()
-        .filter_map(|member| user.get(*member)?.as_str())
+        .filter_map(|field| user.get(*field)?.as_str())
         .map(str::trim)
         .filter(|name| !name.is_empty());
     names.collect::<Vec<_>>().join(" ")
 }
 
-/// `text` as one segment of a path
-/// ([RFC 3986 §2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3)): a subject with slashes
-/// reaches no other resource. `None` for dots alone, which servers take for a way up, encoded or not.
+/// Encodes `text` as one segment of a path
+/// ([RFC 3986 §2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3)), so that a subject with slashes
+/// reaches no other resource. Returns `None` for dots alone: servers read them as a parent folder, encoded
+/// or not.
 fn segment(text: &str) -> Option<String> {
     const RESERVED: &AsciiSet =
         &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');

@@ -1,4 +1,4 @@
-//! Who is asked for a profile, in order, until enough is said.
+//! Lookup of profiles: the sources in order, until everything needed is known.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -13,48 +13,46 @@ use crate::oidc::claims::VerifiedClaims;
 use crate::oidc::provider::ProfileSource;
 use crate::oidc::providers::GENERIC;
 use crate::secrets::Secrets;
-use crate::upstream::error::FetchError;
-use crate::upstream::error::Unavailable;
+use crate::upstream::error::{FetchError, Unavailable};
 
-/// Finds profiles.
+/// Looks up profiles.
 pub struct ProfileResolver {
     sources: Vec<Source>,
-    /// Where a token's claims hold the profile.
+    /// Paths of the profile in a token's claims.
     token_paths: Paths,
-    /// Where other sources hold it.
+    /// Paths of the profile in the responses of other sources.
     other_paths: Paths,
     needs: ProfileRequirements,
 }
 
-/// A source of profiles, with what it needs to be asked.
+/// A source of profiles with its cache.
 pub enum Source {
     /// The claims of the caller's token.
     Claims,
-    /// The issuer's UserInfo, and what it said.
+    /// The issuer's UserInfo endpoint.
     UserInfo(UserInfo, ProfileCache),
-    /// A user directory, and what it said.
+    /// A user directory.
     Directory(Directory, ProfileCache),
 }
 
 impl ProfileResolver {
     /// Returns a resolver over `sources` that reads a token's claims at `paths`.
-    #[must_use]
     pub fn new(sources: Vec<Source>, paths: Paths, needs: ProfileRequirements) -> Self {
-        // Other sources speak standard claims; a path of one's own comes first there too.
+        // Other sources use standard claims. A configured path takes precedence there too.
         let other_paths = paths.or(&Paths::for_provider(&GENERIC));
         Self { sources, token_paths: paths, other_paths, needs }
     }
 
-    /// The profile of the caller with `claims`, whose verified `token` is shown to the issuer where
-    /// UserInfo is asked; `secrets` hold the keys to user directories.
+    /// Returns the profile of the caller with `claims`. UserInfo receives their verified `token`;
+    /// `secrets` contain the keys for user directories.
     ///
-    /// Costs no I/O where the claims hold what is needed, else one request for each further source,
-    /// whose answer is kept per subject for five minutes, and a failure for ten seconds.
+    /// Costs no I/O if the claims contain everything needed. Otherwise it costs one request for each
+    /// further source, whose response is cached per subject for five minutes.
     ///
     /// # Errors
     ///
-    /// [`ProfileError`]: a source that should be asked and cannot be is never passed over, or a
-    /// guess would stand in for its answer.
+    /// [`ProfileError`] if a source fails: it is never skipped. If UserInfo refuses the token or does not
+    /// know the user, that is an error only if more than a name is missing.
     pub async fn find(
         &self,
         claims: &VerifiedClaims,
@@ -76,11 +74,18 @@ impl ProfileResolver {
                 Source::UserInfo(_, kept) | Source::Directory(_, kept) => kept,
             };
             let known = match kept.get(subject, now) {
-                Some(known) => Some(known),
-                None => self.ask(source, claims, token, secrets, now).await?,
+                Some(known) => Ok(Some(known)),
+                None => self.ask(source, claims, token, secrets, now).await,
             };
-            if let Some(known) = known {
-                profile.merge_missing(&known);
+            match known {
+                Ok(Some(known)) => profile.merge_missing(&known),
+                Ok(None) => {}
+                Err(error) => {
+                    let is_refusal = matches!(source, Source::UserInfo(..)) && error.is_refusal();
+                    if !is_refusal || !profile.has_needed(self.needs) {
+                        return Err(error);
+                    }
+                }
             }
         }
         Ok(profile)
@@ -110,7 +115,7 @@ impl ProfileResolver {
         self.sources.iter().map(Source::kind)
     }
 
-    /// What `source` says of the caller; `None` where it is no source for them.
+    /// Requests the caller's profile from `source`, or returns `None` if it has none of this kind of token.
     async fn ask(
         &self,
         source: &Source,
@@ -126,7 +131,7 @@ impl ProfileResolver {
             Source::UserInfo(userinfo, _) if !userinfo.takes(claims) => Ok(None),
             Source::UserInfo(userinfo, kept) => {
                 let Some(endpoint) = userinfo.endpoint(now).await? else { return Ok(None) };
-                let ask = || async { userinfo.ask(&endpoint, subject, token).await.map(read) };
+                let ask = || async { userinfo.ask(&endpoint, claims, token, now).await.map(read) };
                 kept.get_or_ask(subject, token, now, ask).await.map(Some)
             }
             Source::Directory(directory, kept) => {
@@ -134,11 +139,15 @@ impl ProfileResolver {
                     DirectoryKind::Clerk => secrets.clerk_secret_key.as_ref(),
                     DirectoryKind::WorkOs => secrets.workos_api_key.as_ref(),
                 };
-                let missing = FetchError::Refused("its key is not in the secret");
+                let missing = FetchError::MissingKey(match directory.kind() {
+                    DirectoryKind::Clerk => "CLERK_SECRET_KEY",
+                    DirectoryKind::WorkOs => "WORKOS_API_KEY",
+                });
                 let key =
                     key.ok_or_else(|| Unavailable::failed(directory.kind().name(), missing))?;
-                let ask = || async { directory.ask(subject, key).await.map(read) };
-                // The token is not shown: another one makes no difference.
+                let user = claims.sub().unwrap_or(subject.as_str());
+                let ask = || async { directory.ask(user, key).await.map(read) };
+                // The directory does not receive the token.
                 kept.get_or_ask(subject, "", now, ask).await.map(Some)
             }
         }

@@ -78,3 +78,4 @@ mod small_changes;
 mod token_claims;
 mod userinfo;
 mod userinfo_faults;
+mod userinfo_refusals;
