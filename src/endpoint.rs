@@ -70,7 +70,7 @@ impl Endpoint {
         now: SystemTime,
         budget: Duration,
     ) -> Response<Vec<u8>> {
-        request_scope::within(ids, self.answer(request, now, budget)).await
+        request_scope::within(ids, budget, self.answer(request, now, budget)).await
     }
 
     async fn answer<B: AsRef<[u8]>>(
@@ -107,7 +107,7 @@ impl Endpoint {
         headers: &HeaderMap,
         ids: RequestIds,
     ) -> Response<Vec<u8>> {
-        request_scope::within(ids, async {
+        request_scope::within(ids, REQUEST_TIMEOUT, async {
             let problem = Problem::invalid_request("the event is not a request that can be read");
             let mut answer = HandlerResponse::problem(&problem, "the event cannot be read");
             self.allow_origin(headers, answer.response.headers_mut());

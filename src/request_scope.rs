@@ -1,7 +1,8 @@
-//! Task-local request context: request IDs, and whether a stale value was served.
+//! Task-local request context: request IDs, the time that is left, and whether a stale value was served.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -22,16 +23,25 @@ pub struct RequestIds {
 #[derive(Default)]
 struct Scope {
     ids: Arc<RequestIds>,
-    is_stale: Arc<AtomicBool>,
+    /// End of the request's time; `None` if that is too far away to be a time.
+    deadline: Option<Instant>,
+    is_stale: AtomicBool,
 }
 
 tokio::task_local! {
     static CURRENT: Scope;
 }
 
-/// Runs `work` in the context of a request with `ids`.
-pub async fn within<F: Future>(ids: RequestIds, work: F) -> F::Output {
-    CURRENT.scope(Scope { ids: Arc::new(ids), ..Scope::default() }, work).await
+/// Runs `work` in the context of a request with `ids` that must be answered within `budget`.
+pub async fn within<F: Future>(ids: RequestIds, budget: Duration, work: F) -> F::Output {
+    let deadline = Instant::now().checked_add(budget);
+    CURRENT.scope(Scope { ids: Arc::new(ids), deadline, ..Scope::default() }, work).await
+}
+
+/// Returns the time that is left to answer the current request; `None` outside a request.
+pub fn time_left() -> Option<Duration> {
+    let deadline = CURRENT.try_with(|scope| scope.deadline).ok()??;
+    Some(deadline.saturating_duration_since(Instant::now()))
 }
 
 /// Returns the IDs of the current request; `None` outside a request.

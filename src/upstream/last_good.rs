@@ -96,8 +96,8 @@ impl<T: Send + Sync + 'static> LastGood<T> {
 
     /// Returns the value, at once if it is younger than its TTL.
     ///
-    /// Past the TTL the request waits for one fetch, for `patience` at most. If that fails or takes
-    /// longer, the last value is returned and the request is marked as stale.
+    /// Past the TTL the request waits for one fetch, for `patience` and half of its own time at most. If
+    /// that fails or takes longer, the last value is returned and the request is marked as stale.
     ///
     /// # Errors
     ///
@@ -136,6 +136,8 @@ impl<T: Send + Sync + 'static> LastGood<T> {
             }
         };
         let Some(value) = value else { return self.refresh(now).await };
+        // The other half of the time is left to answer with the last value.
+        let patience = request_scope::time_left().map_or(patience, |left| patience.min(left / 2));
         if let Some(flight) = flight
             && FreezeWatch::start().within(patience, flight).await.is_some()
         {

@@ -38,8 +38,17 @@ impl FakeClock {
 
     /// Moves the clock to this many seconds from the real one.
     pub(crate) fn set(&self, seconds: i64) {
+        self.write(&format!("{seconds:+}"));
+    }
+
+    /// Moves the clock to this many seconds from the real one, to the millisecond.
+    pub(crate) fn set_exactly(&self, seconds: f64) {
+        self.write(&format!("{seconds:+.3}"));
+    }
+
+    fn write(&self, distance: &str) {
         let next = self.file.with_extension("next");
-        fs::write(&next, format!("{seconds:+}\n")).unwrap();
+        fs::write(&next, format!("{distance}\n")).unwrap();
         fs::rename(&next, &self.file).unwrap();
     }
 }

@@ -71,13 +71,11 @@ impl UserInfoReader {
     /// ([OIDC Core §5.3.2](https://openid.net/specs/openid-connect-core-1_0.html#UserInfoResponse)): by
     /// `sub`, or by the claim that `SUBJECT_CLAIM` names if the token has no `sub`.
     pub fn describes(&self, response: &Map<String, Value>, token: &VerifiedClaims) -> bool {
-        match token.sub() {
-            Some(sub) => response.get("sub").and_then(Value::as_str) == Some(sub),
-            None => {
-                let claim = json::find(response, &self.verifier.expected().subject_claim);
-                claim.and_then(Value::as_str) == Some(token.subject().as_str())
-            }
+        if let Some(sub) = token.sub() {
+            return response.get("sub").and_then(Value::as_str) == Some(sub);
         }
+        let claim = json::find(response, &self.verifier.expected().subject_claim);
+        claim.and_then(Value::as_str) == Some(token.subject().as_str())
     }
 
     /// Checks the claims about the response itself, as far as they are present.
