@@ -12,7 +12,7 @@ use crate::exchange::{Diagnosis, Exchange, IssuerContext, Question};
 use crate::liveblocks::Liveblocks;
 use crate::oidc::issuer::Issuer;
 use crate::oidc::provider::ProfileSource;
-use crate::profile::ProfileRequirements;
+use crate::participant::Identity;
 use crate::profile::cache::{Credentials, ProfileCache};
 use crate::profile::directory::{Directory, DirectoryKind};
 use crate::profile::resolver::{self, ProfileResolver};
@@ -31,8 +31,9 @@ impl App {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let client = Arc::new(Client::new(config.timeouts));
+        let identity = config.participant.identity;
         let issuer_context =
-            |issuer: IssuerConfig| build_issuer(&client, issuer, config.needs, &config.directories);
+            |issuer: IssuerConfig| build_issuer(&client, issuer, identity, &config.directories);
         let issuers = config.issuers.into_iter().map(issuer_context).collect();
         let secrets = match config.secrets {
             SecretSource::Given(secrets) => SecretStore::Given(Arc::from(secrets)),
@@ -51,8 +52,10 @@ impl App {
             client,
             replays: Replays::default(),
         };
-        let endpoint =
-            Endpoint::new(exchange, config.cors, config.session_cookie, config.base_path);
+        let endpoint = Endpoint::new(exchange, config.cors)
+            .with_session_cookie(config.session_cookie)
+            .with_token_header(config.token_header)
+            .with_base_path(config.base_path);
         Self { endpoint }
     }
 
@@ -119,9 +122,10 @@ impl App {
 fn build_issuer(
     client: &Arc<Client>,
     config: IssuerConfig,
-    needs: ProfileRequirements,
+    identity: Identity,
     directories: &DirectoryUrls,
 ) -> IssuerContext {
+    let needs = config.requirements(identity);
     let issuer = Issuer::new(client, config.verifier, config.keys, config.jwks_limits);
     let directory = |kind, url: &str| {
         let directory = Directory::new(Arc::clone(client), kind, url);

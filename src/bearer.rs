@@ -1,44 +1,39 @@
-//! The caller's token, from the `Authorization` header or a session cookie.
+//! The access token in a request's headers: `Authorization`, another header, or a session cookie.
 
 use std::fmt;
 
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// Longest token that is looked at, in bytes: API Gateway lets no more headers through.
+/// Maximum length of a token, in bytes: API Gateway accepts no longer headers.
 pub const TOKEN_BYTES: usize = 10_240;
 
-/// A token that somebody sent. `Debug` does not show it.
+/// A token that a client sent. `Debug` does not show it.
 #[derive(Clone, Copy)]
 pub struct UnverifiedBearer<'a>(&'a str);
 
-/// Why there is no token.
+/// The reason why a request has no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BearerError {
-    /// No header, another scheme, or no token behind it.
+    /// No header, another scheme, or no token after it.
     #[error("no bearer token in the request")]
     Missing,
-    /// Several headers or cookies, or what cannot be a token.
-    #[error(
-        "the Authorization header or the session cookie is not one bearer token, which is a JWT"
-    )]
+    /// Several headers or cookies, two different tokens, or text that cannot be a token.
+    #[error("the header or the session cookie is not one bearer token, which is a JWT")]
     Malformed,
 }
 
 impl<'a> UnverifiedBearer<'a> {
     /// Reads the one `Authorization` header
-    /// ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)); the scheme's case does
-    /// not count. Gateways join several headers with commas, which no token holds.
+    /// ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)). The scheme is
+    /// case-insensitive. Gateways join several headers with commas, which no token contains.
     ///
     /// # Errors
     ///
-    /// [`BearerError`].
+    /// - [`BearerError::Missing`] if there is none, or it has another scheme or no token.
+    /// - [`BearerError::Malformed`] if there are several, or it is not a token.
     pub fn from_headers(headers: &'a HeaderMap) -> Result<Self, BearerError> {
-        let mut values = headers.get_all(AUTHORIZATION).iter();
-        let value = values.next().ok_or(BearerError::Missing)?;
-        if values.next().is_some() {
-            return Err(BearerError::Malformed);
-        }
+        let value = single(headers, &AUTHORIZATION)?;
         let value = value.to_str().map_err(|_| BearerError::Malformed)?;
         let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
         let token = token.trim_matches(' ');
@@ -48,12 +43,35 @@ impl<'a> UnverifiedBearer<'a> {
         Self::new(token)
     }
 
-    /// Reads the one cookie of that name ([RFC 6265 §4.2](https://www.rfc-editor.org/rfc/rfc6265#section-4.2)).
-    /// It travels by itself: the caller must have made sure of the page that sent it.
+    /// Reads the one header called `name`, whose value is the token itself. A proxy that has
+    /// authenticated the caller sets such headers. A bearer token in `Authorization` must be the same.
     ///
     /// # Errors
     ///
-    /// [`BearerError`].
+    /// - [`BearerError::Missing`] if there is none, or it is empty.
+    /// - [`BearerError::Malformed`] if there are several, if it is not a token, or if `Authorization`
+    ///   has another token.
+    pub fn from_header(headers: &'a HeaderMap, name: &HeaderName) -> Result<Self, BearerError> {
+        let value = single(headers, name)?;
+        let token = value.to_str().map_err(|_| BearerError::Malformed)?.trim_matches(' ');
+        if token.is_empty() {
+            return Err(BearerError::Missing);
+        }
+        let bearer = Self::new(token)?;
+        match Self::from_headers(headers) {
+            Err(BearerError::Missing) => Ok(bearer),
+            Ok(other) if other.0 == token => Ok(bearer),
+            _ => Err(BearerError::Malformed),
+        }
+    }
+
+    /// Reads the one cookie called `name` ([RFC 6265 §4.2](https://www.rfc-editor.org/rfc/rfc6265#section-4.2)).
+    /// Browsers attach cookies by themselves: the caller must have checked the page's origin.
+    ///
+    /// # Errors
+    ///
+    /// - [`BearerError::Missing`] if there is none, or it is empty.
+    /// - [`BearerError::Malformed`] if there are several, or it is not a token.
     pub fn from_cookie(headers: &'a HeaderMap, name: &str) -> Result<Self, BearerError> {
         let mut found = None;
         // Cookies of other names may contain any bytes.
@@ -81,14 +99,20 @@ impl<'a> UnverifiedBearer<'a> {
         }
     }
 
-    /// The token, of which nothing is known.
-    #[must_use]
+    /// The unverified token.
     pub fn as_str(&self) -> &'a str {
         self.0
     }
 }
 
-/// What a compact JWS is made of ([RFC 7515 §3.1](https://www.rfc-editor.org/rfc/rfc7515#section-3.1)).
+/// Returns the only header called `name`.
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a HeaderValue, BearerError> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().ok_or(BearerError::Missing)?;
+    if values.next().is_some() { Err(BearerError::Malformed) } else { Ok(value) }
+}
+
+/// Whether `byte` can be part of a compact JWS ([RFC 7515 §3.1](https://www.rfc-editor.org/rfc/rfc7515#section-3.1)).
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)
 }
@@ -139,6 +163,40 @@ mod tests {
         headers.insert(AUTHORIZATION, HeaderValue::from_bytes(b"Bearer \xff").unwrap());
         assert_eq!(UnverifiedBearer::from_headers(&headers).err(), Some(BearerError::Malformed));
     }
+
+    #[test]
+    fn named_header_is_one_token_and_the_same_as_the_bearer() {
+        type Headers<'a> = &'a [(&'a str, &'a str)];
+        let rows: &[(Headers<'_>, Result<&str, BearerError>)] = &[
+            (&[("x-token", "a.b.c")], Ok("a.b.c")),
+            (&[("x-token", " a.b.c ")], Ok("a.b.c")),
+            (&[("x-token", "a.b.c"), ("authorization", "Bearer a.b.c")], Ok("a.b.c")),
+            (&[("x-token", "a.b.c"), ("authorization", "Basic YTpi")], Ok("a.b.c")),
+            (&[("x-token", "a.b.c"), ("authorization", "")], Ok("a.b.c")),
+            (
+                &[("x-token", "a.b.c"), ("authorization", "Bearer d.e.f")],
+                Err(BearerError::Malformed),
+            ),
+            (&[("x-token", "a.b.c"), ("authorization", "Bearer a b")], Err(BearerError::Malformed)),
+            (&[("x-token", "a.b.c"), ("x-token", "a.b.c")], Err(BearerError::Malformed)),
+            (&[("x-token", "a.b.c,a.b.c")], Err(BearerError::Malformed)),
+            (&[("x-token", "Bearer a.b.c")], Err(BearerError::Malformed)),
+            (&[("x-token", "a.b.c=")], Err(BearerError::Malformed)),
+            (&[("x-token", "")], Err(BearerError::Missing)),
+            (&[("x-token", " ")], Err(BearerError::Missing)),
+            (&[("authorization", "Bearer a.b.c")], Err(BearerError::Missing)),
+        ];
+        let name = HeaderName::from_static("x-token");
+        for (values, expected) in rows {
+            let mut headers = HeaderMap::new();
+            for (name, value) in *values {
+                headers.append(*name, HeaderValue::from_str(value).unwrap());
+            }
+            let read = UnverifiedBearer::from_header(&headers, &name);
+            assert_eq!(read.map(|bearer| bearer.as_str()), *expected, "{values:?}");
+        }
+    }
+
     #[test]
     fn token_is_read_from_exactly_one_cookie() {
         let rows: &[(&[&str], Result<&str, BearerError>)] = &[

@@ -8,6 +8,7 @@ mod variables;
 
 use std::time::Duration;
 
+use http::header::{self, HeaderName};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::cors::{Cors, Origins};
@@ -16,7 +17,6 @@ use crate::logging;
 use crate::participant::{ClientField, Identity, ParticipantSettings};
 use crate::policy::Policy;
 use crate::presence::{Choice, Presence, parse_palette};
-use crate::profile::ProfileRequirements;
 use crate::reason::Reason;
 use crate::upstream::client::{Timeouts, is_https_or_loopback};
 pub use issuers::IssuerConfig;
@@ -35,8 +35,6 @@ pub struct Config {
     pub issuers: Vec<IssuerConfig>,
     /// `CLERK_API_URL`, `WORKOS_API_URL`
     pub directories: DirectoryUrls,
-    /// `PARTICIPANT_IDENTITY`, `REQUIRE_VERIFIED_EMAIL`
-    pub needs: ProfileRequirements,
     /// `PRESENCE_COLOR`, `PRESENCE_PALETTE`
     pub presence: Presence,
     /// `LIVEKIT_SECRET_ID`, `SECRET_TTL_SECONDS`, `LIVEKIT_URL`, and for local runs the keys of the
@@ -54,6 +52,8 @@ pub struct Config {
     pub base_path: Option<String>,
     /// `SESSION_COOKIE`
     pub session_cookie: Option<String>,
+    /// `TOKEN_HEADER`
+    pub token_header: Option<HeaderName>,
     /// `LIVEBLOCKS_API_URL`
     pub liveblocks_url: String,
     /// Time limits of requests to upstreams; no variable changes them.
@@ -134,6 +134,7 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
                       themselves";
         reader.fault("ALLOWED_ORIGINS", reason);
     }
+    let token_header = reader.optional("TOKEN_HEADER", token_header);
     let cors = reader.parsed("ALLOWED_HEADERS", |names| {
         Cors::new(origins.clone().unwrap_or(Origins::None), names)
     });
@@ -144,10 +145,6 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
     Some(Config {
         issuers: issuers?,
         directories: DirectoryUrls { clerk: clerk?, workos: workos? },
-        needs: ProfileRequirements {
-            email: participant.identity == Identity::Email,
-            verified_email: participant.require_verified_email,
-        },
         presence: Presence::new(palette?, choice?),
         secrets: secrets?,
         participant,
@@ -155,6 +152,7 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
         cors: cors?,
         base_path,
         session_cookie,
+        token_header,
         liveblocks_url: liveblocks_url?,
         timeouts: Timeouts::default(),
         log_level: log_level?,
@@ -185,7 +183,6 @@ fn participant<L: Fn(&str) -> Option<String>>(
     });
     let metadata_bytes = reader.parsed("MAX_METADATA_BYTES", stored_bytes);
     let attributes_bytes = reader.parsed("MAX_ATTRIBUTES_BYTES", stored_bytes);
-    let require_verified_email = reader.parsed("REQUIRE_VERIFIED_EMAIL", boolean);
     Some(ParticipantSettings {
         identity: identity?,
         devices: devices?,
@@ -197,7 +194,6 @@ fn participant<L: Fn(&str) -> Option<String>>(
         token_ttl: token_ttl?,
         backend_token_ttl: backend_token_ttl?,
         max_token_bytes: max_token_bytes?,
-        require_verified_email: require_verified_email?,
     })
 }
 
@@ -225,6 +221,27 @@ fn base_path(text: &str) -> Result<String, Reason> {
 fn cookie_name(text: &str) -> Result<String, &'static str> {
     let is_name = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
     if is_name { Ok(text.to_owned()) } else { Err("must be a cookie's name") }
+}
+
+/// Parses the name of a header that can contain a token.
+fn token_header(text: &str) -> Result<HeaderName, Reason> {
+    const TAKEN: [HeaderName; 8] = [
+        header::AUTHORIZATION,
+        header::COOKIE,
+        header::HOST,
+        header::ORIGIN,
+        header::CONTENT_TYPE,
+        header::CONTENT_LENGTH,
+        header::CONTENT_ENCODING,
+        header::ACCEPT,
+    ];
+    match HeaderName::from_bytes(text.as_bytes()) {
+        Ok(name) if TAKEN.contains(&name) => {
+            Err(Reason("must not be a header with another purpose"))
+        }
+        Ok(name) => Ok(name),
+        Err(_) => Err(Reason("must be a header name")),
+    }
 }
 
 fn client_fields(text: &str) -> Result<Vec<ClientField>, &'static str> {

@@ -14,9 +14,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt;
-use http::header::{ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN};
+use http::header::ACCESS_CONTROL_ALLOW_CREDENTIALS;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
 use crate::cors::Cors;
 use crate::exchange::{Exchange, ModerationAction};
@@ -39,20 +39,40 @@ pub struct Endpoint {
     cors: Cors,
     /// The cookie that may contain the access token.
     session_cookie: Option<String>,
+    /// The header besides `Authorization` that may contain the access token.
+    token_header: Option<HeaderName>,
     /// The path in front of all routes, with a slash at its start and none at its end.
     base_path: Option<String>,
     is_warm: AtomicBool,
 }
 
 impl Endpoint {
-    /// Creates the endpoint of `exchange`. `base_path` precedes all routes, if it is set.
-    pub fn new(
-        exchange: Exchange,
-        cors: Cors,
-        session_cookie: Option<String>,
-        base_path: Option<String>,
-    ) -> Self {
-        Self { exchange, cors, session_cookie, base_path, is_warm: AtomicBool::new(false) }
+    /// Creates the endpoint of `exchange`, without a cookie, another header for the token, or a path
+    /// in front of all routes.
+    pub fn new(exchange: Exchange, cors: Cors) -> Self {
+        Self {
+            exchange,
+            cors,
+            session_cookie: None,
+            token_header: None,
+            base_path: None,
+            is_warm: AtomicBool::new(false),
+        }
+    }
+
+    /// Accepts access tokens in the cookie with this name.
+    pub fn with_session_cookie(self, session_cookie: Option<String>) -> Self {
+        Self { session_cookie, ..self }
+    }
+
+    /// Accepts access tokens in the header with this name.
+    pub fn with_token_header(self, token_header: Option<HeaderName>) -> Self {
+        Self { token_header, ..self }
+    }
+
+    /// Expects `base_path` in front of all routes.
+    pub fn with_base_path(self, base_path: Option<String>) -> Self {
+        Self { base_path, ..self }
     }
 
     /// The token exchange service behind the endpoint.
@@ -122,7 +142,9 @@ impl Endpoint {
 
     fn allow_origin(&self, request: &HeaderMap, response: &mut HeaderMap) {
         self.cors.allow(request, response);
-        if self.session_cookie.is_some() && response.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
+        // Pages that are listed by name may send cookies, those of the proxy included.
+        let has_cookie = self.session_cookie.is_some() || self.token_header.is_some();
+        if has_cookie && self.cors.lists(request) {
             response.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         }
     }

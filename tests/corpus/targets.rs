@@ -19,7 +19,7 @@ use roomkey::oidc::jwks::{KeySet, Lookup};
 use roomkey::oidc::jwt::{UnverifiedJwt, unverified_issuer};
 use roomkey::oidc::provider::Provider;
 use roomkey::oidc::providers;
-use roomkey::oidc::verifier::{Expected, SUB, Verifier, check_signature};
+use roomkey::oidc::verifier::{Expected, SUB, SUBJECT_BYTES, Verifier, check_signature};
 use roomkey::text::{Name, is_name};
 use serde_json::{Map, Value, json};
 
@@ -96,6 +96,7 @@ fn jwt(input: &[u8]) {
             audience: Audience::new(of(AUDIENCE, has_audience), of(AUDIENCE, !has_audience), false)
                 .unwrap(),
             subject_claim: SUB.to_owned(),
+            subject_bytes: SUBJECT_BYTES,
             algorithms: AllowedAlgorithms::parse(ALGORITHMS).unwrap(),
             clock_skew: Duration::from_secs(SKEW),
         });

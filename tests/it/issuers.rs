@@ -267,7 +267,7 @@ fn plain_variable_beside_named_issuers_is_a_fault() {
         ("OIDC_JWKS", keys.as_str()), ("OIDC_ALGORITHMS", "RS256"),
         ("OIDC_HS256_SECRET", "shared-secret-of-thirty-two-byte"), ("SUBJECT_CLAIM", "oid"),
         ("PROFILE_SOURCE", "claims"), ("EMAIL_CLAIM", "mail"), ("EMAIL_VERIFIED_CLAIM", "mail_ok"),
-        ("NAME_CLAIM", "name"), ("PICTURE_CLAIM", "picture"),
+        ("NAME_CLAIM", "name"), ("PICTURE_CLAIM", "picture"), ("REQUIRE_VERIFIED_EMAIL", "false"),
     ];
     let one = offline().with("OIDC_ISSUER", &format!("app={APP}"));
     for env in [offline(), one] {
@@ -282,5 +282,74 @@ fn plain_variable_beside_named_issuers_is_a_fault() {
     }
     for variable in ["CLOCK_SKEW_SECONDS", "JWKS_TTL_SECONDS", "JWKS_COOLDOWN_SECONDS"] {
         assert!(offline().with(variable, "9").config().is_ok(), "{variable} is for all issuers");
+    }
+}
+
+#[tokio::test]
+async fn verified_email_is_required_by_each_issuer_for_itself() {
+    let unverified = json!({ "email_verified": false });
+    let by_email = offline().with("PARTICIPANT_IDENTITY", "email");
+    let rows = [
+        (by_email.clone(), 403, 403),
+        (by_email.clone().with("OIDC_APP_REQUIRE_VERIFIED_EMAIL", "false"), 201, 403),
+        (by_email.clone().with("OIDC_STAFF_REQUIRE_VERIFIED_EMAIL", "false"), 403, 201),
+        (by_email.with("OIDC_STAFF_REQUIRE_VERIFIED_EMAIL", "true"), 403, 403),
+    ];
+    for (place, (env, by_app, by_staff)) in rows.into_iter().enumerate() {
+        let reply = post_token(&env, &Key::rsa(), &merge(app_claims(), &unverified)).await;
+        assert_eq!(reply.status, by_app, "{place}: {}", reply.text());
+        let reply = post_token(&env, &Key::rsa_next(), &merge(staff_claims(), &unverified)).await;
+        assert_eq!(reply.status, by_staff, "{place}: {}", reply.text());
+    }
+}
+
+#[tokio::test]
+async fn subject_claim_belongs_to_one_issuer() {
+    let env = offline().with("OIDC_STAFF_SUBJECT_CLAIM", "oid");
+    let with_oid = |claims: Value| merge(claims, &json!({ "oid": "o-1" }));
+    let reply = post_token(&env, &Key::rsa_next(), &with_oid(staff_claims())).await;
+    assert_eq!(reply.participant()["sub"], "staff|o-1");
+    let reply = post_token(&env, &Key::rsa(), &with_oid(app_claims())).await;
+    assert_eq!(reply.participant()["sub"], "app|user-1");
+    let reply = post_token(&env, &Key::rsa_next(), &staff_claims()).await;
+    reply.expect_problem("staff's token without it", 401, "invalid_token");
+}
+
+/// LiveKit's identities have at most 256 bytes, the issuer's name included.
+#[tokio::test]
+async fn subject_is_limited_by_the_name_of_its_issuer() {
+    let long = "s".repeat(16);
+    let named = offline()
+        .without("OIDC_STAFF_JWKS")
+        .without("OIDC_STAFF_AUTHORIZED_PARTIES")
+        .without("OIDC_STAFF_PROFILE_SOURCE")
+        .with("OIDC_ISSUER", &format!("app={APP},{long}={STAFF}"));
+    let of = |variable: &str| format!("OIDC_{}_{variable}", long.to_uppercase());
+    let named = named
+        .with(&of("JWKS"), &key_set(&[&Key::rsa_next()]).to_string())
+        .with(&of("AUTHORIZED_PARTIES"), "meet")
+        .with(&of("PROFILE_SOURCE"), "claims");
+    let alone = without_issuer(Env::offline())
+        .with("OIDC_ISSUER", APP)
+        .with("OIDC_AUDIENCE", "app-api")
+        .with("OIDC_JWKS", &key_set(&[&Key::rsa()]).to_string())
+        .with("PROFILE_SOURCE", "claims")
+        .with("PARTICIPANT_IDENTITY", "sub");
+    let rows = [
+        (&alone, Key::rsa(), app_claims(), 255, true),
+        (&alone, Key::rsa(), app_claims(), 256, false),
+        (&named, Key::rsa(), app_claims(), 252, true),
+        (&named, Key::rsa(), app_claims(), 253, false),
+        (&named, Key::rsa_next(), staff_claims(), 239, true),
+        (&named, Key::rsa_next(), staff_claims(), 240, false),
+    ];
+    for (env, key, claims, length, is_accepted) in rows {
+        let claims = merge(claims, &json!({ "sub": "x".repeat(length) }));
+        let reply = post_token(env, &key, &claims).await;
+        if is_accepted {
+            reply.expect_issued(&length.to_string());
+        } else {
+            reply.expect_problem(&length.to_string(), 401, "invalid_token");
+        }
     }
 }

@@ -229,3 +229,66 @@ async fn symmetric_key_of_a_set_verifies_no_token() {
     let reply = Call::bare().bearer(&format!("{message}.{signature}")).send(&app).await;
     reply.expect_problem("HS256 with a key of the set", 401, "invalid_token");
 }
+
+/// AD FS names its keys by `x5t` alone.
+#[tokio::test]
+async fn thumbprint_selects_the_key_of_a_token_without_kid() {
+    let (key, next) = (Key::rsa(), Key::rsa_next());
+    let of = |key: &Key, thumbprint: &str| merge(key.jwk(), &json!({ "x5t": thumbprint }));
+    let two = json!({ "keys": [of(&key, "one"), of(&next, "two")] });
+    let one_named = json!({ "keys": [of(&key, "one"), next.jwk()] });
+    let unnamed = key_set(&[&key, &next]);
+    let single = key_set(&[&key]);
+    let same = json!({ "keys": [of(&key, "one"), of(&next, "one")] });
+    let x5t = |thumbprint: &str| json!({ "kid": null, "x5t": thumbprint });
+    #[rustfmt::skip]
+    let rows = [
+        ("the key's",               &two,       x5t("one"),                              true),
+        ("another key's",           &two,       x5t("two"),                              false),
+        ("no key's",                &two,       x5t("three"),                            false),
+        ("empty",                   &two,       x5t(""),                                 false),
+        ("in other letters",        &two,       x5t("ONE"),                              false),
+        ("missing",                 &two,       json!({ "kid": null }),                  false),
+        ("of a set with one",       &one_named, x5t("one"),                              true),
+        ("not in a set with one",   &one_named, x5t("two"),                              false),
+        ("in a set without any",    &unnamed,   x5t("one"),                              false),
+        ("in a set of one key",     &single,    x5t("one"),                              true),
+        ("of two keys",             &same,      x5t("one"),                              false),
+        ("a number",                &single,    json!({ "kid": null, "x5t": 1 }),        false),
+        ("beside a kid",            &two,       json!({ "x5t": "two" }),                 true),
+        ("beside another kid",      &two,       json!({ "kid": "rsa-next", "x5t": "one" }), false),
+        ("a number beside a kid",   &two,       json!({ "x5t": 1 }),                     true),
+    ];
+    for (row, set, header, is_accepted) in rows {
+        let reply = post_token(set, &key, &header).await;
+        if is_accepted {
+            reply.expect_issued(row);
+        } else {
+            reply.expect_problem(row, 401, "invalid_token");
+        }
+    }
+}
+
+/// RFC 9864 gives EdDSA with this curve a name of its own.
+#[tokio::test]
+async fn ed25519_is_eddsa() {
+    let key = Key::ed25519();
+    let named = json!({ "alg": "Ed25519" });
+    post_token(&key_set(&[&key]), &key, &named).await.expect_issued("the token's alg");
+    let set = json!({ "keys": [merge(key.jwk(), &named)] });
+    post_token(&set, &key, &json!({})).await.expect_issued("the key's alg");
+    post_token(&set, &key, &named).await.expect_issued("both");
+    for alg in ["ed25519", "Ed448", "ED25519"] {
+        let reply = post_token(&set, &key, &json!({ "alg": alg })).await;
+        reply.expect_problem(alg, 401, "invalid_token");
+    }
+    let rsa = key_set(&[&Key::rsa()]);
+    post_token(&rsa, &Key::rsa(), &named).await.expect_problem("an RSA key", 401, "invalid_token");
+    let env = Env::offline().with("OIDC_JWKS", &set.to_string());
+    let token = key.sign(&key.header(), &claims());
+    for (algorithms, is_accepted) in [("Ed25519", true), ("RS256", false)] {
+        let app = env.clone().with("OIDC_ALGORITHMS", algorithms).app();
+        let reply = Call::bare().bearer(&token).send(&app).await;
+        assert_eq!(reply.status, if is_accepted { 201 } else { 401 }, "{algorithms}");
+    }
+}

@@ -78,6 +78,7 @@ mod secrets;
 mod shared_secret;
 mod small_changes;
 mod token_claims;
+mod token_header;
 mod userinfo;
 mod userinfo_faults;
 mod userinfo_refusals;

@@ -124,7 +124,7 @@ describe('single parameters', () => {
     },
     ProfileSource: { good: ['', 'claims,userinfo'], bad: ['claims userinfo'] },
     ParticipantIdentity: { good: ['email', 'sub'], bad: ['', 'name'] },
-    RequireVerifiedEmail: { good: ['true', 'false'], bad: ['', 'no'] },
+    RequireVerifiedEmail: { good: ['', 'true', 'false'], bad: ['no', 'TRUE'] },
     Policy: { good: ['', 'x'.repeat(2048)], bad: ['x'.repeat(2049)] },
     ClientFields: { good: ['', 'room_name,room_config'], bad: ['room_name, room_config'] },
     TokenTtlSeconds: { good: ['61', '86400'], bad: ['60', '86401'] },

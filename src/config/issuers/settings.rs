@@ -1,5 +1,7 @@
 //! The settings of one issuer.
 
+use std::fmt;
+
 use super::super::reader::{Name, Reader, default_of};
 use super::super::{boolean, url};
 use crate::oidc::algorithm::AllowedAlgorithms;
@@ -20,6 +22,7 @@ pub(super) struct IssuerSettings {
     pub(super) keys: KeySource,
     pub(super) sources: Vec<ProfileSource>,
     pub(super) paths: Paths,
+    pub(super) require_verified_email: bool,
 }
 
 impl IssuerSettings {
@@ -54,11 +57,9 @@ impl IssuerSettings {
             reader.fault("OIDC_ISSUER", reason);
         }
         let audience = audience(reader, of, provider, issuer);
-        let subject_claim = match reader.text(&of("SUBJECT_CLAIM")) {
-            Some(_) => reader.optional(of("SUBJECT_CLAIM"), claim_path),
-            None => Some(default_of("SUBJECT_CLAIM").to_owned()),
-        };
+        let subject_claim = with_default(reader, of, "SUBJECT_CLAIM", claim_path);
         let paths = paths(reader, of, provider);
+        let require_verified_email = with_default(reader, of, "REQUIRE_VERIFIED_EMAIL", boolean);
         Some(Self {
             provider,
             audience: audience?,
@@ -67,7 +68,21 @@ impl IssuerSettings {
             keys: keys?,
             sources: sources?,
             paths,
+            require_verified_email: require_verified_email?,
         })
+    }
+}
+
+/// Returns the parsed variable of the issuer, or the default of the variable without the name.
+fn with_default<L: Fn(&str) -> Option<String>, T, E: fmt::Display>(
+    reader: &mut Reader<L>,
+    of: &impl Fn(&'static str) -> Name,
+    variable: &'static str,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Option<T> {
+    match reader.text(&of(variable)) {
+        Some(_) => reader.optional(of(variable), parse),
+        None => parse(default_of(variable)).ok(),
     }
 }
 
@@ -146,10 +161,7 @@ fn audience<L: Fn(&str) -> Option<String>>(
     let (has_audience, has_party) = (has("OIDC_AUDIENCE"), has("OIDC_AUTHORIZED_PARTIES"));
     let audiences = reader.optional(of("OIDC_AUDIENCE"), list);
     let parties = reader.optional(of("OIDC_AUTHORIZED_PARTIES"), list);
-    let dedicated = match reader.text(&of("OIDC_DEDICATED_ISSUER")) {
-        Some(_) => reader.optional(of("OIDC_DEDICATED_ISSUER"), boolean),
-        None => Some(false),
-    };
+    let dedicated = with_default(reader, of, "OIDC_DEDICATED_ISSUER", boolean);
     if let Some(reason) = provider.audience_conflict.filter(|_| has_audience && has_party) {
         reader.fault(of("OIDC_AUDIENCE"), reason);
     }
