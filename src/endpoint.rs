@@ -61,16 +61,19 @@ impl Endpoint {
     }
 
     /// Accepts access tokens in the cookie with this name.
+    #[must_use]
     pub fn with_session_cookie(self, session_cookie: Option<String>) -> Self {
         Self { session_cookie, ..self }
     }
 
     /// Accepts access tokens in the header with this name.
+    #[must_use]
     pub fn with_token_header(self, token_header: Option<HeaderName>) -> Self {
         Self { token_header, ..self }
     }
 
     /// Expects `base_path` in front of all routes.
+    #[must_use]
     pub fn with_base_path(self, base_path: Option<String>) -> Self {
         Self { base_path, ..self }
     }

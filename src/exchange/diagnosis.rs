@@ -140,7 +140,9 @@ impl Exchange {
             }
             _ => {
                 if diagnosis.pending.is_empty() {
-                    self.participant.identity_of(&diagnosis.key, &diagnosis.profile)?;
+                    let requires_verified = context.profiles.requirements().verified_email;
+                    let (key, profile) = (&diagnosis.key, &diagnosis.profile);
+                    self.participant.identity_of(key, profile, requires_verified)?;
                 }
                 if let Some(caller) = diagnosis.caller() {
                     let requested = RequestedRoomConfig::default();

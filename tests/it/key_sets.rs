@@ -269,7 +269,7 @@ async fn thumbprint_selects_the_key_of_a_token_without_kid() {
     }
 }
 
-/// RFC 9864 gives EdDSA with this curve a name of its own.
+/// `Ed25519` is the name of RFC 9864 for `EdDSA` with this curve.
 #[tokio::test]
 async fn ed25519_is_eddsa() {
     let key = Key::ed25519();
