@@ -282,8 +282,7 @@ fn subject<'a>(
     match claim {
         Some(Value::String(subject))
             if (1..=expected.subject_bytes.min(SUBJECT_BYTES)).contains(&subject.len())
-                && text::is_plain(subject)
-                && !subject.trim().is_empty()
+                && text::is_name(subject)
                 && !token_kind::is_placeholder(subject)
                 // The check of the kind compared `sub`.
                 && (expected.subject_claim == SUB || !token_kind::is_client(subject, claims)) =>
