@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 use super::cache::ProfileCache;
 use super::directory::{Directory, DirectoryKind};
@@ -76,6 +77,14 @@ impl ProfileResolver {
                     profile.merge_missing(&Profile::read(claims.as_object(), &self.token_paths));
                     continue;
                 }
+                // If the token has the address, its claims are the source, and the name is just empty.
+                Source::Directory(directory, _)
+                    if key_of(directory, secrets).is_none()
+                        && profile.email().is_some()
+                        && profile.has_needed(self.needs) =>
+                {
+                    continue;
+                }
                 Source::UserInfo(_, kept) | Source::Directory(_, kept) => kept,
             };
             let known = match kept.get(subject, now) {
@@ -140,22 +149,26 @@ impl ProfileResolver {
                 kept.get_or_ask(subject, token, now, ask).await.map(Some)
             }
             Source::Directory(directory, kept) => {
-                let key = match directory.kind() {
-                    DirectoryKind::Clerk => secrets.clerk_secret_key.as_ref(),
-                    DirectoryKind::WorkOs => secrets.workos_api_key.as_ref(),
-                };
                 let missing = FetchError::MissingKey(match directory.kind() {
                     DirectoryKind::Clerk => "CLERK_SECRET_KEY",
                     DirectoryKind::WorkOs => "WORKOS_API_KEY",
                 });
-                let key =
-                    key.ok_or_else(|| Unavailable::failed(directory.kind().name(), missing))?;
+                let key = key_of(directory, secrets)
+                    .ok_or_else(|| Unavailable::failed(directory.kind().name(), missing))?;
                 let user = claims.sub().unwrap_or(subject.as_str());
                 let ask = || async { directory.ask(user, key).await.map(read) };
                 // The directory does not receive the token.
                 kept.get_or_ask(subject, "", now, ask).await.map(Some)
             }
         }
+    }
+}
+
+/// Returns the key for the API of `directory`, if it is configured.
+fn key_of<'a>(directory: &Directory, secrets: &'a Secrets) -> Option<&'a Zeroizing<String>> {
+    match directory.kind() {
+        DirectoryKind::Clerk => secrets.clerk_secret_key.as_ref(),
+        DirectoryKind::WorkOs => secrets.workos_api_key.as_ref(),
     }
 }
 
