@@ -128,8 +128,10 @@ impl ProfileCache {
         F: Future<Output = Result<Profile, AskError>>,
     {
         let token_hash = self.hasher.hash_one(token);
+        let arrived = Instant::now();
         let guard = self.in_flight_guard(subject);
         let _mine = guard.lock.lock().await;
+        let now = now + whole_seconds(arrived);
         {
             let state = self.lock();
             if let Some(profile) = state.profile(subject, now) {
@@ -151,6 +153,7 @@ impl ProfileCache {
         if let AskError::Fetch(error) = &error {
             log_failure(self.upstream, error, Some(started.elapsed()));
         }
+        let now = now + whole_seconds(started);
         let failure = Failure { error, token_hash, at: now, cooldown: COOLDOWN };
         let failure = self.record(subject, failure);
         Err(self.error_for(&failure, now))
@@ -258,6 +261,12 @@ impl State {
             self.entries.remove(&oldest);
         }
     }
+}
+
+/// Returns the time since `start` in whole seconds, the unit of cool-downs. A request that times out takes
+/// longer than the first cool-down, which begins with the failure.
+fn whole_seconds(start: Instant) -> Duration {
+    Duration::from_secs(start.elapsed().as_secs())
 }
 
 /// The right to ask about a subject, or the wait for it.

@@ -1,8 +1,10 @@
 //! Cool-downs after failed profile requests: of one person, and of the source.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use roomkey::App;
+use roomkey::upstream::client::Timeouts;
 use serde_json::{Value, json};
 
 use crate::directories::{KINDS, env};
@@ -83,6 +85,22 @@ async fn cooldown_of_a_person_doubles_up_to_ten_seconds() {
         post_token(&app, &token, 45).await.expect_issued(name);
     }))
     .await;
+}
+
+#[tokio::test]
+async fn cooldown_of_a_person_begins_after_the_wait_for_a_response() {
+    let idp = FakeIdp::start();
+    let mut config = Env::online(&idp).config().unwrap();
+    config.timeouts = Timeouts { total: Duration::from_secs(1), ..Timeouts::default() };
+    let app = Arc::new(App::new(config));
+    app.warm_up(now()).await;
+    idp.inject(Route::UserInfo, Fault::Hang);
+    let token = nameless(&idp, "user-1");
+    for (second, requests) in [(0, 1), (1, 1), (2, 2), (3, 2), (4, 2), (5, 3)] {
+        let reply = post_token(&app, &token, second).await;
+        reply.expect_problem("no response", 503, "unavailable");
+        assert_eq!(idp.counts().2, requests, "after {second} s");
+    }
 }
 
 #[tokio::test]
