@@ -28,7 +28,6 @@ pub struct App {
 
 impl App {
     /// The endpoint that `config` describes. No I/O.
-    #[must_use]
     pub fn new(config: Config) -> Self {
         let client = Arc::new(Client::new(config.timeouts));
         let identity = config.participant.identity;
@@ -60,7 +59,6 @@ impl App {
     }
 
     /// The HTTP endpoint.
-    #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }

@@ -34,6 +34,7 @@ pub struct SignedRequest<'a> {
 
 /// The reason why a signature is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SignatureError {
     /// Not exactly one API key is sent.
     #[error("no X-Api-Key, or more than one")]

@@ -14,6 +14,7 @@ pub struct UnverifiedBearer<'a>(&'a str);
 
 /// The reason why a request has no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BearerError {
     /// No header, another scheme, or no token after it.
     #[error("no bearer token in the request")]

@@ -104,7 +104,6 @@ impl Cors {
 
     /// Whether the origin of a request with these headers is listed by name. A cookie, which browsers
     /// attach by themselves, needs that.
-    #[must_use]
     pub fn lists(&self, request: &HeaderMap) -> bool {
         self.listed(request).is_some()
     }

@@ -120,6 +120,7 @@ pub struct Issued {
 /// The reason why a request failed. `Display` is for the operator's log and quotes nothing that a
 /// client or an upstream sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ExchangeError {
     /// The request has no access token that can be read.
     #[error(transparent)]

@@ -52,7 +52,6 @@ pub struct LiveblocksUserInfo<'a> {
 
 impl Liveblocks {
     /// Creates a client for the API at `api_url`.
-    #[must_use]
     pub fn new(client: Arc<Client>, api_url: &str) -> Self {
         Self { client, api_url: api_url.trim_end_matches('/').to_owned() }
     }

@@ -57,6 +57,7 @@ pub enum ClientField {
 
 /// The reason why a request or a caller makes no participant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ParticipantError {
     /// The request has a field that the client may not set, or not to this value. The text is for the
     /// client and quotes only known words.

@@ -84,6 +84,7 @@ pub struct Decision<'a> {
 
 /// The reason for which a request is rejected. Contains nothing that a client sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Refusal {
     /// No rule allows the room; or no room was requested, and no rule allows a new one.
     #[error("no rule of the policy allows the room for this caller")]

@@ -76,6 +76,7 @@ pub struct Paths {
 
 /// The reason why a profile is not available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProfileError {
     /// The issuer refuses the token or the user, or responds about another subject.
     #[error(transparent)]
@@ -107,7 +108,6 @@ pub struct ProfileRequirements {
 
 impl Paths {
     /// Returns the paths of `provider`.
-    #[must_use]
     pub fn for_provider(provider: &Provider) -> Self {
         let owned = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect();
         Self {
@@ -138,7 +138,6 @@ impl Paths {
 
 impl Email {
     /// Whether the source verified the address. An absent claim counts as false.
-    #[must_use]
     pub fn is_verified(&self) -> bool {
         self.verified == Some(true)
     }
@@ -146,7 +145,6 @@ impl Email {
 
 impl Profile {
     /// The email address, if a source has one.
-    #[must_use]
     pub fn email(&self) -> Option<&Email> {
         match &self.email {
             ProfileField::Some(email) => Some(email),
@@ -156,7 +154,6 @@ impl Profile {
 
     /// The name, or [`UNNAMED`]. It is a valid participant name: forbidden characters are removed, and
     /// a long name is cut.
-    #[must_use]
     pub fn name(&self) -> &str {
         match &self.name {
             ProfileField::Some(name) => name,
@@ -167,13 +164,11 @@ impl Profile {
     }
 
     /// The URL of a picture, as [`Paths::loopback_pictures`] allows it.
-    #[must_use]
     pub fn picture(&self) -> Option<&str> {
         self.picture.as_deref()
     }
 
     /// Reads a profile from `claims`.
-    #[must_use]
     pub fn read(claims: &Map<String, Value>, paths: &Paths) -> Self {
         let texts = |paths: &[String]| {
             paths

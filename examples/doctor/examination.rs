@@ -1,6 +1,6 @@
 //! The endpoint's decision about a token, as findings.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use roomkey::App;
 use roomkey::endpoint::problem::Problem;
@@ -9,20 +9,20 @@ use roomkey::livekit::token_source::RequestedRoomConfig;
 use roomkey::oidc::error::VerifyError;
 use roomkey::oidc::issuer::AuthenticateError;
 use roomkey::oidc::provider::ProfileSource;
-use roomkey::oidc::verifier::Expected;
 use roomkey::policy::CallerClaims;
 use roomkey::profile::UNNAMED;
-use serde_json::{Map, Value};
 
 use crate::report::{Finding, Report};
+use crate::token;
 
 /// Reports the decision of `app` about `question` at the time `now`.
 pub(crate) async fn of(app: &App, question: Question<'_>, now: SystemTime, report: &mut Report) {
     let diagnosis = app.diagnose(question, now).await;
     if let Some(expected) = diagnosis.expected {
-        report.add(Finding::note("provider", expected.provider.name));
-        if let Some(claims) = unverified_claims(question.token) {
-            describe(&claims, expected, now, report);
+        let detail = format!("the configured preset is {}", expected.provider.name);
+        report.add(Finding::note("provider", &detail));
+        if let Some(claims) = token::claims(question.token) {
+            token::describe(&claims, expected, now, report);
         }
     }
     for check in &diagnosis.checks {
@@ -150,7 +150,7 @@ fn hint(error: AuthenticateError) -> String {
         AuthenticateError::Unavailable(error) => {
             return format!("{error}: check the URL of the issuer and the network");
         }
-        AuthenticateError::SharedSecretMissing => return error.to_string(),
+        _ => return error.to_string(),
     };
     let advice = match error {
         VerifyError::UnknownKey => "the token may be from another issuer",
@@ -178,47 +178,4 @@ fn name_of(source: ProfileSource) -> &'static str {
         ProfileSource::Clerk => "Clerk's Backend API",
         ProfileSource::WorkOs => "WorkOS' user management",
     }
-}
-
-/// Reports claims about the token, without those about the person, with the expected values.
-fn describe(
-    claims: &Map<String, Value>,
-    expected: &Expected,
-    now: SystemTime,
-    report: &mut Report,
-) {
-    let shown = |name: &str| claims.get(name).map_or_else(|| "–".to_owned(), Value::to_string);
-    let issuers: Vec<_> =
-        std::iter::once(&expected.issuer).chain(&expected.aliases).map(String::as_str).collect();
-    report
-        .add(Finding::note("iss", &format!("{}, expected {}", shown("iss"), issuers.join(" or "))));
-    let (audiences, parties) = (expected.audience.audiences(), expected.audience.parties());
-    if !audiences.is_empty() {
-        let detail = format!("{}, expected one of {}", shown("aud"), audiences.join(", "));
-        report.add(Finding::note("aud", &detail));
-    }
-    if !parties.is_empty() {
-        let found = ["azp", "client_id", "cid", "appid"].map(shown).join(" ");
-        let detail = format!("{found}, expected one of {}", parties.join(", "));
-        report.add(Finding::note("azp, client_id, cid, appid", &detail));
-    }
-    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    if let Some(expires) = claims.get("exp").and_then(Value::as_f64) {
-        report.add(Finding::note("exp", &format!("{:+.0} s from now", expires - now)));
-    }
-    // The name of a claim can be any string, including an email address.
-    let is_usual = |name: &&str| {
-        name.len() <= 64
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:/-".contains(&byte))
-    };
-    let names: Vec<&str> = claims.keys().map(String::as_str).filter(is_usual).collect();
-    report.add(Finding::note("claims", &names.join(" ")));
-}
-
-/// Returns the claims for the description, without verification.
-fn unverified_claims(token: &str) -> Option<Map<String, Value>> {
-    use base64::Engine;
-    let payload = token.split('.').nth(1)?;
-    let text = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).ok()?;
-    serde_json::from_slice(&text).ok()
 }

@@ -12,6 +12,7 @@
 
 mod examination;
 mod report;
+mod token;
 
 use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
@@ -64,37 +65,55 @@ fn usage() -> ExitCode {
 
 async fn examine(room: Option<&str>, may_query: bool) -> Report {
     let mut report = Report::default();
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the doctor reads the same variables as the function"
-    )]
-    let config = Config::from_lookup(|variable| std::env::var(variable).ok());
-    let config = match config {
+    let mut input = String::new();
+    let is_text = std::io::stdin().take(INPUT_BYTES).read_to_string(&mut input).is_ok();
+    // Pasted tokens often include quotes or the scheme.
+    let token = input.trim().trim_matches('"');
+    let token = token.strip_prefix("Bearer ").unwrap_or(token).trim();
+    let config = match configuration(token) {
         Ok(config) => {
             report.add(Finding::pass("configuration", "all variables are valid"));
             config
         }
-        Err(error) => {
-            report.add(Finding::fail("configuration", &error.to_string()));
+        Err(faults) => {
+            report.add(Finding::fail("configuration", &faults));
+            token::recognize(token, &mut report);
             return report;
         }
     };
-    let mut token = String::new();
-    if std::io::stdin().take(INPUT_BYTES).read_to_string(&mut token).is_err() {
-        report.add(Finding::fail("token", "standard input is not UTF-8"));
+    let mistake = if is_text { token::mistake(token) } else { Some("standard input is not UTF-8") };
+    if let Some(mistake) = mistake {
+        report.add(Finding::fail("token", mistake));
         return report;
     }
-    let token = token.trim();
-    // Pasted tokens often include the scheme.
-    let token = token.strip_prefix("Bearer ").unwrap_or(token);
-    if token.is_empty() {
-        report.add(Finding::fail("token", "standard input is empty: pipe the access token to it"));
-        return report;
-    }
+    token::recognize(token, &mut report);
     #[expect(clippy::disallowed_methods, reason = "tokens are checked at the current time")]
     let now = SystemTime::now();
     let mut question = Question::new(token);
     (question.room, question.may_query) = (room, may_query);
     examination::of(&App::new(config), question, now, &mut report).await;
     report
+}
+
+/// Reads the configuration. Without `OIDC_ISSUER`, its other faults are those for the issuer of
+/// `token`.
+fn configuration(token: &str) -> Result<Config, String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the doctor reads the same variables as the function"
+    )]
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let faults = match Config::from_lookup(variable) {
+        Ok(config) => return Ok(config),
+        Err(error) => error.to_string(),
+    };
+    let Some(issuer) = token::issuer(token).filter(|_| variable("OIDC_ISSUER").is_none()) else {
+        return Err(faults);
+    };
+    let with_issuer = |name: &str| match name {
+        "OIDC_ISSUER" => Some(issuer.clone()),
+        _ => variable(name),
+    };
+    let others = Config::from_lookup(with_issuer).err().map(|error| format!("\nwith it: {error}"));
+    Err(format!("OIDC_ISSUER is not set: the token is from {issuer}{}", others.unwrap_or_default()))
 }

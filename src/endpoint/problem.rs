@@ -76,20 +76,17 @@ fn instance() -> Option<String> {
 
 impl Problem {
     /// The event or the body cannot be read.
-    #[must_use]
     pub fn invalid_request(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new("invalid_request", StatusCode::BAD_REQUEST, "The request is malformed")
             .with_detail(detail)
     }
 
     /// The route does not exist.
-    #[must_use]
     pub fn not_found() -> Self {
         Self::new("not_found", StatusCode::NOT_FOUND, "Not found")
     }
 
     /// The route has other methods, which `allow` lists.
-    #[must_use]
     pub fn method_not_allowed(allow: &'static str) -> Self {
         let title = "The method is not allowed";
         Self {
@@ -104,7 +101,6 @@ impl Problem {
     }
 
     /// An upstream is unavailable. `retry_after` is clamped to 1–30 seconds.
-    #[must_use]
     pub fn unavailable(retry_after: u64) -> Self {
         let title = "Temporarily unavailable, try again shortly";
         Self {
@@ -116,14 +112,12 @@ impl Problem {
     }
 
     /// A bug in roomkey.
-    #[must_use]
     pub fn internal() -> Self {
         Self::new("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal error")
     }
 
     /// Returns the document as a response to the current request of
     /// [`request_scope`](crate::request_scope).
-    #[must_use]
     pub fn response(&self) -> Response<Vec<u8>> {
         let document = Document {
             kind: format!("{PAGE}{}", self.code),

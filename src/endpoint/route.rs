@@ -57,7 +57,6 @@ impl Route {
     /// assert_eq!(Route::from_path("/v1/token", Some("/v1")), Some(Route::Token));
     /// assert_eq!(Route::from_path("/tokens", None), None);
     /// ```
-    #[must_use]
     pub fn from_path(path: &str, base_path: Option<&str>) -> Option<Self> {
         let inner = base_path.and_then(|base| path.strip_prefix(base));
         match inner.filter(|inner| inner.starts_with('/')) {
@@ -68,7 +67,6 @@ impl Route {
 
     /// Returns the route that a gateway names itself: the path of API Gateway's `routeKey` or
     /// `resource`. `None` if it is a catch-all such as `/{proxy+}`, or the operator's own path.
-    #[must_use]
     pub fn from_template(template: &str) -> Option<Self> {
         let is_same = |segment: &str, own: &str| {
             let is_name = segment.starts_with('{') && segment.ends_with('}');
@@ -87,13 +85,11 @@ impl Route {
     }
 
     /// The path without any prefix.
-    #[must_use]
     pub fn path(self) -> &'static str {
         ROUTES.iter().find(|(_, route)| *route == self).map_or("", |(path, _)| path)
     }
 
     /// The methods, as `Allow` and preflights list them.
-    #[must_use]
     pub fn methods(self) -> &'static str {
         match self {
             Self::Token
@@ -110,7 +106,6 @@ impl Route {
     /// percent-encoded once
     /// ([RFC 3986 §2.1](https://www.rfc-editor.org/rfc/rfc3986#section-2.1)); `None` if one is not a
     /// valid name.
-    #[must_use]
     pub fn participant_ref(self, path: &str) -> Option<ParticipantRef> {
         let [room, identity] = names_in(path, self.path(), false)?;
         Some(ParticipantRef { room: name(room)?, identity: name(identity)? })

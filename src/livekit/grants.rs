@@ -75,13 +75,11 @@ pub struct VideoGrant<'a> {
 
 impl<'a> VideoGrant<'a> {
     /// Creates the right to join `room`, which must not be empty, with `grants`.
-    #[must_use]
     pub fn join(room: &'a str, grants: Grants) -> Self {
         Self { room, room_join: true, grants }
     }
 
     /// Creates the right to administer `room` through the API, and no other.
-    #[must_use]
     pub fn administer(room: &'a str) -> Self {
         let grants = Grants {
             can_publish: false,

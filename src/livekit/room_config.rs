@@ -45,7 +45,6 @@ pub struct RoomConfiguration {
 
 impl RoomConfiguration {
     /// Whether all values are default, so that it must not be in a token.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

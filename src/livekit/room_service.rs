@@ -51,6 +51,7 @@ struct TrackInfo {
 
 /// The reason why a request to `RoomService` failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RoomServiceError {
     /// The room has no such participant, or does not exist.
     #[error("no such participant in the room")]

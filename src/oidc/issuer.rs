@@ -52,6 +52,7 @@ enum Keys {
 
 /// The reason why a caller could not be authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum AuthenticateError {
     /// The token failed a check.
     #[error(transparent)]

@@ -73,6 +73,7 @@ struct Failure {
 
 /// Reasons for which a source has no profile of a subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AskError {
     /// The source refuses the token or the user, or describes another person.
     Rejected(VerifyError),

@@ -8,6 +8,7 @@ use rustls::CertificateError;
 
 /// The cause of a failed connection, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConnectionError {
     /// The name of the host has no address.
     #[error("no such host")]

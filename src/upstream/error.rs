@@ -8,6 +8,7 @@ use crate::logging::FetchLog;
 
 /// The reason why an upstream gave no usable response. Contains nothing of the response itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FetchError {
     /// No connection, or one that ended early.
     #[error(transparent)]

@@ -302,3 +302,53 @@ async fn doctor_reports_the_decision_of_the_policy() {
         assert!(found.status != Some(0) && found.output.contains("usage"), "{arguments:?}");
     }
 }
+
+#[tokio::test]
+async fn doctor_recognizes_the_provider_of_the_token() {
+    let token = |claims: Value| {
+        let key = Key::rsa();
+        key.sign(&key.header(), &merge(claims, &person()))
+    };
+    let auth0 = json!({ "iss": "https://tenant.eu.auth0.com/", "aud": "api", "sub": "auth0|1" });
+    let realm = json!({
+        "iss": "https://sso.example/realms/main",
+        "aud": "account",
+        "realm_access": { "roles": ["host"] },
+    });
+    let clerk =
+        json!({ "iss": "https://intent-boa-99.clerk.accounts.dev", "azp": "https://app.example" });
+    #[rustfmt::skip]
+    let rows: [(Value, &[&str]); 3] = [
+        (auth0, &["preset auth0", "https://tenant.eu.auth0.com/", "OIDC_AUDIENCE must be set", "LIVEKIT_URL"]),
+        (realm, &["preset keycloak", "realm_access.roles", "email: email", "verified: email_verified"]),
+        (clerk, &["preset clerk", "LIVEKIT_URL"]),
+    ];
+    for (claims, words) in rows {
+        let token = token(claims);
+        let found = doctor(&Env::nothing(), &["--json"], &token).await;
+        assert_eq!(found.failed(), ["configuration"]);
+        for word in words {
+            assert!(found.output.contains(word), "no {word} in {}", found.output);
+        }
+        tells_nothing(&found.output, &token, words[0]);
+    }
+}
+
+#[tokio::test]
+async fn doctor_names_what_was_pasted_instead_of_a_token() {
+    let token = crate::support::token(&person());
+    let accepted = doctor(&Env::offline(), &["--json"], format!("\"{token}\"")).await;
+    assert_eq!(accepted.open(), Vec::<String>::new());
+    let (start, end) = token.split_at(100);
+    let rows = [
+        (json!({ "access_token": token }).to_string(), "access_token"),
+        (format!("{start}\n{end}"), "line break"),
+        (format!("{start}..."), "cut"),
+    ];
+    for (input, word) in rows {
+        let found = doctor(&Env::offline(), &["--json"], &input).await;
+        assert_eq!(found.failed(), ["token"], "{}", found.output);
+        assert!(found.output.contains(word), "no {word} in {}", found.output);
+        tells_nothing(&found.output, &token, word);
+    }
+}

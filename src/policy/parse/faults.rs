@@ -21,6 +21,7 @@ pub struct PolicyError {
 
 /// A fault of a policy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct PolicyFault {
     /// The line, from 1.
     pub line: usize,
