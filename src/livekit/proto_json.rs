@@ -157,7 +157,7 @@ mod tests {
             ("RoomName", "room_name", false),
             ("roomname", "room_name", false),
             ("roomNames", "room_name", false),
-            ("roomNam", "room_name", false),
+            ("roomN", "room_name", false),
             ("", "room_name", false),
         ] {
             assert_eq!(is_spelling(key, snake), expected, "{key}");
