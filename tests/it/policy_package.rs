@@ -76,7 +76,8 @@ fn faulty_file_of_the_package_prevents_the_start() {
 fn binary_reads_the_file_next_to_it() {
     let folder = package("package-binary", Some(b"[[allow]]\nrole = \"host\""));
     let binary = folder.join("bootstrap");
-    fs::copy(env!("CARGO_BIN_EXE_bootstrap"), &binary).unwrap();
+    // A link and not a copy: a file that is open for writing cannot be executed.
+    fs::hard_link(env!("CARGO_BIN_EXE_bootstrap"), &binary).unwrap();
     let env = Env::offline().without("POLICY");
     let output = Command::new(&binary).env_clear().envs(env.variables()).output().unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
