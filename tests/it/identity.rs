@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Call, Env, Reply, text, token};
+use crate::support::{Call, Env, ISSUER, Key, Reply, key_set, text, token};
 
 async fn post_token(env: &Env, claims: &Value, body: &Value) -> Reply {
     Call::bare().bearer(&token(claims)).json(body).send(&env.app()).await
@@ -331,6 +331,23 @@ async fn identity_has_at_most_256_bytes_with_everything_added() {
     let claims = json!({ "sub": text(192) });
     let body = json!({ "participant_identity": format!("{}:{}", text(192), text(64)) });
     post_token(&devices, &claims, &body).await.expect_problem("257 bytes", 400, "invalid_request");
+    // With a named issuer, its name and a separator are part of the identity.
+    let named = Env::offline()
+        .without("OIDC_AUDIENCE")
+        .without("OIDC_JWKS")
+        .without("PROFILE_SOURCE")
+        .with_all(&[
+            ("OIDC_ISSUER", &format!("staff={ISSUER}")),
+            ("OIDC_STAFF_AUDIENCE", "roomkey"),
+            ("OIDC_STAFF_JWKS", &key_set(&[&Key::rsa()]).to_string()),
+            ("OIDC_STAFF_PROFILE_SOURCE", "claims"),
+            ("PARTICIPANT_IDENTITY", "sub"),
+        ]);
+    let claims = json!({ "sub": text(250) });
+    let reply = post_token(&named, &claims, &json!({})).await;
+    assert_eq!(reply.participant()["sub"], format!("staff|{}", text(250)));
+    let reply = post_token(&named, &json!({ "sub": text(251) }), &json!({})).await;
+    reply.expect_problem("257 bytes with the issuer's name", 401, "invalid_token");
 }
 
 #[tokio::test]
