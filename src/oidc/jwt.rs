@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::algorithm::{self, Algorithm, AllowedAlgorithms};
 use super::error::VerifyError;
 use super::provider::Provider;
+use super::token_kind;
 use crate::json;
 
 /// A token in the compact form of [RFC 7515 §3.1] whose header is parsed and whose payload is not.
@@ -150,6 +151,7 @@ fn check_header(header: &Map<String, Value>, provider: &Provider) -> Result<(), 
         Some(Value::String(typ)) if is_one_of(typ, provider.types) => {}
         Some(_) => return Err(VerifyError::Header("typ")),
     }
+    token_kind::check_header(header)?;
     provider.check_header(header)
 }
 

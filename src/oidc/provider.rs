@@ -100,8 +100,8 @@ impl Provider {
         check(self.header, header, true).map_err(VerifyError::Header)
     }
 
-    /// Whether `claims` are those of a person's access token. `has_audience` says whether
-    /// `OIDC_AUDIENCE` is set.
+    /// Whether `claims` are those of a person's access token. `is_told_apart` says whether the token
+    /// differs from an ID token by its audience, or by a claim that names its kind.
     ///
     /// # Errors
     ///
@@ -109,9 +109,9 @@ impl Provider {
     pub fn check_claims(
         &self,
         claims: &Map<String, Value>,
-        has_audience: bool,
+        is_told_apart: bool,
     ) -> Result<(), VerifyError> {
-        check(self.claims, claims, has_audience).map_err(VerifyError::TokenKind)
+        check(self.claims, claims, is_told_apart).map_err(VerifyError::TokenKind)
     }
 
     /// Whether the preset lists the accepted values of the claim `name`.
@@ -183,8 +183,8 @@ pub struct NoKeyLocation;
 fn check(
     rules: &[ClaimRule],
     object: &Map<String, Value>,
-    has_audience: bool,
+    is_told_apart: bool,
 ) -> Result<(), &'static str> {
-    let broken = rules.iter().find(|rule| !rule.is_satisfied(object, has_audience));
+    let broken = rules.iter().find(|rule| !rule.is_satisfied(object, is_told_apart));
     broken.map_or(Ok(()), |rule| Err(rule.path))
 }

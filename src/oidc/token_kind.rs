@@ -14,6 +14,9 @@ const OTHER_KINDS: Names = Names {
 /// The grant of machines ([RFC 6749 §4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)).
 const MACHINE_GRANTS: Names = Names { exact: &[], prefixes: &["clientcredential"] };
 
+/// Access tokens, as claims about the token name them.
+const ACCESS_TOKEN: Names = Names { exact: &[], prefixes: &["access"] };
+
 /// A session whose owner has not completed the sign-in (Clerk).
 const PENDING: Names = Names { exact: &["pending"], prefixes: &[] };
 
@@ -43,32 +46,69 @@ struct Names {
 /// [RFC 8705 §3]: https://www.rfc-editor.org/rfc/rfc8705#section-3
 pub(super) fn check(provider: &Provider, claims: &Map<String, Value>) -> Result<(), VerifyError> {
     for (name, value) in claims {
-        let (name, kinds) = match name.as_str() {
+        match name.as_str() {
             "cnf" if !value.is_null() => return Err(VerifyError::Bound),
             "events" if !value.is_null() => return Err(VerifyError::TokenKind("events")),
-            "typ" => ("typ", &OTHER_KINDS),
-            "type" => ("type", &OTHER_KINDS),
-            "tokenType" => ("tokenType", &OTHER_KINDS),
-            "token_type" => ("token_type", &OTHER_KINDS),
-            "tokenName" => ("tokenName", &OTHER_KINDS),
-            "token_name" => ("token_name", &OTHER_KINDS),
-            "token_use" => ("token_use", &OTHER_KINDS),
-            "tokenUse" => ("tokenUse", &OTHER_KINDS),
-            "drn" => ("drn", &OTHER_KINDS),
-            "gty" => ("gty", &MACHINE_GRANTS),
-            "grant_type" => ("grant_type", &MACHINE_GRANTS),
-            "grantType" => ("grantType", &MACHINE_GRANTS),
-            "sts" => ("sts", &PENDING),
-            _ => continue,
-        };
-        if kinds.list(value) && !provider.decides_about(name) {
-            return Err(VerifyError::TokenKind(name));
+            name => {
+                if let Some((name, kinds)) = kinds_of(name)
+                    && kinds.list(value)
+                    && !provider.decides_about(name)
+                {
+                    return Err(VerifyError::TokenKind(name));
+                }
+            }
         }
     }
     match claims.get("sub").and_then(Value::as_str) {
         Some(subject) if is_client(subject, claims) => Err(VerifyError::TokenKind("sub")),
         _ => Ok(()),
     }
+}
+
+/// Rejects headers that say that the token is not a person's access token. Some providers name the
+/// grant there. The preset decides about `typ`.
+///
+/// # Errors
+///
+/// [`VerifyError::Header`] with the first field that is not accepted.
+pub(super) fn check_header(header: &Map<String, Value>) -> Result<(), VerifyError> {
+    for (name, value) in header {
+        match kinds_of(name) {
+            Some((name, kinds)) if name != "typ" && kinds.list(value) => {
+                return Err(VerifyError::Header(name));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether a claim says that the token is an access token. Such a token may have claims that ID
+/// tokens have too, such as `nonce`.
+pub(super) fn is_access_token(claims: &Map<String, Value>) -> bool {
+    let mut names = ["tokenType", "tokenName", "token_use"].into_iter();
+    names.any(|name| claims.get(name).is_some_and(|value| ACCESS_TOKEN.list(value)))
+}
+
+/// Returns the values of the field `name` that access tokens of people do not have, and the name.
+fn kinds_of(name: &str) -> Option<(&'static str, &'static Names)> {
+    Some(match name {
+        "typ" => ("typ", &OTHER_KINDS),
+        "type" => ("type", &OTHER_KINDS),
+        "tokenType" => ("tokenType", &OTHER_KINDS),
+        "token_type" => ("token_type", &OTHER_KINDS),
+        "tokenName" => ("tokenName", &OTHER_KINDS),
+        "token_name" => ("token_name", &OTHER_KINDS),
+        "token_use" => ("token_use", &OTHER_KINDS),
+        "tokenUse" => ("tokenUse", &OTHER_KINDS),
+        "tty" => ("tty", &OTHER_KINDS),
+        "drn" => ("drn", &OTHER_KINDS),
+        "gty" => ("gty", &MACHINE_GRANTS),
+        "grant_type" => ("grant_type", &MACHINE_GRANTS),
+        "grantType" => ("grantType", &MACHINE_GRANTS),
+        "sts" => ("sts", &PENDING),
+        _ => return None,
+    })
 }
 
 /// Whether `subject` is the client that the token was issued to, which makes the token a machine's.
@@ -157,6 +197,37 @@ mod tests {
         }
         let bound = json!({ "cnf": {} });
         assert_eq!(check(&GENERIC, bound.as_object().unwrap()), Err(VerifyError::Bound));
+    }
+
+    #[test]
+    fn header_may_name_the_kind() {
+        #[rustfmt::skip]
+        let rows = [
+            (json!({ "typ": "JWT", "gty": ["client_credentials"] }), Some("gty")),
+            (json!({ "gty": ["authorization_code", "refresh_token"], "alg": "RS256" }), None),
+            (json!({ "token_use": "id" }), Some("token_use")),
+            (json!({ "typ": "refresh" }), None),
+        ];
+        for (header, expected) in rows {
+            let expected = expected.map_or(Ok(()), |field| Err(VerifyError::Header(field)));
+            assert_eq!(check_header(header.as_object().unwrap()), expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn access_token_says_so() {
+        #[rustfmt::skip]
+        let rows = [
+            (json!({ "tokenType": "access-token" }), true),
+            (json!({ "tokenName": "access_token" }), true),
+            (json!({ "token_use": "access" }), true),
+            (json!({ "tokenType": "refresh-token" }), false),
+            (json!({ "token_type": "Bearer" }), false),
+            (json!({}), false),
+        ];
+        for (claims, expected) in rows {
+            assert_eq!(is_access_token(claims.as_object().unwrap()), expected, "{claims}");
+        }
     }
 
     #[test]

@@ -64,7 +64,9 @@ const CHECKS: &[Check] = &[
     ("issuer", |expected, claims, _| check_issuer(expected, claims)),
     ("kind of token", |expected, claims, _| {
         token_kind::check(expected.provider, claims)?;
-        expected.provider.check_claims(claims, !expected.audience.audiences().is_empty())
+        let has_audience = !expected.audience.audiences().is_empty();
+        let is_told_apart = has_audience || token_kind::is_access_token(claims);
+        expected.provider.check_claims(claims, is_told_apart)
     }),
     ("audience", |expected, claims, _| expected.audience.check_audience(claims)),
     ("authorized party", |expected, claims, _| expected.audience.check_party(claims)),

@@ -20,8 +20,8 @@ pub enum ClaimConstraint {
     OneOf(&'static [&'static str]),
     /// One of these strings, or absent.
     AbsentOrOneOf(&'static [&'static str]),
-    /// This string; with `OIDC_AUDIENCE`, the other one as well.
-    OneOrOtherWithAudience(&'static str, &'static str),
+    /// This string; the other one as well if the token is told apart from ID tokens.
+    OneOrOtherIfToldApart(&'static str, &'static str),
     /// The number 0.
     Zero,
     /// Present and not empty.
@@ -30,8 +30,8 @@ pub enum ClaimConstraint {
     PresentOrAnyOf(&'static [&'static str]),
     /// Absent.
     Absent,
-    /// Absent, unless `OIDC_AUDIENCE` is set.
-    AbsentWithoutAudience,
+    /// Absent, unless the token is told apart from ID tokens.
+    AbsentUnlessToldApart,
     /// A string with text on both sides of this separator.
     SplitBy(&'static str),
     /// Absent, or a string that ends with this.
@@ -43,8 +43,9 @@ pub enum ClaimConstraint {
 }
 
 impl ClaimRule {
-    /// Whether the rule is satisfied by `object`. `has_audience` says whether `OIDC_AUDIENCE` is set.
-    pub(super) fn is_satisfied(&self, object: &Map<String, Value>, has_audience: bool) -> bool {
+    /// Whether the rule is satisfied by `object`. `is_told_apart` says whether the token differs from an
+    /// ID token by its audience, or by a claim that names its kind.
+    pub(super) fn is_satisfied(&self, object: &Map<String, Value>, is_told_apart: bool) -> bool {
         let at = |path| json::find(object, path).filter(|value| !value.is_null());
         let value = at(self.path);
         let text = value.and_then(Value::as_str);
@@ -52,8 +53,8 @@ impl ClaimRule {
         match self.constraint {
             ClaimConstraint::OneOf(texts) => is_one_of(texts),
             ClaimConstraint::AbsentOrOneOf(texts) => value.is_none() || is_one_of(texts),
-            ClaimConstraint::OneOrOtherWithAudience(one, other) => {
-                is_one_of(&[one]) || (has_audience && is_one_of(&[other]))
+            ClaimConstraint::OneOrOtherIfToldApart(one, other) => {
+                is_one_of(&[one]) || (is_told_apart && is_one_of(&[other]))
             }
             ClaimConstraint::Zero => {
                 value.and_then(Value::as_f64).is_some_and(|value| value == 0.0)
@@ -64,7 +65,7 @@ impl ClaimRule {
                     || others.iter().filter_map(|path| at(path)).any(is_not_empty)
             }
             ClaimConstraint::Absent => value.is_none(),
-            ClaimConstraint::AbsentWithoutAudience => has_audience || value.is_none(),
+            ClaimConstraint::AbsentUnlessToldApart => is_told_apart || value.is_none(),
             ClaimConstraint::SplitBy(separator) => text
                 .and_then(|text| text.rsplit_once(separator))
                 .is_some_and(|(before, after)| !before.is_empty() && !after.is_empty()),
@@ -86,7 +87,7 @@ impl ClaimRule {
             self.constraint,
             ClaimConstraint::OneOf(_)
                 | ClaimConstraint::AbsentOrOneOf(_)
-                | ClaimConstraint::OneOrOtherWithAudience(..)
+                | ClaimConstraint::OneOrOtherIfToldApart(..)
         )
     }
 }
@@ -111,14 +112,14 @@ mod tests {
     use serde_json::json;
 
     use super::ClaimConstraint::{
-        AbsentOrSuffixed, NotSuffixed, OneOrOtherWithAudience, Present, PresentOrAnyOf, SplitBy,
+        AbsentOrSuffixed, NotSuffixed, OneOrOtherIfToldApart, Present, PresentOrAnyOf, SplitBy,
         Zero,
     };
     use super::*;
 
     #[test]
     fn rule_is_satisfied_by_values_of_its_constraint() {
-        let access_or_id = OneOrOtherWithAudience("access", "id");
+        let access_or_id = OneOrOtherIfToldApart("access", "id");
         let suffixed = AbsentOrSuffixed(".example");
         let not_suffixed = NotSuffixed("@robots.example");
         #[rustfmt::skip]
@@ -154,10 +155,10 @@ mod tests {
             (not_suffixed, json!({ "a": "é" }), true, true),
             (not_suffixed, json!({}), true, true),
         ];
-        for (constraint, claims, has_audience, expected) in rows {
+        for (constraint, claims, is_told_apart, expected) in rows {
             let rule = ClaimRule { path: "a", constraint };
-            let satisfied = rule.is_satisfied(claims.as_object().unwrap(), has_audience);
-            assert_eq!(satisfied, expected, "{constraint:?} {claims} {has_audience}");
+            let satisfied = rule.is_satisfied(claims.as_object().unwrap(), is_told_apart);
+            assert_eq!(satisfied, expected, "{constraint:?} {claims} {is_told_apart}");
         }
     }
 }

@@ -97,7 +97,6 @@ pub(super) const BETTER_AUTH: Provider = Provider {
 /// projects have different hosts. The keys of B2B projects are at another path.
 pub(super) const STYTCH: Provider = Provider {
     name: "stytch",
-    issuers: &[Prefix("stytch.com/"), HostSuffix(".stytch.com")],
     keys: &[
         (LastSegmentPrefix("project-test-"), At("https://test.stytch.com/v1/sessions/jwks/{last}")),
         (FirstSegment("stytch.com"), At("https://api.stytch.com/v1/sessions/jwks/{last}")),
@@ -114,7 +113,6 @@ pub(super) const STYTCH: Provider = Provider {
 /// the subject of an access key's token starts with `K`.
 pub(super) const DESCOPE: Provider = Provider {
     name: "descope",
-    issuers: &[HostSuffix(".descope.com")],
     keys: &[
         (Prefix("https://"), At("{origin}/v2/keys/{last}")),
         at("https://api.descope.com/v2/keys/{last}"),
@@ -156,7 +154,6 @@ pub(super) const PROPELAUTH: Provider = Provider {
 /// tell them apart.
 pub(super) const NHOST: Provider = Provider {
     name: "nhost",
-    issuers: &[Exact("hasura-auth")],
     keys: CONFIGURED,
     types: JWT,
     claims: &[rule("https://hasura.io/jwt/claims", ClaimConstraint::Present)],

@@ -31,7 +31,7 @@ pub(super) const COGNITO: Provider = Provider {
          audience, and its ID tokens no authorized party",
     ),
     types: JWT,
-    claims: &[rule("token_use", ClaimConstraint::OneOrOtherWithAudience("access", "id"))],
+    claims: &[rule("token_use", ClaimConstraint::OneOrOtherIfToldApart("access", "id"))],
     userinfo_accepts: &[rule("token_use", ClaimConstraint::OneOf(&["access"]))],
     setup_hint: "sign in through the hosted pages with the scopes openid, email and profile, so that UserInfo answers; or send ID tokens and set OIDC_AUDIENCE to the client id",
     ..GENERIC
@@ -120,7 +120,6 @@ pub(super) const AZURE_B2C: Provider = Provider {
 /// AD FS. Issuer and discovery document differ, access tokens have no `sub`, and `x5t` names the key.
 pub(super) const ADFS: Provider = Provider {
     name: "adfs",
-    issuers: &[Contains("/adfs/services/trust")],
     keys: CONFIGURED,
     types: JWT,
     sources: CLAIMS,

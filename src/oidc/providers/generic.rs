@@ -53,9 +53,9 @@ pub const GENERIC: Provider = Provider {
     types: JWT_OR_ACCESS_TOKEN,
     header: &[],
     claims: &[
-        rule("nonce", ClaimConstraint::AbsentWithoutAudience),
-        rule("at_hash", ClaimConstraint::AbsentWithoutAudience),
-        rule("c_hash", ClaimConstraint::AbsentWithoutAudience),
+        rule("nonce", ClaimConstraint::AbsentUnlessToldApart),
+        rule("at_hash", ClaimConstraint::AbsentUnlessToldApart),
+        rule("c_hash", ClaimConstraint::AbsentUnlessToldApart),
     ],
     userinfo_accepts: &[],
     emails: &[EMAIL],
