@@ -20,6 +20,7 @@ use crate::profile::userinfo::UserInfo;
 use crate::request_scope::RequestIds;
 use crate::secrets::SecretStore;
 use crate::upstream::client::{Client, is_on_loopback};
+use crate::upstream::error::UpstreamName;
 
 /// The token endpoint of one deployment.
 pub struct App {
@@ -124,19 +125,25 @@ fn build_issuer(
     directories: &DirectoryUrls,
 ) -> IssuerContext {
     let needs = config.requirements(identity);
-    let issuer = Issuer::new(client, config.verifier, config.keys, config.jwks_limits);
+    let name: Option<Arc<str>> = config.name.as_deref().map(Arc::from);
+    let issuer =
+        Issuer::new(client, name.as_ref(), config.verifier, config.keys, config.jwks_limits);
+    let named = |upstream| UpstreamName { upstream, issuer: name.clone() };
     let directory = |kind, url: &str| {
         let directory = Directory::new(Arc::clone(client), kind, url);
         resolver::Source::Directory(
             directory,
-            ProfileCache::new(kind.name(), Credentials::Operator),
+            ProfileCache::new(named(kind.name()), Credentials::Operator),
         )
     };
     let source = |source: &ProfileSource| match source {
         ProfileSource::Claims => resolver::Source::Claims,
         ProfileSource::UserInfo => {
             let userinfo = UserInfo::new(Arc::clone(client), &issuer);
-            resolver::Source::UserInfo(userinfo, ProfileCache::new("userinfo", Credentials::Caller))
+            resolver::Source::UserInfo(
+                userinfo,
+                ProfileCache::new(named("userinfo"), Credentials::Caller),
+            )
         }
         ProfileSource::Clerk => directory(DirectoryKind::Clerk, &directories.clerk),
         ProfileSource::WorkOs => directory(DirectoryKind::WorkOs, &directories.workos),

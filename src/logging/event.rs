@@ -102,24 +102,32 @@ impl RequestLine<'_> {
 
 /// One fetch from an upstream.
 #[derive(Debug, Serialize)]
-pub struct FetchLog {
+pub struct FetchLog<'a> {
     upstream: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     duration_ms: Option<f64>,
 }
 
-impl FetchLog {
+impl<'a> FetchLog<'a> {
     /// A successful fetch of keys, discovery or the secret.
-    pub fn fetched(upstream: &'static str, took: Duration) -> Self {
-        Self { upstream, error: None, duration_ms: Some(milliseconds(took)) }
+    /// `issuer` is the name of the issuer that the upstream belongs to, if there are several.
+    pub fn fetched(upstream: &'static str, issuer: Option<&'a str>, took: Duration) -> Self {
+        Self { upstream, issuer, error: None, duration_ms: Some(milliseconds(took)) }
     }
 
     /// A failed fetch. `error` must not contain anything that the upstream sent.
-    pub fn failed(upstream: &'static str, error: &dyn Display, took: Option<Duration>) -> Self {
+    pub fn failed(
+        upstream: &'static str,
+        issuer: Option<&'a str>,
+        error: &dyn Display,
+        took: Option<Duration>,
+    ) -> Self {
         let duration_ms = took.map(milliseconds);
-        Self { upstream, error: Some(error.to_string()), duration_ms }
+        Self { upstream, issuer, error: Some(error.to_string()), duration_ms }
     }
 
     /// Writes the line `fetched` or `fetch failed`.

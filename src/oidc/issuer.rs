@@ -14,7 +14,7 @@ use super::jwt::UnverifiedJwt;
 use super::verifier::Verifier;
 use crate::keys::shared::SharedKey;
 use crate::upstream::client::Client;
-use crate::upstream::error::{FetchError, Unavailable};
+use crate::upstream::error::{FetchError, Unavailable, UpstreamName};
 use crate::upstream::last_good::{LastGood, Limits};
 
 pub use explain::Check;
@@ -66,17 +66,19 @@ pub enum AuthenticateError {
 }
 
 impl Issuer {
-    /// Creates an issuer whose tokens `verifier` checks with keys from `source`. `limits` apply to the
-    /// key set. No I/O.
+    /// Creates an issuer whose tokens `verifier` checks with keys from `source`. `name` is its name in the
+    /// log, if there are several; `limits` apply to the key set. No I/O.
     pub fn new(
         client: &Arc<Client>,
+        name: Option<&Arc<str>>,
         verifier: Verifier,
         source: KeySource,
         limits: Limits,
     ) -> Self {
         let patience = client.timeouts().refresh;
         let metadata_limits = Limits { ttl: DISCOVERY_TTL, ..limits };
-        let discovery = LastGood::new("discovery", metadata_limits, patience, {
+        let named = |upstream| UpstreamName { upstream, issuer: name.cloned() };
+        let discovery = LastGood::new(named("discovery"), metadata_limits, patience, {
             let (client, issuer) = (Arc::clone(client), verifier.issuer().to_owned());
             move |_| Discovery::fetch(Arc::clone(&client), issuer.clone())
         });
@@ -85,14 +87,14 @@ impl Issuer {
             KeySource::Given(keys) => Keys::Given(Arc::from(keys)),
             KeySource::At(address) => {
                 let client = Arc::clone(client);
-                Keys::Fetched(LastGood::new("keys", limits, patience, move |_| {
+                Keys::Fetched(LastGood::new(named("keys"), limits, patience, move |_| {
                     let (client, address) = (Arc::clone(&client), address.clone());
                     async move { fetch_keys(&client, &address).await }
                 }))
             }
             KeySource::Discovered => {
                 let (client, discovery) = (Arc::clone(client), discovery.clone());
-                Keys::Fetched(LastGood::new("keys", limits, patience, move |now| {
+                Keys::Fetched(LastGood::new(named("keys"), limits, patience, move |now| {
                     fetch_discovered_keys(Arc::clone(&client), discovery.clone(), now)
                 }))
             }

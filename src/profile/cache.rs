@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::{Profile, ProfileError};
 use crate::oidc::claims::Subject;
 use crate::oidc::error::VerifyError;
-use crate::upstream::error::{FetchError, Unavailable, log_failure};
+use crate::upstream::error::{FetchError, Unavailable, UpstreamName, log_failure};
 use crate::upstream::last_good::abs_diff;
 
 /// Age from which a profile is requested again. Some providers allow a user five requests a minute.
@@ -40,7 +40,7 @@ pub enum Credentials {
 /// Profiles of one source, by subject, with at most one lookup of a subject at a time.
 pub struct ProfileCache {
     /// Name of the source in the log.
-    upstream: &'static str,
+    name: UpstreamName,
     credentials: Credentials,
     hasher: RandomState,
     state: Mutex<State>,
@@ -100,9 +100,9 @@ impl From<FetchError> for AskError {
 }
 
 impl ProfileCache {
-    /// Creates an empty cache of the profiles of `upstream`, which receives `credentials`.
-    pub fn new(upstream: &'static str, credentials: Credentials) -> Self {
-        Self { upstream, credentials, hasher: RandomState::new(), state: Mutex::default() }
+    /// Creates an empty cache of the profiles of the source `name`, which receives `credentials`.
+    pub fn new(name: UpstreamName, credentials: Credentials) -> Self {
+        Self { name, credentials, hasher: RandomState::new(), state: Mutex::default() }
     }
 
     /// Returns the profile of `subject` if it is known and younger than five minutes.
@@ -152,7 +152,7 @@ impl ProfileCache {
             Err(error) => error,
         };
         if let AskError::Fetch(error) = &error {
-            log_failure(self.upstream, error, Some(started.elapsed()));
+            log_failure(&self.name, error, Some(started.elapsed()));
         }
         let now = now + whole_seconds(started);
         let failure = Failure { error, token_hash, at: now, cooldown: COOLDOWN };
@@ -187,7 +187,7 @@ impl ProfileCache {
             AskError::NoSuchUser => ProfileError::UserNotFound,
             AskError::Fetch(error) => {
                 let left = failure.cooldown.saturating_sub(abs_diff(now, failure.at));
-                Unavailable::cooling_down(self.upstream, Some(error), left).into()
+                Unavailable::cooling_down(self.name.upstream, Some(error), left).into()
             }
         }
     }

@@ -110,7 +110,7 @@ impl Unavailable {
     /// Logs that `upstream` failed with `error`. The next request may retry at once.
     #[expect(clippy::needless_pass_by_value, reason = "the end of the error's way")]
     pub fn failed(upstream: &'static str, error: FetchError) -> Self {
-        log_failure(upstream, &error, None);
+        log_failure(&UpstreamName::from(upstream), &error, None);
         let retry_after = error.retry_after().unwrap_or_else(|| RETRY_AFTER + jitter());
         Self { upstream, retry_after }
     }
@@ -130,11 +130,25 @@ impl Unavailable {
     }
 }
 
-/// Logs that `upstream` failed with `error` after `took`. The failure of another upstream has its own
-/// line.
-pub fn log_failure(upstream: &'static str, error: &FetchError, took: Option<Duration>) {
+/// The name of an upstream in the log, and the issuer that it belongs to.
+#[derive(Clone, Debug)]
+pub struct UpstreamName {
+    /// Name of the upstream.
+    pub upstream: &'static str,
+    /// Name of the issuer, if there are several.
+    pub issuer: Option<Arc<str>>,
+}
+
+impl From<&'static str> for UpstreamName {
+    fn from(upstream: &'static str) -> Self {
+        Self { upstream, issuer: None }
+    }
+}
+
+/// Logs that `name` failed with `error` after `took`. The failure of another upstream has its own line.
+pub fn log_failure(name: &UpstreamName, error: &FetchError, took: Option<Duration>) {
     if !matches!(error, FetchError::Upstream { .. }) {
-        FetchLog::failed(upstream, error, took).log();
+        FetchLog::failed(name.upstream, name.issuer.as_deref(), error, took).log();
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
 
-use super::error::{FetchError, Unavailable, log_failure};
+use super::error::{FetchError, Unavailable, UpstreamName, log_failure};
 use super::freeze::FreezeWatch;
 use crate::logging::FetchLog;
 use crate::request_scope;
@@ -45,7 +45,7 @@ pub struct LastGood<T> {
 }
 
 struct Inner<T> {
-    upstream: &'static str,
+    name: UpstreamName,
     limits: Limits,
     /// Longest wait for a refresh while the last value may serve.
     patience: Duration,
@@ -71,10 +71,10 @@ impl<T> Clone for LastGood<T> {
 }
 
 impl<T: Send + Sync + 'static> LastGood<T> {
-    /// Creates a value that is not fetched yet. `upstream` is its name in the log, `patience` the
+    /// Creates a value that is not fetched yet. `name` is its upstream's name in the log, `patience` the
     /// longest wait for a refresh. `fetch` receives the time of the request that caused it.
     pub fn new<F>(
-        upstream: &'static str,
+        name: impl Into<UpstreamName>,
         limits: Limits,
         patience: Duration,
         fetch: impl Fn(SystemTime) -> F + Send + Sync + 'static,
@@ -85,7 +85,7 @@ impl<T: Send + Sync + 'static> LastGood<T> {
         let state = State { good: None, tried: None, failure: None, flight: None, number: 0 };
         Self {
             inner: Arc::new(Inner {
-                upstream,
+                name: name.into(),
                 limits,
                 patience,
                 fetch: Box::new(move |now| Box::pin(fetch(now))),
@@ -172,7 +172,7 @@ impl<T: Send + Sync + 'static> LastGood<T> {
             (_, failure) => {
                 let waited = state.tried.map_or(Duration::ZERO, |tried| abs_diff(now, tried));
                 let left = self.inner.limits.cooldown.saturating_sub(waited);
-                Err(Unavailable::cooling_down(self.inner.upstream, failure.as_ref(), left))
+                Err(Unavailable::cooling_down(self.inner.name.upstream, failure.as_ref(), left))
             }
         }
     }
@@ -250,17 +250,17 @@ struct FetchGuard<T> {
 impl<T> FetchGuard<T> {
     fn complete(mut self, fetched: Result<T, FetchError>) {
         self.is_complete = true;
-        let (upstream, took) = (self.inner.upstream, self.started.elapsed());
+        let (name, took) = (&self.inner.name, self.started.elapsed());
         let mut state = self.inner.lock();
         state.flight = None;
         match fetched {
             Ok(value) => {
-                FetchLog::fetched(upstream, took).log();
+                FetchLog::fetched(name.upstream, name.issuer.as_deref(), took).log();
                 state.good = Some((Arc::new(value), self.now));
                 state.failure = None;
             }
             Err(error) => {
-                log_failure(upstream, &error, Some(took));
+                log_failure(name, &error, Some(took));
                 if matches!(error, FetchError::Upstream { .. }) {
                     // The other upstream is on cool-down, and this one received no request.
                     state.tried = None;
@@ -285,7 +285,7 @@ impl<T> Drop for FetchGuard<T> {
             state.tried = None;
             return;
         }
-        log_failure(self.inner.upstream, &FetchError::Timeout, Some(self.started.elapsed()));
+        log_failure(&self.inner.name, &FetchError::Timeout, Some(self.started.elapsed()));
         state.failure = Some(FetchError::Timeout);
     }
 }

@@ -172,3 +172,29 @@ async fn fetch_error_names_every_fault_of_a_secret() {
     );
     assert!(!function.output().contains("Zx9"), "{}", function.output());
 }
+
+#[tokio::test]
+async fn fetch_lines_name_the_issuer_if_there_are_several() {
+    let (staff, guests) = (FakeIdp::start(), FakeIdp::start());
+    guests.inject(Route::Jwks, Fault::Status(500));
+    let env = Env::offline()
+        .without("OIDC_JWKS")
+        .without("OIDC_AUDIENCE")
+        .without("PROFILE_SOURCE")
+        .with_all(&[
+            ("OIDC_ISSUER", &format!("staff={},guests={}", staff.issuer(), guests.issuer())),
+            ("OIDC_STAFF_AUDIENCE", "roomkey"),
+            ("OIDC_GUESTS_AUDIENCE", "roomkey"),
+        ]);
+    let function = Bootstrap::start(&env);
+    function.init_time().await;
+    let failed = function.failed_fetch("keys").await;
+    assert_eq!(failed["issuer"], "guests", "{failed}");
+    let fetched = function.fetch_lines(4).await;
+    let of_staff = fetched.iter().filter(|line| line["issuer"] == "staff").count();
+    assert_eq!((fetched.len(), of_staff), (4, 2), "{fetched:?}");
+
+    let single = Bootstrap::start(&Env::online(&staff));
+    single.init_time().await;
+    assert!(single.fetch_lines(2).await[0]["issuer"].is_null(), "{}", single.output());
+}
