@@ -1,4 +1,4 @@
-//! Puts the parts together.
+//! Construction of all parts from the configuration.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -28,7 +28,7 @@ pub struct App {
 }
 
 impl App {
-    /// The endpoint that `config` describes. No I/O.
+    /// Creates the endpoint that `config` describes. No I/O.
     pub fn new(config: Config) -> Self {
         let client = Arc::new(Client::new(config.timeouts));
         let identity = config.participant.identity;
@@ -60,22 +60,28 @@ impl App {
     }
 
     /// The HTTP endpoint.
+    #[doc(hidden)]
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// Fetches what every request needs, so that the first one need not. Failures are logged, not
-    /// fatal.
+    /// Fetches keys and secret, to spare the first request the wait. A failure is logged, and the next
+    /// request repeats the fetch.
     pub async fn warm_up(&self, now: SystemTime) {
         self.endpoint.exchange().warm_up(now).await;
     }
 
-    /// Returns what the endpoint decides about an access token as of `now`, check by check.
+    /// Returns what the endpoint decides about an access token as of `now`, check by check. Fetches keys
+    /// that are not cached.
+    #[doc(hidden)]
     pub async fn diagnose(&self, question: Question<'_>, now: SystemTime) -> Diagnosis<'_> {
         self.endpoint.exchange().diagnose(question, now).await
     }
 
-    /// Answers `request` as of `now`, within five seconds.
+    /// Returns the response to `request` as of `now`, after five seconds at the latest, and logs one
+    /// line. Errors and panics are responses as well.
+    ///
+    /// A valid token costs no I/O while keys, secret and profile are cached.
     ///
     /// # Examples
     ///
@@ -117,7 +123,7 @@ impl App {
     }
 }
 
-/// An issuer with its keys, and the sources of its subjects' profiles.
+/// Creates an issuer with its keys, and the sources of its subjects' profiles.
 fn build_issuer(
     client: &Arc<Client>,
     config: IssuerConfig,
