@@ -4,7 +4,7 @@ use std::fmt;
 
 use aws_lc_rs::hmac;
 
-/// A LiveKit API key with its secret. `Debug` shows neither; the secret is wiped when dropped.
+/// A LiveKit API key with its secret, ready to sign. `Debug` shows neither.
 #[derive(Clone)]
 pub struct ApiKey {
     key: String,
