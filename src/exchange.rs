@@ -256,7 +256,7 @@ impl Exchange {
         self.participant.check_client_fields(fields, request)?;
         let profile = caller.profile(now).await?;
         let key = caller.key();
-        let person = caller.identity_by(&self.participant, &key, &profile)?;
+        let person = caller.issuer_context.identity_of(&self.participant, &key, &profile)?;
         let identity =
             self.participant.with_device(&person, request.participant_identity.as_ref())?;
         let requested = request.participant_name.as_deref();
@@ -339,6 +339,17 @@ impl IssuerContext {
             Some(name) => Cow::Owned(format!("{name}|{subject}")),
         }
     }
+
+    /// Returns the identity of the person with `key` and `profile`, by `settings` and the issuer's
+    /// requirement for the email address.
+    fn identity_of<'b>(
+        &self,
+        settings: &ParticipantSettings,
+        key: &'b str,
+        profile: &'b Profile,
+    ) -> Result<Cow<'b, str>, ParticipantError> {
+        settings.identity_of(key, profile, self.profiles.requirements().verified_email)
+    }
 }
 
 impl Caller<'_> {
@@ -346,17 +357,6 @@ impl Caller<'_> {
     /// several, since two issuers may give two people the same subject.
     pub fn key(&self) -> Cow<'_, str> {
         self.issuer_context.key_of(&self.claims)
-    }
-
-    /// Returns the caller's identity by `settings`. `key` is that of [`Caller::key`].
-    fn identity_by<'b>(
-        &self,
-        settings: &ParticipantSettings,
-        key: &'b str,
-        profile: &'b Profile,
-    ) -> Result<Cow<'b, str>, ParticipantError> {
-        let requires_verified_email = self.issuer_context.profiles.requirements().verified_email;
-        settings.identity_of(key, profile, requires_verified_email)
     }
 
     /// The identity that the policy decides about. `key` is that of [`Caller::key`].

@@ -140,9 +140,8 @@ impl Exchange {
             }
             _ => {
                 if diagnosis.pending.is_empty() {
-                    let requires_verified = context.profiles.requirements().verified_email;
                     let (key, profile) = (&diagnosis.key, &diagnosis.profile);
-                    self.participant.identity_of(key, profile, requires_verified)?;
+                    context.identity_of(&self.participant, key, profile)?;
                 }
                 if let Some(caller) = diagnosis.caller() {
                     let requested = RequestedRoomConfig::default();

@@ -33,7 +33,7 @@ impl Exchange {
         let key = key.ok_or(ExchangeError::NotConfigured("LIVEBLOCKS_SECRET_KEY"))?;
         let profile = caller.profile(now).await?;
         let subject = caller.key();
-        let person = caller.identity_by(&self.participant, &subject, &profile)?;
+        let person = caller.issuer_context.identity_of(&self.participant, &subject, &profile)?;
         let permissions = self.policy.liveblocks(caller.for_policy(&subject), room)?;
         let permissions = permissions.map(|(role, patterns)| {
             // One base permission for each room covers all features of Liveblocks.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::error::VerifyError;
 
 /// Claims that name the client that a token was issued to, in the spellings of the providers.
-const PARTY_CLAIMS: [&str; 4] = ["azp", "client_id", "cid", "appid"];
+pub(super) const PARTY_CLAIMS: [&str; 4] = ["azp", "client_id", "cid", "appid"];
 
 /// The tokens of an issuer that are meant for this application. A value cannot be made without a
 /// decision: it names audiences, or parties, or says that the issuer serves this application alone.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::audience::PARTY_CLAIMS;
 use super::error::VerifyError;
 use super::provider::Provider;
 
@@ -115,7 +116,7 @@ fn kinds_of(name: &str) -> Option<(&'static str, &'static Names)> {
 pub(super) fn is_client(subject: &str, claims: &Map<String, Value>) -> bool {
     let subject = subject.trim();
     let subject = subject.strip_suffix(CLIENT_SUFFIX).unwrap_or(subject);
-    let clients = ["azp", "client_id", "cid", "appid"].iter().filter_map(|name| claims.get(*name));
+    let clients = PARTY_CLAIMS.iter().filter_map(|name| claims.get(*name));
     clients.filter_map(Value::as_str).any(|client| client.trim().eq_ignore_ascii_case(subject))
 }
 

@@ -222,7 +222,8 @@ pub fn check_signature(jwt: &UnverifiedJwt<'_>, key: &Jwk) -> Result<(), VerifyE
     if is_valid { Ok(()) } else { Err(VerifyError::Signature) }
 }
 
-fn seconds(time: SystemTime) -> f64 {
+/// Returns `time` as a `NumericDate`, in seconds.
+pub(super) fn seconds(time: SystemTime) -> f64 {
     // A clock before 1970 accepts no token: each has expired or is not valid yet.
     time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }

@@ -1,16 +1,17 @@
 //! Verification of signed UserInfo responses.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
 use super::{Issuer, Keys};
 use crate::json;
+use crate::oidc::audience::PARTY_CLAIMS;
 use crate::oidc::claims::VerifiedClaims;
 use crate::oidc::jwks::{KeySet, Lookup};
 use crate::oidc::jwt::UnverifiedJwt;
 use crate::oidc::providers::GENERIC;
-use crate::oidc::verifier::{Verifier, check_signature};
+use crate::oidc::verifier::{Verifier, check_signature, seconds};
 use crate::upstream::error::FetchError;
 
 /// The response is not for the client or the person of the access token, or has expired.
@@ -103,9 +104,8 @@ impl UserInfoReader {
             }
         }
         if let Some(expiry) = present("exp") {
-            let now = now.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
             let skew = self.verifier.expected().clock_skew.as_secs_f64();
-            if expiry.as_f64().is_none_or(|expiry| expiry + skew <= now) {
+            if expiry.as_f64().is_none_or(|expiry| expiry + skew <= seconds(now)) {
                 return Err(UNSUITABLE);
             }
         }
@@ -123,7 +123,8 @@ impl UserInfoReader {
         };
         is_accepted(accepted.audiences())
             || is_accepted(accepted.parties())
-            || ["aud", "azp", "client_id", "cid", "appid"].into_iter().any(is_named)
+            || is_named("aud")
+            || PARTY_CLAIMS.into_iter().any(is_named)
     }
 }
 
