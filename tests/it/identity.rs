@@ -323,6 +323,11 @@ async fn identity_has_at_most_256_bytes_with_everything_added() {
     let colons = |count: usize| json!({ "sub": ":".repeat(count) });
     let reply = post_token(&devices, &colons(85), &json!({})).await;
     assert_eq!(reply.participant()["sub"], "%3A".repeat(85));
+    // Written with `%3A`, these have 256 and 257 bytes.
+    let one_colon = |bytes: usize| json!({ "sub": format!("{}:", "a".repeat(bytes)) });
+    post_token(&devices, &one_colon(253), &json!({})).await.expect_issued("256 bytes");
+    let reply = post_token(&devices, &one_colon(254), &json!({})).await;
+    reply.expect_problem("257 bytes", 401, "invalid_token");
     let reply = post_token(&devices, &colons(86), &json!({})).await;
     reply.expect_problem("258 bytes", 401, "invalid_token");
     let claims = json!({ "sub": text(191) });
