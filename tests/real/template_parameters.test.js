@@ -108,7 +108,6 @@ describe('single parameters', () => {
       bad: ['https://A.example', 'HTTPS://a.example', 'Com.example://localhost', 'capacitor://localhost/', 'null', undefined, '', 'a.example', 'https://a.example/', 'https://a.example, https://b.example', 'https://*.a.example', '*,https://a.example', 'https://a.example,'],
     },
     AllowedHeaders: { good: ['', 'baggage', 'baggage,sentry-trace,traceparent'], bad: ['*', 'a b', 'baggage, traceparent', 'a:b', 'baggage,'] },
-    Preflights: { good: ['gateway', 'function'], bad: ['', 'none'] },
     SessionCookie: { good: ['', '__session'], bad: ['a b', 'a=b', 'a;'] },
     LiveKitUrl: { good: ['', 'wss://livekit.example', 'ws://10.0.0.7:7880'], bad: ['https://livekit.example'] },
     LiveKitSecretArn: {

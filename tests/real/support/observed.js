@@ -156,7 +156,11 @@ async function everythingFails(first, second, trusting, bearers) {
 
   // Without keys, no caller can be authenticated.
   const unknown = (lambda) => ask(lambda, tokenEvent(bearers.nora), { door: '/token' });
-  await unknown(await environment({ ...DEV_LIVEKIT, ...trusting }));
+  // With several issuers, a failed fetch has the issuer's name.
+  await unknown(await environment({
+    ...DEV_LIVEKIT, OIDC_ISSUER: `staff=${trusting.OIDC_ISSUER},partners=http://127.0.0.1:${await freePort()}`,
+    OIDC_STAFF_AUDIENCE: AUDIENCE, OIDC_PARTNERS_AUDIENCE: AUDIENCE,
+  }));
   // An issuer whose UserInfo never responds, and a timeout of the function below that of the request.
   const key = await newKey('RS256');
   slow = createServer((request, response) => {
