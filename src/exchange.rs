@@ -2,6 +2,7 @@
 
 mod backend;
 mod diagnosis;
+mod error;
 mod liveblocks;
 mod moderation;
 
@@ -13,18 +14,16 @@ use std::time::{Duration, SystemTime};
 use aws_lc_rs::rand;
 use futures_util::future::join_all;
 
-use crate::backend::SignatureError;
 use crate::backend::replay::Replays;
-use crate::bearer::{BearerError, UnverifiedBearer};
-use crate::body::InvalidField;
+use crate::bearer::UnverifiedBearer;
 use crate::liveblocks::Liveblocks;
-use crate::livekit::access_token::{AccessToken, ParticipantToken, SignError};
+use crate::livekit::access_token::{AccessToken, ParticipantToken};
 use crate::livekit::grants::VideoGrant;
 use crate::livekit::room_config::RoomConfiguration;
 use crate::livekit::token_source::TokenSourceRequest;
 use crate::oidc::claims::VerifiedClaims;
 use crate::oidc::error::VerifyError;
-use crate::oidc::issuer::{AuthenticateError, Issuer};
+use crate::oidc::issuer::Issuer;
 use crate::oidc::jwt;
 use crate::participant::{
     ClientField, ParticipantError, ParticipantSettings, check_reserved, reserved_key,
@@ -33,12 +32,12 @@ use crate::policy::{CallerClaims, Policy, Refusal, Role};
 use crate::presence::Presence;
 use crate::profile::resolver::ProfileResolver;
 use crate::profile::{Profile, ProfileError};
-use crate::secrets::{self, SecretStore, Secrets};
+use crate::secrets::{SecretStore, Secrets};
 use crate::text::Name;
 use crate::upstream::client::Client;
-use crate::upstream::error::Unavailable;
 
 pub use diagnosis::{Diagnosis, Pending, Question};
+pub use error::ExchangeError;
 pub use moderation::{ModerationAction, ParticipantRef};
 
 /// An issuer whose access tokens are accepted.
@@ -115,59 +114,6 @@ pub struct Issued {
     pub name: String,
     /// The name of the role in the token.
     pub role: String,
-}
-
-/// The reason why a request failed. `Display` is for the operator's log and quotes nothing that a
-/// client or an upstream sent.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ExchangeError {
-    /// The request has no access token that can be read.
-    #[error(transparent)]
-    Bearer(#[from] BearerError),
-    /// The access token is in a session cookie, which browsers send by themselves, and the origin is
-    /// not listed.
-    #[error("a session cookie from an origin that ALLOWED_ORIGINS does not list")]
-    Origin,
-    /// The access token was rejected.
-    #[error(transparent)]
-    Rejected(#[from] VerifyError),
-    /// The body is longer than any request.
-    #[error("the body is too long")]
-    BodyTooLarge,
-    /// The body has another media type than JSON, or is compressed.
-    #[error("{0}")]
-    MediaType(&'static str),
-    /// The body, the query or the path is invalid.
-    #[error("invalid request: {0}")]
-    Invalid(#[from] InvalidField),
-    /// The request sets a field that the client may not set, or the caller has no identity.
-    #[error(transparent)]
-    Participant(#[from] ParticipantError),
-    /// The policy refuses the request.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// The request is not signed by a known backend.
-    #[error("{0}")]
-    Signature(SignatureError),
-    /// The deployment has no key for the request.
-    #[error("no {0} is configured")]
-    NotConfigured(&'static str),
-    /// The room has no such participant.
-    #[error("no such participant in the room")]
-    ParticipantNotFound,
-    /// The issuer has no such user.
-    #[error("the issuer has no such user")]
-    UserNotFound,
-    /// The participant token would be longer than it may be.
-    #[error("the participant token would be longer than MAX_TOKEN_BYTES")]
-    TokenTooLarge,
-    /// An upstream that is needed cannot be reached.
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
-    /// A bug in roomkey.
-    #[error("{0}")]
-    Bug(&'static str),
 }
 
 impl Exchange {
@@ -390,32 +336,4 @@ fn unguessable() -> Result<String, ExchangeError> {
     let mut bytes = [0; 16];
     rand::fill(&mut bytes).map_err(|_| ExchangeError::Bug("no randomness"))?;
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
-}
-
-impl From<AuthenticateError> for ExchangeError {
-    fn from(error: AuthenticateError) -> Self {
-        match error {
-            AuthenticateError::Rejected(error) => error.into(),
-            AuthenticateError::Unavailable(error) => error.into(),
-            AuthenticateError::SharedSecretMissing => {
-                Unavailable { upstream: secrets::UPSTREAM, retry_after: 30 }.into()
-            }
-        }
-    }
-}
-
-impl From<ProfileError> for ExchangeError {
-    fn from(error: ProfileError) -> Self {
-        match error {
-            ProfileError::Rejected(error) => error.into(),
-            ProfileError::UserNotFound => Self::UserNotFound,
-            ProfileError::Unavailable(error) => error.into(),
-        }
-    }
-}
-
-impl From<SignError> for ExchangeError {
-    fn from(_: SignError) -> Self {
-        Self::Bug("the participant token could not be signed")
-    }
 }

@@ -1,0 +1,94 @@
+//! The reasons why a use case fails, from all modules below it.
+
+use crate::backend::SignatureError;
+use crate::bearer::BearerError;
+use crate::body::InvalidField;
+use crate::livekit::access_token::SignError;
+use crate::oidc::error::VerifyError;
+use crate::oidc::issuer::AuthenticateError;
+use crate::participant::ParticipantError;
+use crate::policy::Refusal;
+use crate::profile::ProfileError;
+use crate::secrets;
+use crate::upstream::error::Unavailable;
+
+/// The reason why a request failed. `Display` is for the operator's log and quotes nothing that a
+/// client or an upstream sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExchangeError {
+    /// The request has no access token that can be read.
+    #[error(transparent)]
+    Bearer(#[from] BearerError),
+    /// The access token is in a session cookie, which browsers send by themselves, and the origin is
+    /// not listed.
+    #[error("a session cookie from an origin that ALLOWED_ORIGINS does not list")]
+    Origin,
+    /// The access token was rejected.
+    #[error(transparent)]
+    Rejected(#[from] VerifyError),
+    /// The body is longer than any request.
+    #[error("the body is too long")]
+    BodyTooLarge,
+    /// The body has another media type than JSON, or is compressed.
+    #[error("{0}")]
+    MediaType(&'static str),
+    /// The body, the query or the path is invalid.
+    #[error("invalid request: {0}")]
+    Invalid(#[from] InvalidField),
+    /// The request sets a field that the client may not set, or the caller has no identity.
+    #[error(transparent)]
+    Participant(#[from] ParticipantError),
+    /// The policy refuses the request.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The request is not signed by a known backend.
+    #[error("{0}")]
+    Signature(SignatureError),
+    /// The deployment has no key for the request.
+    #[error("no {0} is configured")]
+    NotConfigured(&'static str),
+    /// The room has no such participant.
+    #[error("no such participant in the room")]
+    ParticipantNotFound,
+    /// The issuer has no such user.
+    #[error("the issuer has no such user")]
+    UserNotFound,
+    /// The participant token would be longer than it may be.
+    #[error("the participant token would be longer than MAX_TOKEN_BYTES")]
+    TokenTooLarge,
+    /// An upstream that is needed cannot be reached.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// A bug in roomkey.
+    #[error("{0}")]
+    Bug(&'static str),
+}
+
+impl From<AuthenticateError> for ExchangeError {
+    fn from(error: AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::Rejected(error) => error.into(),
+            AuthenticateError::Unavailable(error) => error.into(),
+            AuthenticateError::SharedSecretMissing => {
+                Unavailable { upstream: secrets::UPSTREAM, retry_after: 30 }.into()
+            }
+        }
+    }
+}
+
+impl From<ProfileError> for ExchangeError {
+    fn from(error: ProfileError) -> Self {
+        match error {
+            ProfileError::Rejected(error) => error.into(),
+            ProfileError::UserNotFound => Self::UserNotFound,
+            ProfileError::Unavailable(error) => error.into(),
+        }
+    }
+}
+
+impl From<SignError> for ExchangeError {
+    fn from(_: SignError) -> Self {
+        Self::Bug("the participant token could not be signed")
+    }
+}
