@@ -18,6 +18,11 @@ pub struct Discovery {
     pub userinfo_endpoint: Option<String>,
 }
 
+/// The log's error for an issuer without metadata. It names what replaces them.
+const NO_DOCUMENT: FetchError = FetchError::Malformed(
+    "a discovery document; an issuer without one needs OIDC_JWKS_URI, and PROFILE_SOURCE=claims",
+);
+
 impl Discovery {
     /// Fetches the metadata of `issuer`.
     ///
@@ -28,9 +33,11 @@ impl Discovery {
     ///
     /// [Discovery §4.3]: https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfigurationValidation
     pub async fn fetch(client: Arc<Client>, issuer: String) -> Result<Self, FetchError> {
-        let text = client.get(&address(&issuer), None).await?;
-        let mut discovery: Self = serde_json::from_slice(&text)
-            .map_err(|_| FetchError::Malformed("a discovery document"))?;
+        let text = match client.get(&address(&issuer), None).await {
+            Err(FetchError::Status { status: 404 | 410, .. }) => Err(NO_DOCUMENT),
+            text => text,
+        }?;
+        let mut discovery: Self = serde_json::from_slice(&text).map_err(|_| NO_DOCUMENT)?;
         if discovery.issuer != issuer {
             return Err(FetchError::Malformed("the discovery document of this issuer"));
         }

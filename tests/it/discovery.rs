@@ -1,5 +1,9 @@
 //! Where the keys are: discovery, a fixed address, or the configuration itself.
 
+use std::sync::Arc;
+
+use roomkey::oidc::discovery::Discovery;
+use roomkey::upstream::client::{Client, Timeouts};
 use serde_json::{Value, json};
 
 use crate::support::{Call, Env, FakeIdp, Fault, Key, Reply, Route, now, token};
@@ -60,6 +64,26 @@ async fn discovery_document_of_another_issuer_is_rejected() {
         idp.describe(&change);
         post_token(&Env::online(&idp), &idp).await.expect_problem(name, 503, "unavailable");
         assert_eq!(idp.counts().1, 0, "{name}: no keys fetched");
+    }
+}
+
+#[tokio::test]
+async fn discovery_error_names_the_cure_if_there_is_no_document() {
+    for (fault, has_cure) in [
+        (Fault::Status(404), true),
+        (Fault::Status(410), true),
+        (Fault::Html, true),
+        (Fault::Json(json!([])), true),
+        (Fault::Status(403), false),
+        (Fault::Status(500), false),
+    ] {
+        let name = format!("{fault:?}");
+        let idp = FakeIdp::start();
+        idp.inject(Route::Discovery, fault);
+        let client = Arc::new(Client::new(Timeouts::default()));
+        let error = Discovery::fetch(client, idp.issuer()).await.unwrap_err().to_string();
+        let cure = "OIDC_JWKS_URI, and PROFILE_SOURCE=claims";
+        assert_eq!(error.contains(cure), has_cure, "{name}: {error}");
     }
 }
 
