@@ -1,5 +1,6 @@
 //! The use cases: participant tokens for callers and for backends, moderation, Liveblocks tokens.
 
+mod authorization;
 mod backend;
 mod diagnosis;
 mod error;
@@ -28,7 +29,7 @@ use crate::oidc::jwt;
 use crate::participant::{
     ClientField, ParticipantError, ParticipantSettings, check_reserved, reserved_key,
 };
-use crate::policy::{CallerClaims, Policy, Refusal, Role};
+use crate::policy::{CallerClaims, Policy, Role};
 use crate::presence::Presence;
 use crate::profile::resolver::ProfileResolver;
 use crate::profile::{Profile, ProfileError};
@@ -200,31 +201,29 @@ impl Exchange {
         let room = request.room_name.as_ref().map(Name::as_str);
         let fields = caller.client_fields(&self.policy, room);
         self.participant.check_client_fields(fields, request)?;
-        let profile = caller.profile(now).await?;
-        let key = caller.key();
+        let (authorization, profile) = tokio::join!(
+            self.authorize(caller, room, &request.room_config, now),
+            caller.profile(now),
+        );
+        let (key, profile) = (caller.key(), profile?);
         let person = caller.issuer_context.identity_of(&self.participant, &key, &profile)?;
         let identity =
             self.participant.with_device(&person, request.participant_identity.as_ref())?;
         let requested = request.participant_name.as_deref();
         let name = self.participant.name_of(fields, &profile, requested)?;
 
-        let decision = self.policy.decide(caller.for_policy(&key), room, &request.room_config)?;
+        let authorization = authorization?;
         let keys = request.participant_attributes.keys();
         let is_requested = |own: &str| keys.clone().any(|key| key.eq_ignore_ascii_case(own));
-        if let Some((own, _)) = decision.attributes.iter().find(|(own, _)| is_requested(own)) {
+        if let Some((own, _)) = authorization.attributes.iter().find(|(own, _)| is_requested(own)) {
             return Err(reserved_key(own).into());
         }
-        let role = &decision.rule.role;
-        let room = match &request.room_name {
-            Some(room) => room.clone(),
-            // A claim in the prefix can make it too long.
-            None => Name::parse(format!("{}room-{}", decision.fresh_room_prefix, unguessable()?))
-                .map_err(|_| Refusal::Room)?,
-        };
+        let room = authorization.fresh_room.or_else(|| request.room_name.clone());
+        let room = room.ok_or(ExchangeError::Bug("the participant has no room"))?;
 
         let of_client = request.participant_attributes.iter();
         let of_client = of_client.map(|(key, value)| (key.as_str(), value.as_str()));
-        let of_rule = decision.attributes.iter().map(|(key, value)| (*key, value.as_ref()));
+        let of_rule = authorization.attributes.iter().map(|(key, value)| (*key, value.as_ref()));
         self.sign_participant_token(
             Participant {
                 person: &person,
@@ -234,8 +233,8 @@ impl Exchange {
                 metadata: request.participant_metadata.as_deref(),
                 attributes: of_client.chain(of_rule).collect(),
                 room,
-                role,
-                room_config: decision.room_config,
+                role: authorization.role,
+                room_config: authorization.room_config,
                 ttl: self.participant.token_ttl,
             },
             &caller.secrets,

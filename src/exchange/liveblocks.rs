@@ -31,14 +31,15 @@ impl Exchange {
     ) -> Result<String, ExchangeError> {
         let key = caller.secrets.liveblocks_secret_key.as_ref();
         let key = key.ok_or(ExchangeError::NotConfigured("LIVEBLOCKS_SECRET_KEY"))?;
-        let profile = caller.profile(now).await?;
-        let subject = caller.key();
+        let (authorization, profile) =
+            tokio::join!(self.authorize_liveblocks(caller, room, now), caller.profile(now));
+        let (subject, profile) = (caller.key(), profile?);
         let person = caller.issuer_context.identity_of(&self.participant, &subject, &profile)?;
-        let permissions = self.policy.liveblocks(caller.for_policy(&subject), room)?;
-        let permissions = permissions.map(|(role, patterns)| {
+        let permissions = authorization?.map(|authorization| {
             // One base permission for each room covers all features of Liveblocks.
-            let scope = if role.grants.can_publish { "*:write" } else { "*:read" };
-            patterns.into_iter().map(|pattern| (pattern, [scope])).collect()
+            let can_publish = authorization.role.grants.can_publish;
+            let scope = if can_publish { "*:write" } else { "*:read" };
+            authorization.patterns.into_iter().map(|pattern| (pattern, [scope])).collect()
         });
         let user = LiveblocksUser {
             user_id: &person,

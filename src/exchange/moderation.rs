@@ -43,11 +43,9 @@ impl Exchange {
         target: &ParticipantRef,
         now: SystemTime,
     ) -> Result<&Role, ExchangeError> {
-        let key = caller.key();
-        let claims = caller.for_policy(&key);
         let nothing = RequestedRoomConfig::default();
         let (room, identity) = (&target.room, &target.identity);
-        let role = &self.policy.decide(claims, Some(room), &nothing)?.rule.role;
+        let role = self.authorize(caller, Some(room), &nothing, now).await?.role;
         if !role.can_moderate {
             return Err(Refusal::Moderation.into());
         }
