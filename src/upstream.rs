@@ -1,5 +1,7 @@
 //! Upstreams: one HTTP client, and cached values that survive an outage.
 
+#[cfg(any(feature = "dynamodb", feature = "secrets-manager"))]
+pub mod aws;
 pub mod client;
 pub mod connection;
 pub mod error;

@@ -95,7 +95,11 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         variable: impl Into<Name>,
         reason: impl Into<Cow<'static, str>>,
     ) {
-        self.faults.push(VariableFault { variable: variable.into(), reason: reason.into() });
+        let fault = VariableFault { variable: variable.into(), reason: reason.into() };
+        // Two parts can need the same variable.
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
     }
 
     fn keep<T, E: fmt::Display>(&mut self, variable: Name, read: Result<T, E>) -> Option<T> {
@@ -103,13 +107,10 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
     }
 
     /// Returns every fault, or `value`, which is present if there is none.
-    pub(super) fn finish<T>(mut self, value: Option<T>) -> Result<T, ConfigError> {
+    pub(super) fn finish<T>(self, value: Option<T>) -> Result<T, ConfigError> {
         match value {
             Some(value) if self.faults.is_empty() => Ok(value),
-            _ => {
-                self.faults.dedup();
-                Err(ConfigError { faults: self.faults })
-            }
+            _ => Err(ConfigError { faults: self.faults }),
         }
     }
 }

@@ -63,9 +63,6 @@ fn managed<L: Fn(&str) -> Option<String>>(
 ) -> Option<SecretSource> {
     use std::time::Duration;
 
-    use aws_credential_types::Credentials;
-
-    use crate::reason::Reason;
     use crate::secrets::check_livekit_url;
 
     /// The minimum time between two attempts to read the secret.
@@ -73,9 +70,7 @@ fn managed<L: Fn(&str) -> Option<String>>(
 
     let livekit_url =
         reader.optional("LIVEKIT_URL", |url| check_livekit_url(url).map(|_| url.to_owned()));
-    let region = reader.required("AWS_REGION", |text| Ok::<_, Reason>(text.to_owned()));
-    let key = reader.required("AWS_ACCESS_KEY_ID", |text| Ok::<_, Reason>(text.to_owned()));
-    let secret = reader.required("AWS_SECRET_ACCESS_KEY", |text| Ok::<_, Reason>(text.to_owned()));
+    let access = super::aws::access(reader, "AWS_ENDPOINT_URL_SECRETS_MANAGER", None);
     for name in &hs256_names {
         if reader.text(name).is_some() {
             // If it were ignored, a key set that it is meant to replace would stay in force.
@@ -83,17 +78,7 @@ fn managed<L: Fn(&str) -> Option<String>>(
             reader.fault(name.clone(), reason);
         }
     }
-    let session = reader.text("AWS_SESSION_TOKEN");
-    let endpoint =
-        reader.text("AWS_ENDPOINT_URL_SECRETS_MANAGER").or_else(|| reader.text("AWS_ENDPOINT_URL"));
-    let manager = SecretsManager {
-        secret_id,
-        livekit_url,
-        hs256_names,
-        region: region?,
-        endpoint,
-        credentials: Credentials::new(key?, secret?, session, None, "environment"),
-    };
+    let manager = SecretsManager { secret_id, livekit_url, hs256_names, access: access? };
     let limits = Limits { ttl: ttl?, cooldown: COOLDOWN, max_age: super::MAX_AGE };
     Some(SecretSource::Managed(Box::new(manager), limits))
 }

@@ -4,19 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use aws_credential_types::Credentials;
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
-use aws_sdk_secretsmanager::error::SdkError;
-use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::{NAMES, SecretFault, SecretStore, Secrets, UPSTREAM};
 use crate::reason::Reason;
-use crate::upstream::client::{Client, failure};
-use crate::upstream::connection::ConnectionError;
+use crate::upstream::aws::{AwsAccess, refusal};
+use crate::upstream::client::Client;
 use crate::upstream::error::FetchError;
 use crate::upstream::last_good::{LastGood, Limits};
 
@@ -52,12 +49,8 @@ pub struct SecretsManager {
     pub livekit_url: Option<String>,
     /// Names of secrets that issuers share.
     pub hs256_names: Vec<String>,
-    /// `AWS_REGION`
-    pub region: String,
-    /// `AWS_ENDPOINT_URL_SECRETS_MANAGER` or `AWS_ENDPOINT_URL`, if it is not AWS itself.
-    pub endpoint: Option<String>,
-    /// Credentials of the function's role.
-    pub credentials: Credentials,
+    /// Region, credentials and endpoint.
+    pub access: AwsAccess,
 }
 
 impl SecretStore {
@@ -80,10 +73,13 @@ impl SecretStore {
 
 impl SecretsManager {
     fn sdk(&self, client: &Client) -> aws_sdk_secretsmanager::Client {
+        let access = &self.access;
         let config = aws_sdk_secretsmanager::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(self.region.clone()))
-            .credentials_provider(self.credentials.clone())
+            .region(Region::new(access.region.clone()))
+            .credentials_provider(access.credentials.clone())
+            .use_fips(access.uses_fips)
+            .use_dual_stack(access.uses_dual_stack)
             .http_client(client.for_sdk())
             // The cool-down replaces retries: a throttled service receives no second request at once.
             .retry_config(RetryConfig::disabled())
@@ -94,7 +90,7 @@ impl SecretsManager {
                     .operation_timeout(client.timeouts().total)
                     .build(),
             );
-        let config = match &self.endpoint {
+        let config = match &access.endpoint {
             Some(endpoint) => config.endpoint_url(endpoint),
             None => config,
         };
@@ -103,7 +99,9 @@ impl SecretsManager {
 
     async fn fetch(&self, sdk: &aws_sdk_secretsmanager::Client) -> Result<Secrets, FetchError> {
         let request = sdk.get_secret_value().secret_id(&self.secret_id).version_stage("AWSCURRENT");
-        let response = request.send().await.map_err(|error| refusal(&error))?;
+        let response = request.send().await;
+        let response = response
+            .map_err(|error| refusal(&error, &ERROR_CODES, "a response of Secrets Manager"))?;
         let text = response.secret_string.ok_or(FetchError::Malformed("a text secret"))?;
         self.read(&Zeroizing::new(text))
     }
@@ -145,26 +143,6 @@ impl SecretsManager {
                 Err(FetchError::InvalidSecret(faults.join("; ").into()))
             }
         }
-    }
-}
-
-/// Returns the failure in words that contain nothing of the response.
-fn refusal(error: &SdkError<GetSecretValueError>) -> FetchError {
-    match error {
-        SdkError::TimeoutError(_) => FetchError::Timeout,
-        SdkError::DispatchFailure(dispatch) if dispatch.is_timeout() => FetchError::Timeout,
-        SdkError::DispatchFailure(dispatch) => match dispatch.as_connector_error() {
-            Some(error) => failure(error),
-            None => ConnectionError::Other.into(),
-        },
-        SdkError::ServiceError(service) => {
-            let code = service.err().meta().code();
-            let status = service.raw().status().as_u16();
-            let unknown = FetchError::Status { status, retry_after: None };
-            let known = ERROR_CODES.iter().find(|known| Some(**known) == code);
-            known.map_or(unknown, |code| FetchError::Refused(code))
-        }
-        _ => FetchError::Malformed("a response of Secrets Manager"),
     }
 }
 
