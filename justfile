@@ -29,6 +29,7 @@ clippy:
     cargo clippy --all-targets --locked --no-default-features -- -D warnings
     cargo clippy --all-targets --locked --no-default-features --features lambda -- -D warnings
     cargo clippy --all-targets --locked --no-default-features --features secrets-manager -- -D warnings
+    cargo clippy --all-targets --locked --no-default-features --features dynamodb -- -D warnings
 
 # Spelling, openings of doc comments, words of pages, links between pages
 lint: spelling wording links

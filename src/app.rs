@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use http::{Request, Response};
 
 use crate::backend::replay::Replays;
-use crate::config::{Config, DirectoryUrls, IssuerConfig, SecretSource};
+use crate::config::{Config, DirectoryUrls, IssuerConfig, SecretSource, StateSource};
 use crate::endpoint::{Endpoint, REQUEST_TIMEOUT};
 use crate::exchange::{Diagnosis, Exchange, IssuerContext, Question};
 use crate::liveblocks::Liveblocks;
@@ -19,6 +19,7 @@ use crate::profile::resolver::{self, ProfileResolver};
 use crate::profile::userinfo::UserInfo;
 use crate::request_scope::RequestIds;
 use crate::secrets::SecretStore;
+use crate::state::State;
 use crate::upstream::client::{Client, is_on_loopback};
 use crate::upstream::error::UpstreamName;
 
@@ -42,6 +43,11 @@ impl App {
                 SecretStore::managed(&client, *manager, limits)
             }
         };
+        let state = config.state.map(|state| match state {
+            StateSource::Memory => State::memory(),
+            #[cfg(feature = "dynamodb")]
+            StateSource::Dynamo(table) => State::dynamo(&client, table),
+        });
         let exchange = Exchange {
             issuers,
             policy: config.policy,
@@ -51,6 +57,7 @@ impl App {
             liveblocks: Liveblocks::new(Arc::clone(&client), &config.liveblocks_url),
             client,
             replays: Replays::default(),
+            state,
         };
         let endpoint = Endpoint::new(exchange, config.cors)
             .with_session_cookie(config.session_cookie)

@@ -1,9 +1,12 @@
 //! The configuration: the environment, read once into the types that the parts need.
 
+#[cfg(any(feature = "dynamodb", feature = "secrets-manager"))]
+mod aws;
 mod issuers;
 mod policy;
 mod reader;
 mod secrets;
+mod state;
 mod variables;
 
 use std::time::Duration;
@@ -23,6 +26,7 @@ pub use issuers::IssuerConfig;
 pub use reader::ConfigError;
 use reader::Reader;
 pub use secrets::SecretSource;
+pub use state::StateSource;
 pub use variables::{BY_PROVIDER, RECOGNIZED, REQUIRED, VARIABLES, Variable};
 
 /// The age up to which a key set or a secret is served while its upstream is down. A withdrawn key
@@ -54,6 +58,8 @@ pub struct Config {
     pub session_cookie: Option<String>,
     /// `TOKEN_HEADER`
     pub token_header: Option<HeaderName>,
+    /// `STATE_TABLE`
+    pub state: Option<StateSource>,
     /// `LIVEBLOCKS_API_URL`
     pub liveblocks_url: String,
     /// Time limits of requests to upstreams; no variable changes them.
@@ -140,6 +146,7 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
     });
     let base_path = reader.optional("BASE_PATH", base_path);
     let log_level = reader.parsed("RUST_LOG", logging::parse_level);
+    let state = state::read(reader);
     let policy = policy::read(reader, issuers.as_deref());
     let participant = participant?;
     Some(Config {
@@ -153,6 +160,7 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
         base_path,
         session_cookie,
         token_header,
+        state,
         liveblocks_url: liveblocks_url?,
         timeouts: Timeouts::default(),
         log_level: log_level?,

@@ -34,6 +34,7 @@ use crate::presence::Presence;
 use crate::profile::resolver::ProfileResolver;
 use crate::profile::{Profile, ProfileError};
 use crate::secrets::{SecretStore, Secrets};
+use crate::state::State;
 use crate::text::Name;
 use crate::upstream::client::Client;
 
@@ -81,6 +82,8 @@ pub struct Exchange {
     pub liveblocks: Liveblocks,
     /// Signatures of recently accepted backend requests.
     pub replays: Replays,
+    /// Bans and given roles, if the deployment keeps them.
+    pub state: Option<State>,
 }
 
 /// The content of a participant token that is not yet signed.

@@ -64,10 +64,11 @@
 //!
 //! # Features
 //!
-//! Both are enabled by default. An HTTP server without AWS needs neither.
+//! All are enabled by default. An HTTP server without AWS needs none of them.
 //!
 //! - `lambda`: [`lambda::run`] and the binary
 //! - `secrets-manager`: `LIVEKIT_SECRET_ID`
+//! - `dynamodb`: a DynamoDB table in `STATE_TABLE`
 //!
 //! # Stability
 //!
@@ -93,6 +94,7 @@
 // | `backend` | requests signed by trusted backends |
 // | `liveblocks` | client for the Liveblocks API |
 // | `livekit` | participant tokens and client for `RoomService` |
+// | `state` | bans, and roles given during a call |
 // | `secrets` | signing keys and provider API keys |
 // | `keys` | key types |
 // | `bearer` | the access token in a request's headers |
@@ -149,6 +151,8 @@ pub mod reason;
 pub mod request_scope;
 #[doc(hidden)]
 pub mod secrets;
+#[doc(hidden)]
+pub mod state;
 #[doc(hidden)]
 pub mod text;
 #[doc(hidden)]

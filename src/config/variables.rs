@@ -111,6 +111,8 @@ pub const VARIABLES: &[Variable] = &[
         "URL of the Liveblocks API"),
     variable("SECRET_TTL_SECONDS", "300",
         "Age at which the secret is refreshed, in seconds (1–86,400)"),
+    variable("STATE_TABLE", "",
+        "DynamoDB table for bans and given roles, or `memory` for local runs"),
     variable("TOKEN_TTL_SECONDS", "600",
         "Lifetime of participant tokens in seconds (61–86,400)"),
     variable("BACKEND_TOKEN_TTL_SECONDS", "21600",

@@ -77,6 +77,7 @@ mod secret_faults;
 mod secrets;
 mod shared_secret;
 mod small_changes;
+mod state;
 mod token_claims;
 mod token_header;
 mod userinfo;

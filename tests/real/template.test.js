@@ -44,6 +44,7 @@ describe('permissions', () => {
       { Sid: 'Logs', Action: ['logs:CreateLogStream', 'logs:PutLogEvents'], Resource: '<LogGroup.Arn>' },
       { Sid: 'Secret', Action: 'secretsmanager:GetSecretValue', Resource: secret },
       ...(given.KmsKeyArn ? [{ Sid: 'Key', Action: 'kms:Decrypt', Resource: ARN.key, Condition: { StringEquals: context } }] : []),
+      ...(given.State ? [{ Sid: 'State', Action: ['dynamodb:BatchGetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'], Resource: '<StateTable.Arn>' }] : []),
       ...(given.Tracing ? [] : [{ Sid: 'Traces', Action: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], Resource: '*' }]),
     ].map((statement) => ({ ...statement, Effect: 'Allow' }));
   };
@@ -85,7 +86,7 @@ describe('permissions', () => {
   test('stack contains only the expected types of resources', () => each((one) => {
     const expected = new Set([
       'AWS::ApiGatewayV2::Api', 'AWS::ApiGatewayV2::ApiMapping', 'AWS::ApiGatewayV2::DomainName', 'AWS::ApiGatewayV2::Stage',
-      'AWS::CloudWatch::Alarm', 'AWS::CloudWatch::Dashboard', 'AWS::IAM::Role', 'AWS::Lambda::Function', 'AWS::Lambda::Permission',
+      'AWS::CloudWatch::Alarm', 'AWS::CloudWatch::Dashboard', 'AWS::DynamoDB::Table', 'AWS::IAM::Role', 'AWS::Lambda::Function', 'AWS::Lambda::Permission',
       'AWS::Logs::LogGroup', 'AWS::Route53::RecordSet', 'AWS::SecretsManager::Secret',
     ]);
     for (const [name, { type }] of Object.entries(one.resources)) assert.ok(expected.has(type), `${name} is a ${type}`);
@@ -127,6 +128,27 @@ describe('secrets', () => {
   }));
   test('parameters with keys are not displayed by CloudFormation', () => {
     for (const name of ['LiveKitApiKey', 'LiveKitApiSecret']) assert.equal(template.Parameters[name].NoEcho, true, name);
+  });
+});
+
+describe('state', () => {
+  test('table exists only with State, with its keys, end of items, encryption and recovery', () => each(({ given, resources, outputs }) => {
+    const { StateTable } = resources;
+    assert.equal(resources.TokenFunction.Environment.Variables.STATE_TABLE, given.State ? '<StateTable>' : '');
+    assert.equal(outputs.StateTableName, given.State ? '<StateTable>' : undefined);
+    assert.deepEqual(StateTable, given.State ? {
+      type: 'AWS::DynamoDB::Table',
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [{ AttributeName: 'room', AttributeType: 'S' }, { AttributeName: 'who', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'room', KeyType: 'HASH' }, { AttributeName: 'who', KeyType: 'RANGE' }],
+      TimeToLiveSpecification: { AttributeName: 'expires', Enabled: true },
+      SSESpecification: { SSEEnabled: true },
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+    } : undefined);
+  }));
+  test('table is kept if the stack is deleted', () => {
+    const { DeletionPolicy, UpdateReplacePolicy } = template.Resources.StateTable;
+    assert.deepEqual([DeletionPolicy, UpdateReplacePolicy], ['Retain', 'Retain']);
   });
 });
 

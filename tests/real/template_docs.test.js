@@ -24,7 +24,7 @@ describe('docs/deploy.md', () => {
     assert.deepEqual(documented, defaults);
   });
   test('page lists every statement of the role', () => {
-    const { FunctionRole } = made({ ...ISSUER, ...NEW_SECRET, KmsKeyArn: 'arn:aws:kms:eu-central-1:123456789012:key/1' }).resources;
+    const { FunctionRole } = made({ ...ISSUER, ...NEW_SECRET, KmsKeyArn: 'arn:aws:kms:eu-central-1:123456789012:key/1', State: 'true' }).resources;
     const statements = FunctionRole.Policies[0].PolicyDocument.Statement.map(({ Sid, Action }) => [Sid, ...[Action].flat()]);
     assert.deepEqual(rows('Permissions of the function').map(([sid, actions]) => [...`${sid} ${actions}`.matchAll(/`([A-Z]\w+|[a-z]+:\w+)`/g)]
       .map(([, name]) => name).filter((name) => name !== 'KmsKeyArn')), statements);

@@ -126,6 +126,7 @@ describe('single parameters', () => {
     RequireVerifiedEmail: { good: ['', 'true', 'false'], bad: ['no', 'TRUE'] },
     Policy: { good: ['', 'x'.repeat(2048)], bad: ['x'.repeat(2049)] },
     ClientFields: { good: ['', 'room_name,room_config'], bad: ['room_name, room_config'] },
+    State: { good: ['true', 'false'], bad: ['', 'memory', 'TRUE'] },
     TokenTtlSeconds: { good: ['61', '86400'], bad: ['60', '86401'] },
     DomainName: { good: ['', 'api.example.com'], bad: ['API.example.com', 'https://api.example.com', 'api'] },
     CertificateArn: { good: ['', ARN.certificate], bad: ['certificate/1'] },

@@ -20,6 +20,7 @@ const CHOICES = [
   [{}, { Dashboard: 'false' }],
   [{}, { SessionCookie: '__session' }],
   [{}, { ReservedConcurrency: '20' }],
+  [{}, { State: 'true' }],
 ];
 
 /** Every combination of the alternatives. */

@@ -1,0 +1,317 @@
+//! State in a table of DynamoDB, with the string keys `room` and `who` and the TTL attribute `expires`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+
+use super::UPSTREAM;
+use super::item::{Ban, GivenRole, Item, Part};
+use crate::upstream::aws::{AwsAccess, refusal};
+use crate::upstream::client::Client;
+use crate::upstream::error::FetchError;
+
+/// Error codes of AWS that the log may show. Any other code is reported by its status.
+const ERROR_CODES: [&str; 22] = [
+    "AccessDeniedException",
+    CONFLICT,
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "IncompleteSignatureException",
+    "InternalServerError",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "ItemCollectionSizeLimitExceededException",
+    "KMSAccessDeniedException",
+    "MissingAuthenticationTokenException",
+    "OptInRequired",
+    "ProvisionedThroughputExceededException",
+    "ReplicatedWriteConflictException",
+    "RequestExpired",
+    "RequestLimitExceeded",
+    "ResourceNotFoundException",
+    "ServiceUnavailable",
+    "ThrottlingException",
+    "TransactionConflictException",
+    "UnrecognizedClientException",
+    "ValidationException",
+];
+
+/// The code of a write whose condition is not met.
+const CONFLICT: &str = "ConditionalCheckFailedException";
+
+/// The cause of a failure if keys remain that the service did not process.
+const UNPROCESSED: FetchError = FetchError::Refused("UnprocessedKeys");
+
+/// Pauses before the requests for keys that the service did not process, in milliseconds.
+const PAUSES: [u64; 6] = [25, 50, 100, 200, 400, 800];
+
+/// Description of a valid response.
+const RESPONSE: &str = "a response of DynamoDB";
+/// Description of a valid item.
+const ITEM: &str = "an item of bans and roles";
+
+type Attributes = HashMap<String, AttributeValue>;
+
+/// A table and the access to it.
+#[derive(Clone, Debug)]
+pub struct DynamoTable {
+    /// Name or ARN of the table.
+    pub table: String,
+    /// Region, credentials and endpoint.
+    pub access: AwsAccess,
+}
+
+/// A client for one table.
+pub struct Dynamo {
+    client: Arc<Client>,
+    table: DynamoTable,
+    /// Created at the first use: a request without state pays nothing for it.
+    sdk: OnceLock<aws_sdk_dynamodb::Client>,
+}
+
+impl Dynamo {
+    pub(super) fn new(client: &Arc<Client>, table: DynamoTable) -> Self {
+        Self { client: Arc::clone(client), table, sdk: OnceLock::new() }
+    }
+
+    fn sdk(&self) -> &aws_sdk_dynamodb::Client {
+        self.sdk.get_or_init(|| {
+            let access = &self.table.access;
+            let config = aws_sdk_dynamodb::Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new(access.region.clone()))
+                .credentials_provider(access.credentials.clone())
+                .use_fips(access.uses_fips)
+                .use_dual_stack(access.uses_dual_stack)
+                .http_client(self.client.for_sdk())
+                // The client repeats the request: the SDK would exceed the request's time.
+                .retry_config(RetryConfig::disabled())
+                .timeout_config(
+                    TimeoutConfig::builder()
+                        .connect_timeout(self.client.timeouts().connect)
+                        .operation_timeout(self.client.timeouts().total)
+                        .build(),
+                );
+            let config = match &access.endpoint {
+                Some(endpoint) => config.endpoint_url(endpoint),
+                None => config,
+            };
+            aws_sdk_dynamodb::Client::from_conf(config.build())
+        })
+    }
+
+    /// Returns the item of each of `keys`, in order, by one consistent `BatchGetItem`. Keys that the
+    /// service did not process are requested again after a pause.
+    pub(super) async fn items(&self, keys: &[(&str, &str)]) -> Result<Vec<Item>, FetchError> {
+        self.client.retried_once(UPSTREAM, || self.items_once(keys)).await
+    }
+
+    async fn items_once(&self, keys: &[(&str, &str)]) -> Result<Vec<Item>, FetchError> {
+        let mut found: Vec<Attributes> = Vec::with_capacity(keys.len());
+        let attributes = keys.iter().map(|(room, who)| key(room, who)).collect();
+        let request =
+            KeysAndAttributes::builder().set_keys(Some(attributes)).consistent_read(true).build();
+        let request = request.map_err(|_| FetchError::Malformed("a request for DynamoDB"))?;
+        let mut requests = HashMap::from([(self.table.table.clone(), request)]);
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            let response = self.sdk().batch_get_item().set_request_items(Some(requests));
+            let response = response.send().await;
+            let response = response.map_err(|error| refusal(&error, &ERROR_CODES, RESPONSE))?;
+            // Without this field, an absent ban would be a guess.
+            let responses = response.responses.ok_or(FetchError::Malformed(RESPONSE))?;
+            found.extend(responses.into_values().flatten());
+            requests = response.unprocessed_keys.unwrap_or_default();
+            if requests.is_empty() {
+                break;
+            }
+            let pause = pauses.next().ok_or(UNPROCESSED)?;
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+        let item = |(room, who): &(&str, &str)| {
+            let is_own = |item: &&Attributes| {
+                text(item, "room").is_ok_and(|own| own == *room)
+                    && text(item, "who").is_ok_and(|own| own == *who)
+            };
+            found.iter().find(is_own).map_or(Ok(Item::default()), read)
+        };
+        keys.iter().map(item).collect()
+    }
+
+    /// Returns all items of `room`, each with its person, by consistent requests of `Query`.
+    pub(super) async fn items_of(&self, room: &str) -> Result<Vec<(String, Item)>, FetchError> {
+        self.client.retried_once(UPSTREAM, || self.items_of_once(room)).await
+    }
+
+    async fn items_of_once(&self, room: &str) -> Result<Vec<(String, Item)>, FetchError> {
+        let mut found = Vec::new();
+        let mut start = None;
+        loop {
+            let request = self
+                .sdk()
+                .query()
+                .table_name(&self.table.table)
+                .consistent_read(true)
+                .key_condition_expression("#room = :room")
+                .expression_attribute_names("#room", "room")
+                .expression_attribute_values(":room", AttributeValue::S(room.to_owned()))
+                .set_exclusive_start_key(start);
+            let response = request.send().await;
+            let response = response.map_err(|error| refusal(&error, &ERROR_CODES, RESPONSE))?;
+            for item in response.items.ok_or(FetchError::Malformed(RESPONSE))? {
+                found.push((text(&item, "who")?.to_owned(), read(&item)?));
+            }
+            start = response.last_evaluated_key.filter(|key| !key.is_empty());
+            if start.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Writes the part `part` of `item` by `UpdateItem`, on the condition that the stored item has the
+    /// version before. Returns whether it has.
+    pub(super) async fn write(
+        &self,
+        key: (&str, &str),
+        item: &Item,
+        part: Part,
+        now: u64,
+    ) -> Result<bool, FetchError> {
+        self.client.retried_once(UPSTREAM, || self.write_once(key, item, part, now)).await
+    }
+
+    async fn write_once(
+        &self,
+        (room, who): (&str, &str),
+        item: &Item,
+        part: Part,
+        now: u64,
+    ) -> Result<bool, FetchError> {
+        let (name, value) = match part {
+            Part::Ban => ("ban", item.ban.as_ref().map(write_ban)),
+            Part::Role => ("role", item.role.as_ref().map(write_role)),
+        };
+        let expires = item.expires(now).map(number);
+        // An expression has one clause of each kind.
+        let (mut set, mut remove) = (vec!["#version = :version"], Vec::new());
+        match value {
+            Some(_) => set.push("#part = :part"),
+            None => remove.push("#part"),
+        }
+        match expires {
+            Some(_) => set.push("#expires = :expires"),
+            None => remove.push("#expires"),
+        }
+        let mut expression = format!("SET {}", set.join(", "));
+        if !remove.is_empty() {
+            expression = format!("{expression} REMOVE {}", remove.join(", "));
+        }
+        let mut request = self
+            .sdk()
+            .update_item()
+            .table_name(&self.table.table)
+            .set_key(Some(key(room, who)))
+            .update_expression(expression)
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_names("#part", name)
+            .expression_attribute_names("#expires", "expires")
+            .expression_attribute_values(":version", number(item.version));
+        if let Some(value) = value {
+            request = request.expression_attribute_values(":part", value);
+        }
+        if let Some(expires) = expires {
+            request = request.expression_attribute_values(":expires", expires);
+        }
+        request = match item.version.checked_sub(1) {
+            None | Some(0) => request.condition_expression("attribute_not_exists(#version)"),
+            Some(seen) => request
+                .condition_expression("#version = :seen")
+                .expression_attribute_values(":seen", number(seen)),
+        };
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.code() {
+                Some(CONFLICT) => Ok(false),
+                _ => Err(refusal(&error, &ERROR_CODES, RESPONSE)),
+            },
+        }
+    }
+}
+
+fn key(room: &str, who: &str) -> Attributes {
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    HashMap::from([("room".to_owned(), text(room)), ("who".to_owned(), text(who))])
+}
+
+fn write_ban(ban: &Ban) -> AttributeValue {
+    let mut fields = HashMap::from([("at".to_owned(), number(ban.banned_at))]);
+    fields.extend(ban.ends_at.map(|end| ("until".to_owned(), number(end))));
+    let reason = ban.reason.clone().map(AttributeValue::S);
+    fields.extend(reason.map(|reason| ("reason".to_owned(), reason)));
+    AttributeValue::M(fields)
+}
+
+fn write_role(given: &GivenRole) -> AttributeValue {
+    AttributeValue::M(HashMap::from([
+        ("name".to_owned(), AttributeValue::S(given.role.clone())),
+        ("at".to_owned(), number(given.given_at)),
+        ("until".to_owned(), number(given.ends_at)),
+    ]))
+}
+
+/// Reads an item. Unknown attributes are ignored; a known one of another form is an error, since it
+/// could be a ban.
+fn read(item: &Attributes) -> Result<Item, FetchError> {
+    let part = |name| match item.get(name) {
+        None => Ok(None),
+        Some(AttributeValue::M(fields)) => Ok(Some(fields)),
+        Some(_) => Err(FetchError::Malformed(ITEM)),
+    };
+    let ban = |fields: &Attributes| {
+        let reason = fields.contains_key("reason").then(|| text(fields, "reason"));
+        Ok::<_, FetchError>(Ban {
+            banned_at: whole(fields, "at")?.unwrap_or_default(),
+            ends_at: whole(fields, "until")?,
+            reason: reason.transpose()?.map(str::to_owned),
+        })
+    };
+    let role = |fields: &Attributes| {
+        Ok::<_, FetchError>(GivenRole {
+            role: text(fields, "name")?.to_owned(),
+            given_at: whole(fields, "at")?.unwrap_or_default(),
+            ends_at: whole(fields, "until")?.ok_or(FetchError::Malformed(ITEM))?,
+        })
+    };
+    Ok(Item {
+        ban: part("ban")?.map(ban).transpose()?,
+        role: part("role")?.map(role).transpose()?,
+        version: whole(item, "version")?.unwrap_or_default(),
+    })
+}
+
+fn text<'a>(fields: &'a Attributes, name: &str) -> Result<&'a str, FetchError> {
+    match fields.get(name) {
+        Some(AttributeValue::S(text)) => Ok(text),
+        _ => Err(FetchError::Malformed(ITEM)),
+    }
+}
+
+fn whole(fields: &Attributes, name: &str) -> Result<Option<u64>, FetchError> {
+    match fields.get(name) {
+        None => Ok(None),
+        Some(AttributeValue::N(number)) => {
+            number.parse().map(Some).map_err(|_| FetchError::Malformed(ITEM))
+        }
+        Some(_) => Err(FetchError::Malformed(ITEM)),
+    }
+}
+
+fn number(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
