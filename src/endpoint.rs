@@ -164,6 +164,20 @@ impl Endpoint {
         let Some(route) = named.or_else(from_path) else {
             return HandlerResponse::problem(&Problem::not_found(), "no such route");
         };
+        // No handler yet.
+        let is_served = !matches!(
+            route,
+            Route::Role
+                | Route::Participants
+                | Route::Hand
+                | Route::Ban
+                | Route::Bans
+                | Route::Room
+                | Route::Webhook
+        );
+        if !is_served {
+            return HandlerResponse::problem(&Problem::not_found(), "no such route");
+        }
         record.route = route.path();
         let context = RequestContext { endpoint: self, parts, body, now };
         let answer = match (route, &parts.method) {

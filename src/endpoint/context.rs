@@ -6,9 +6,11 @@ use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 
+use super::route::Route;
 use super::{BODY_BYTES, Endpoint};
 use crate::bearer::{BearerError, UnverifiedBearer};
-use crate::exchange::{Caller, Exchange, ExchangeError, Issued};
+use crate::body::InvalidField;
+use crate::exchange::{Caller, Exchange, ExchangeError, Issued, ParticipantRef};
 use crate::logging::RequestLog;
 
 /// A request, with the settings of the endpoint.
@@ -54,6 +56,34 @@ impl<'a> RequestContext<'a> {
             }
             _ => Ok(UnverifiedBearer::from_headers(headers)?),
         }
+    }
+
+    /// Returns the room and the identity in the path of `route`, and records the room.
+    pub(super) fn target(
+        &self,
+        route: Route,
+        record: &mut RequestLog,
+    ) -> Result<ParticipantRef, ExchangeError> {
+        let target = route.participant_ref(self.parts.uri.path()).ok_or_else(|| {
+            let reason = "must be names in the path, each percent-encoded once";
+            InvalidField::new("the room and the identity", reason)
+        })?;
+        record.room = Some(target.room.clone());
+        Ok(target)
+    }
+
+    /// Returns the room in the path of `route`, and records it.
+    #[expect(dead_code, reason = "the routes of rooms have no handler yet")]
+    pub(super) fn room(
+        &self,
+        route: Route,
+        record: &mut RequestLog,
+    ) -> Result<String, ExchangeError> {
+        let room = route.room(self.parts.uri.path()).ok_or_else(|| {
+            InvalidField::new("the room", "must be a name in the path, percent-encoded once")
+        })?;
+        record.room = Some(room.clone());
+        Ok(room)
     }
 
     /// Returns the body, which is empty or declared as JSON, and at most [`BODY_BYTES`] long. Handlers

@@ -3,8 +3,7 @@
 use super::context::RequestContext;
 use super::response::HandlerResponse;
 use super::route::Route;
-use crate::body::InvalidField;
-use crate::exchange::{ExchangeError, ModerationAction};
+use crate::exchange::ModerationAction;
 use crate::logging::RequestLog;
 
 impl RequestContext<'_> {
@@ -16,11 +15,7 @@ impl RequestContext<'_> {
         record: &mut RequestLog,
     ) -> Result<HandlerResponse, HandlerResponse> {
         let caller = self.caller(record).await?;
-        let target = route.participant_ref(self.parts.uri.path()).ok_or_else(|| {
-            let reason = "must be names in the path, each percent-encoded once";
-            ExchangeError::from(InvalidField::new("the room and the identity", reason))
-        })?;
-        record.room = Some(target.room.clone());
+        let target = self.target(route, record)?;
         let role = self.exchange().moderate(&caller, action, &target, self.now).await?;
         record.role = Some(role.name.clone());
         Ok(HandlerResponse::empty())

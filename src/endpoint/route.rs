@@ -18,6 +18,20 @@ pub enum Route {
     Mute,
     /// Removes a participant.
     Remove,
+    /// Gives a participant another role.
+    Role,
+    /// The participants of a room.
+    Participants,
+    /// The caller's raised hand.
+    Hand,
+    /// Withdraws a ban.
+    Ban,
+    /// The bans of a room, and a new one.
+    Bans,
+    /// Ends a room.
+    Room,
+    /// Events of LiveKit.
+    Webhook,
     /// A token for Liveblocks.
     Liveblocks,
     /// The state of the function, without a request to any upstream.
@@ -32,7 +46,14 @@ pub struct OriginalPath(pub String);
 /// a prefix.
 const ROUTES: &[(&str, Route)] = &[
     ("/v1/rooms/{room}/participants/{identity}/mute", Route::Mute),
+    ("/v1/rooms/{room}/participants/{identity}/role", Route::Role),
     ("/v1/rooms/{room}/participants/{identity}", Route::Remove),
+    ("/v1/rooms/{room}/participants", Route::Participants),
+    ("/v1/rooms/{room}/hand", Route::Hand),
+    ("/v1/rooms/{room}/bans/{identity}", Route::Ban),
+    ("/v1/rooms/{room}/bans", Route::Bans),
+    ("/v1/rooms/{room}", Route::Room),
+    ("/v1/livekit-webhook", Route::Webhook),
     ("/v1/token/refresh", Route::BackendRefresh),
     ("/v1/token", Route::BackendToken),
     ("/token", Route::Token),
@@ -96,19 +117,29 @@ impl Route {
             | Self::BackendToken
             | Self::BackendRefresh
             | Self::Mute
+            | Self::Webhook
             | Self::Liveblocks => "POST, OPTIONS",
-            Self::Remove => "DELETE, OPTIONS",
+            Self::Remove | Self::Ban | Self::Room => "DELETE, OPTIONS",
+            Self::Role | Self::Hand => "PUT, OPTIONS",
+            Self::Participants => "GET, OPTIONS",
+            Self::Bans => "GET, POST, OPTIONS",
             Self::Health => "GET, HEAD, OPTIONS",
         }
     }
 
-    /// Returns the room and the identity in a path of [`Route::Mute`] or [`Route::Remove`], each
-    /// percent-encoded once
+    /// Returns the room and the identity in a path of a route with both, each percent-encoded once
     /// ([RFC 3986 §2.1](https://www.rfc-editor.org/rfc/rfc3986#section-2.1)); `None` if one is not a
     /// valid name.
     pub fn participant_ref(self, path: &str) -> Option<ParticipantRef> {
         let [room, identity] = names_in(path, self.path(), false)?;
         Some(ParticipantRef { room: name(room)?, identity: name(identity)? })
+    }
+
+    /// Returns the room in a path of a route with a room and no identity, percent-encoded once; `None`
+    /// if it is not a valid name.
+    pub fn room(self, path: &str) -> Option<String> {
+        let [_, room] = names_in(path, self.path(), false)?;
+        name(room)
     }
 }
 
@@ -117,7 +148,8 @@ fn find(is_it: impl Fn(&str) -> bool) -> Option<Route> {
 }
 
 /// Returns the segments of `path` that `template` has names for, if `path` ends with the template,
-/// or, if `is_whole`, equals it. Empty texts stand in for names that the template does not have.
+/// or, if `is_whole`, equals it. Empty texts come first, in place of names that the template does not
+/// have.
 fn names_in<'a>(path: &'a str, template: &str, is_whole: bool) -> Option<[&'a str; 2]> {
     if !template.contains('{') {
         let is_it = if is_whole { path == template } else { path.ends_with(template) };
@@ -179,9 +211,27 @@ mod tests {
             ("/v1/rooms/a/participants/b/unmute", None),
             ("/v1/rooms/a/participants/b/mute/", None),
             ("/v1/rooms/a/b/participants/c", None),
-            ("/v1/rooms/a/participants", None),
-            ("/v1/rooms/a", None),
+            ("/v1/rooms/a/participants/b/role", Some(Route::Role)),
+            ("/v1/rooms/a/participants/role", Some(Route::Remove)),
+            ("/v1/rooms/a/participants/b/role/c", None),
+            ("/prod/v1/rooms/a/participants", Some(Route::Participants)),
+            ("/v1/rooms/participants", Some(Route::Room)),
+            ("/v1/rooms/a/participants/", Some(Route::Remove)),
+            ("/v1/rooms/a/hand", Some(Route::Hand)),
+            ("/v1/rooms/hand", Some(Route::Room)),
+            ("/v1/rooms/a/hand/b", None),
+            ("/v1/rooms/a/hands", None),
+            ("/v1/rooms/a/bans", Some(Route::Bans)),
+            ("/v1/rooms/a/bans/b", Some(Route::Ban)),
+            ("/v1/rooms/a/bans/token", Some(Route::Ban)),
+            ("/v1/rooms/*/bans", Some(Route::Bans)),
+            ("/v1/rooms/a/bans/b/c", None),
+            ("/prod/v1/rooms/a", Some(Route::Room)),
+            ("/v1/rooms/token", Some(Route::Room)),
+            ("/v1/rooms/", Some(Route::Room)),
             ("/v1/rooms", None),
+            ("/prod/v1/livekit-webhook", Some(Route::Webhook)),
+            ("/v1/livekit-webhook/x", None),
             ("/", None),
             ("", None),
             ("token", None),
@@ -205,6 +255,11 @@ mod tests {
             ("/v1", "/v1/health", Some(Route::Health)),
             ("/v1", "/v1/v1/rooms/a/participants/b/mute", Some(Route::Mute)),
             ("/v1", "/v1/rooms/a/participants/b", None),
+            ("/v1", "/v1/rooms/a", None),
+            ("/v1", "/v1/v1/rooms/a", Some(Route::Room)),
+            ("/v1", "/v1/v1/rooms/a/bans/b", Some(Route::Ban)),
+            ("/v1", "/v1/v1/livekit-webhook", Some(Route::Webhook)),
+            ("/v1/rooms", "/v1/rooms/a", None),
             ("/v1", "/v1/x/token", None),
             ("/v1", "/v1token", None),
             ("/v1", "/token", Some(Route::Token)),
@@ -228,6 +283,11 @@ mod tests {
             ("/v1/token", Some(Route::BackendToken)),
             ("/v1/rooms/{room}/participants/{identity}", Some(Route::Remove)),
             ("/v1/rooms/{r}/participants/{i}/mute", Some(Route::Mute)),
+            ("/v1/rooms/{r}/participants/{i}/role", Some(Route::Role)),
+            ("/v1/rooms/{r}/participants", Some(Route::Participants)),
+            ("/v1/rooms/{r}", Some(Route::Room)),
+            ("/v1/rooms/{r}/{x}", None),
+            ("/v1/rooms/{proxy+}", None),
             ("/v1/rooms/a/participants/b/mute", None),
             ("/v1/rooms/{room}/participants/{proxy+}", None),
             ("/{proxy+}", None),
@@ -278,6 +338,11 @@ mod tests {
             let target =
                 Route::Remove.participant_ref(&format!("/v1/rooms/b/participants/{segment}"));
             assert_eq!(target.map(|target| target.identity).as_deref(), expected, "{segment}");
+            for (route, path) in [(Route::Room, ""), (Route::Hand, "/hand"), (Route::Bans, "/bans")]
+            {
+                let room = route.room(&format!("/x/v1/rooms/{segment}{path}"));
+                assert_eq!(room.as_deref(), expected, "{segment}{path}");
+            }
         }
         for bytes in [256, 257] {
             assert_eq!(name(&"a".repeat(bytes)).is_some(), bytes == 256);

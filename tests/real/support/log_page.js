@@ -56,6 +56,8 @@ export const questions = [...section('Queries').matchAll(/^### (.*)$/gm)].map(([
 
 const ROUTES = [
   '/token', '/v1/token', '/v1/token/refresh', '/v1/rooms/{room}/participants/{identity}/mute', '/v1/rooms/{room}/participants/{identity}',
+  '/v1/rooms/{room}/participants/{identity}/role', '/v1/rooms/{room}/participants', '/v1/rooms/{room}/hand', '/v1/rooms/{room}',
+  '/v1/rooms/{room}/bans', '/v1/rooms/{room}/bans/{identity}', '/v1/livekit-webhook',
   '/api/liveblocks-auth', '/health',
 ];
 const TYPES = {
