@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use http::{Request, Response};
 
+use crate::ask::AskClient;
 use crate::backend::replay::Replays;
 use crate::config::{Config, DirectoryUrls, IssuerConfig, SecretSource, StateSource};
 use crate::endpoint::{Endpoint, REQUEST_TIMEOUT};
@@ -54,6 +55,7 @@ impl App {
             presence: config.presence,
             secrets,
             participant: config.participant,
+            ask_client: AskClient::new(Arc::clone(&client)),
             liveblocks: Liveblocks::new(Arc::clone(&client), &config.liveblocks_url),
             client,
             replays: Replays::default(),

@@ -148,6 +148,13 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
     let log_level = reader.parsed("RUST_LOG", logging::parse_level);
     let state = state::read(reader);
     let policy = policy::read(reader, issuers.as_deref());
+    if let (Some(policy), Some(SecretSource::Given(given))) = (&policy, &secrets)
+        && policy.signs()
+        && given.ask_key.is_none()
+    {
+        let reason = "is not set, and the policy has an ask table with sign = true";
+        reader.fault("ASK_SECRET", reason);
+    }
     let participant = participant?;
     Some(Config {
         issuers: issuers?,

@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime};
 use aws_lc_rs::rand;
 use futures_util::future::join_all;
 
+use crate::ask::AskClient;
 use crate::backend::replay::Replays;
 use crate::bearer::UnverifiedBearer;
 use crate::liveblocks::Liveblocks;
@@ -78,6 +79,8 @@ pub struct Exchange {
     pub participant: ParticipantSettings,
     /// The HTTP client for LiveKit's `RoomService`.
     pub client: Arc<Client>,
+    /// The client for the app that decides by its own data.
+    pub ask_client: AskClient,
     /// The client for the Liveblocks API.
     pub liveblocks: Liveblocks,
     /// Signatures of recently accepted backend requests.

@@ -83,8 +83,8 @@ pub fn find<'a>(object: &'a Map<String, Value>, path: &str) -> Option<&'a Value>
     None
 }
 
-/// Finds the value at `path` in an object or a list.
-fn find_in<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+/// Finds the value at `path` in an object or a list, as [`find`] does. Other values contain none.
+pub fn find_in<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     match value {
         Value::Object(object) => find(object, path),
         Value::Array(items) => {

@@ -1,6 +1,7 @@
 //! Types of keys, and the rules for their form. Every fault is reported by the key's name, never by
 //! its value.
 
+pub mod ask;
 pub mod backend;
 pub mod livekit;
 pub mod shared;

@@ -92,6 +92,7 @@
 // | `profile` | email, name and picture of a caller |
 // | `oidc` | verification of access tokens |
 // | `backend` | requests signed by trusted backends |
+// | `ask` | client for the app that decides by its own data |
 // | `liveblocks` | client for the Liveblocks API |
 // | `livekit` | participant tokens and client for `RoomService` |
 // | `state` | bans, and roles given during a call |
@@ -109,6 +110,8 @@
 
 #[doc(hidden)]
 pub mod app;
+#[doc(hidden)]
+pub mod ask;
 #[doc(hidden)]
 pub mod backend;
 #[doc(hidden)]

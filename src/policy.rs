@@ -1,9 +1,12 @@
 //! The authorization policy: rules in order, and the roles that they give.
 
 mod agents;
+mod ask;
+mod asking;
 mod claims;
 mod condition;
 mod explain;
+mod liveblocks;
 mod parse;
 mod pattern;
 mod role;
@@ -13,15 +16,17 @@ mod template;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Map;
 
-use crate::liveblocks;
 use crate::livekit::room_config::RoomConfiguration;
 pub use crate::livekit::token_source::RequestedRoomConfig;
 use crate::participant::ClientField;
 pub use agents::AgentRefusal;
 use agents::RequestableAgents;
+use ask::Ask;
+pub use asking::Asking;
 pub use claims::CallerClaims;
 use claims::ClaimLookup;
 use condition::Condition;
@@ -35,9 +40,6 @@ use template::Template;
 
 /// The text of `policy.toml`, which applies if no other policy is configured.
 pub const BUILT_IN: &str = include_str!("../policy.toml");
-
-/// Number of names that the list claims of one Liveblocks pattern may produce.
-const LIVEBLOCKS_NAMES: usize = 256;
 
 /// An ordered list of rules. The first rule that matches decides; if none matches, the request is
 /// rejected.
@@ -67,6 +69,10 @@ pub struct Rule {
     limits: RoomConfigLimits,
     /// Liveblocks rooms.
     liveblocks: Vec<Pattern>,
+    /// The question to the app, if the rule asks.
+    ask: Option<Arc<Ask>>,
+    /// The roles that the app may give, with the room settings of the rule for each.
+    by_app: Vec<(Role, RoomSettings)>,
 }
 
 /// The result for an allowed request.
@@ -74,6 +80,8 @@ pub struct Rule {
 pub struct Decision<'a> {
     /// The rule that decided.
     pub rule: &'a Rule,
+    /// The role: the one that the app gives, or else the rule's.
+    pub role: &'a Role,
     /// The start of a new room's name, if no room was requested.
     pub fresh_room_prefix: String,
     /// The room settings: those of the rule, and the requested ones that it allows.
@@ -89,6 +97,9 @@ pub enum Refusal {
     /// No rule allows the room; or no room was requested, and no rule allows a new one.
     #[error("no rule of the policy allows the room for this caller")]
     Room,
+    /// A room or a claim cannot be a part of the URL of `ask`.
+    #[error("a value in the URL of ask is empty, . or ..")]
+    AskUrl,
     /// The deciding rule does not allow an agent.
     #[error("{0}")]
     Agent(AgentRefusal),
@@ -184,17 +195,32 @@ impl Policy {
         room: Option<&str>,
         requested: &RequestedRoomConfig,
     ) -> Result<Decision<'_>, Refusal> {
+        self.decide_as(caller, room, requested, None)
+    }
+
+    /// Decides as [`decide`](Self::decide) does, with the role `by_app` that the app gives, if it gives
+    /// one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`decide`](Self::decide), and [`Refusal::Role`] if the rule does not list the role.
+    pub fn decide_as(
+        &self,
+        caller: CallerClaims<'_>,
+        room: Option<&str>,
+        requested: &RequestedRoomConfig,
+        by_app: Option<&str>,
+    ) -> Result<Decision<'_>, Refusal> {
         let claims = &ClaimLookup::new(caller);
         let rule = self.deciding_rule(room, claims).ok_or(Refusal::Room)?;
-        let fresh_room_prefix = if room.is_some() {
-            String::new()
-        } else {
-            let mut open = rule.rooms.iter().filter(|pattern| pattern.is_open());
-            open.find_map(|pattern| pattern.prefix(claims)).ok_or(Refusal::Room)?
-        };
-        let room_config = rule.room_config(requested, claims)?;
+        let fresh_room_prefix = rule.fresh_room_prefix(room, claims)?;
+        let (given, settings) = rule.role_by(by_app)?;
+        if !settings.has_claims(claims) {
+            return Err(Refusal::Room);
+        }
+        let room_config = rule.room_config(settings, requested, claims)?;
         let attributes = rule.filled_attributes(claims).ok_or(Refusal::Room)?;
-        Ok(Decision { rule, fresh_room_prefix, room_config, attributes })
+        Ok(Decision { rule, role: given, fresh_room_prefix, room_config, attributes })
     }
 
     fn deciding_rule<'r, 'a>(
@@ -249,53 +275,7 @@ impl Policy {
         let first = self.rules.iter().find(|rule| rule.role.name == role.name).unwrap_or(&bare);
         let no_claims = Map::new();
         let claims = ClaimLookup::new(CallerClaims::new(&no_claims));
-        Ok((role, first.room_config(requested, &claims)?))
-    }
-
-    /// Returns the role in Liveblocks, and at most ten names of rooms, with a star at the end of a
-    /// prefix. `None` if no rule has the field `liveblocks`.
-    ///
-    /// The first rule decides that applies, has the field, and allows `room` if one is requested.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::Room`] if no rule matches, or if a name is longer than Liveblocks accepts.
-    pub fn liveblocks(
-        &self,
-        caller: CallerClaims<'_>,
-        room: Option<&str>,
-    ) -> Result<Option<(&Role, Vec<String>)>, Refusal> {
-        let claims = &ClaimLookup::new(caller);
-        let mut rules = self.rules.iter().filter(|rule| !rule.liveblocks.is_empty()).peekable();
-        if rules.peek().is_none() {
-            return Ok(None);
-        }
-        let rule = rules.find(|rule| {
-            let mut patterns = rule.liveblocks.iter();
-            rule.liveblocks.iter().all(|pattern| pattern.has_claims(claims))
-                && rule.applies_to(claims)
-                && room.is_none_or(|room| patterns.any(|pattern| pattern.matches(room, claims)))
-        });
-        let rule = rule.ok_or(Refusal::Room)?;
-        let mut names = Vec::<String>::new();
-        for pattern in &rule.liveblocks {
-            let mut found = pattern.prefixes(claims, LIVEBLOCKS_NAMES);
-            found.retain(|name| name.len() <= liveblocks::PATTERN_BYTES);
-            if found.is_empty() {
-                return Err(Refusal::Room);
-            }
-            let star = if pattern.is_open() { "*" } else { "" };
-            names.extend(found.into_iter().map(|name| name + star));
-        }
-        if let (Some(room), true) = (room, names.len() > liveblocks::PATTERNS) {
-            let allows = |name: &str| match name.strip_suffix('*') {
-                Some(prefix) => room.starts_with(prefix),
-                None => room == name,
-            };
-            names.sort_by_key(|name| !allows(name));
-        }
-        names.truncate(liveblocks::PATTERNS);
-        Ok(Some((&rule.role, names)))
+        Ok((role, first.room_config(&first.room, requested, &claims)?))
     }
 
     /// Returns the role with this name, built in or defined by the policy.
@@ -316,12 +296,13 @@ impl Rule {
     }
 
     /// Whether the rule is for the caller: the issuer and all conditions match, and the caller has every
-    /// claim in braces of rooms, attributes and agent metadata.
+    /// claim in braces of rooms, attributes, agent metadata and the URL of `ask`.
     fn applies_to<'a>(&'a self, claims: &ClaimLookup<'a>) -> bool {
         self.is_for_issuer(claims)
             && self.when.iter().all(|condition| condition.is_met(claims))
             && self.rooms.iter().all(|pattern| pattern.has_claims(claims))
             && self.templates().all(|(_, template)| template.has_claims(claims))
+            && self.ask.as_ref().is_none_or(|ask| ask.url.has_claims(claims))
     }
 
     fn is_for_issuer(&self, claims: &ClaimLookup<'_>) -> bool {
@@ -353,15 +334,39 @@ impl Rule {
             room: role.room.clone(),
             limits: RoomConfigLimits::default(),
             liveblocks: Vec::new(),
+            ask: None,
+            by_app: Vec::new(),
         }
+    }
+
+    /// Returns the role with the name `by_app` and the room settings for it, or the rule's own role if
+    /// there is no name.
+    fn role_by(&self, by_app: Option<&str>) -> Result<(&Role, &RoomSettings), Refusal> {
+        let Some(name) = by_app else { return Ok((&self.role, &self.room)) };
+        let found = self.by_app.iter().find(|(role, _)| role.name == name);
+        found.map(|(role, settings)| (role, settings)).ok_or(Refusal::Role)
+    }
+
+    /// The start of a new room's name; empty if `room` is requested.
+    fn fresh_room_prefix<'a>(
+        &'a self,
+        room: Option<&str>,
+        claims: &ClaimLookup<'a>,
+    ) -> Result<String, Refusal> {
+        if room.is_some() {
+            return Ok(String::new());
+        }
+        let mut open = self.rooms.iter().filter(|pattern| pattern.is_open());
+        open.find_map(|pattern| pattern.prefix(claims)).ok_or(Refusal::Room)
     }
 
     fn room_config<'r>(
         &'r self,
+        settings: &'r RoomSettings,
         requested: &RequestedRoomConfig,
         claims: &ClaimLookup<'r>,
     ) -> Result<RoomConfiguration, Refusal> {
-        let mut config = self.room.fill(claims);
+        let mut config = settings.fill(claims);
         if !requested.is_empty() {
             self.agents.add(&mut config.agents, &requested.config.agents, claims)?;
             self.limits.apply(&mut config, &requested.config)?;

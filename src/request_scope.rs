@@ -1,7 +1,7 @@
 //! Task-local request context: request IDs, the time that is left, and whether a stale value was served.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -26,6 +26,21 @@ struct Scope {
     /// End of the request's time; `None` if that is too far away to be a time.
     deadline: Option<Instant>,
     is_stale: AtomicBool,
+    ask: OnceLock<(AskOutcome, Duration)>,
+}
+
+/// The outcome of a question to the app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AskOutcome {
+    /// The app let the caller in.
+    Yes,
+    /// The app refused the caller.
+    No,
+    /// The app gave no usable answer.
+    Failed,
+    /// A cached yes; no request was sent.
+    Cached,
 }
 
 tokio::task_local! {
@@ -58,4 +73,15 @@ pub fn note_stale() {
 /// Whether the current request has used a stale value.
 pub fn is_stale() -> bool {
     CURRENT.try_with(|scope| scope.is_stale.load(Ordering::Relaxed)).unwrap_or_default()
+}
+
+/// Records the outcome of the current request's question to the app, and how long the answer took.
+pub fn note_ask(outcome: AskOutcome, took: Duration) {
+    // Fails only outside a request, and for a second question of one request.
+    let _ = CURRENT.try_with(|scope| scope.ask.set((outcome, took)));
+}
+
+/// The outcome of the current request's question to the app, if it asked.
+pub fn ask() -> Option<(AskOutcome, Duration)> {
+    CURRENT.try_with(|scope| scope.ask.get().copied()).ok().flatten()
 }

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
+use crate::keys::ask::AskKey;
 use crate::keys::backend::BackendKeys;
 use crate::keys::livekit::ApiKey;
 use crate::keys::shared::SharedKey;
@@ -23,7 +24,7 @@ use crate::upstream::last_good::LastGood;
 pub const UPSTREAM: &str = "secret";
 
 /// Names of secrets, besides those that issuers share (`OIDC_HS256_SECRET`).
-pub const NAMES: [&str; 7] = [
+pub const NAMES: [&str; 8] = [
     "LIVEKIT_URL",
     "LIVEKIT_API_KEY",
     "LIVEKIT_API_SECRET",
@@ -31,6 +32,7 @@ pub const NAMES: [&str; 7] = [
     "WORKOS_API_KEY",
     "LIVEBLOCKS_SECRET_KEY",
     "BACKEND_API_KEYS",
+    "ASK_SECRET",
 ];
 
 /// LiveKit's address and every key of the deployment. `Debug` shows nothing.
@@ -48,6 +50,8 @@ pub struct Secrets {
     pub liveblocks_secret_key: Option<Zeroizing<String>>,
     /// `BACKEND_API_KEYS`, which sign the requests of backends.
     pub backend_keys: Option<BackendKeys>,
+    /// `ASK_SECRET`, which signs requests to the app.
+    pub ask_key: Option<AskKey>,
     /// Secrets that issuers share, by name: `OIDC_HS256_SECRET`, `OIDC_STAFF_HS256_SECRET`.
     pub hs256: BTreeMap<String, SharedKey>,
 }
@@ -156,6 +160,7 @@ impl Secrets {
         let liveblocks_secret_key = read("LIVEBLOCKS_SECRET_KEY", &check_liveblocks, false);
         let check = |keys: &str| BackendKeys::parse(keys).map(drop);
         let backend_keys = read("BACKEND_API_KEYS", &check, false);
+        let ask_secret = read("ASK_SECRET", &|secret| AskKey::parse(secret).map(drop), false);
         let check = |secret: &str| check_length(secret).and_then(|()| check_pasted(secret));
         let hs256: Vec<_> = hs256_names
             .iter()
@@ -173,6 +178,7 @@ impl Secrets {
             workos_api_key,
             liveblocks_secret_key,
             backend_keys: backend_keys.and_then(|keys| BackendKeys::parse(&keys).ok()),
+            ask_key: ask_secret.and_then(|secret| AskKey::parse(&secret).ok()),
             hs256: hs256
                 .into_iter()
                 .filter_map(|(name, secret)| Some((name, SharedKey::parse(&secret).ok()?)))

@@ -219,7 +219,9 @@ impl From<&ExchangeError> for Problem {
                 Self::field_not_allowed(detail.clone())
             }
             ExchangeError::Refused(Refusal::RoomConfig(detail)) => Self::field_not_allowed(*detail),
-            ExchangeError::Refused(Refusal::Room) => {
+            // One document for both, so that nobody learns whether a room exists in the app.
+            ExchangeError::Refused(Refusal::Room | Refusal::AskUrl)
+            | ExchangeError::RefusedByApp(_) => {
                 Self::forbidden("room_not_allowed", "The room is not allowed")
             }
             ExchangeError::Refused(Refusal::Agent(reason)) => {

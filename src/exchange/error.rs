@@ -1,5 +1,6 @@
 //! The reasons why a use case fails, from all modules below it.
 
+use crate::ask::{AskError, AskRefusal};
 use crate::backend::SignatureError;
 use crate::bearer::BearerError;
 use crate::body::InvalidField;
@@ -42,6 +43,9 @@ pub enum ExchangeError {
     /// The policy refuses the request.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The app refuses the caller.
+    #[error(transparent)]
+    RefusedByApp(AskRefusal),
     /// The request is not signed by a known backend.
     #[error("{0}")]
     Signature(SignatureError),
@@ -90,5 +94,14 @@ impl From<ProfileError> for ExchangeError {
 impl From<SignError> for ExchangeError {
     fn from(_: SignError) -> Self {
         Self::Bug("the participant token could not be signed")
+    }
+}
+
+impl From<AskError> for ExchangeError {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Refused(refusal) => Self::RefusedByApp(refusal),
+            AskError::Unavailable(error) => error.into(),
+        }
     }
 }

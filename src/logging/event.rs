@@ -7,7 +7,7 @@ use serde::Serialize;
 use tracing::Level;
 
 use super::metrics::Metric;
-use crate::request_scope;
+use crate::request_scope::{self, AskOutcome};
 
 /// The part of a request's line that is known while the request is handled.
 #[derive(Debug, Default, Serialize)]
@@ -58,6 +58,12 @@ struct RequestLine<'a> {
     /// `true` or absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     stale: Option<bool>,
+    /// The outcome of the question to the app.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ask: Option<AskOutcome>,
+    /// The time until the app's answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ask_ms: Option<f64>,
     duration_ms: f64,
 }
 
@@ -71,7 +77,9 @@ impl RequestLog {
         };
         let stale = request_scope::is_stale().then_some(true);
         let duration_ms = milliseconds(took);
-        let line = RequestLine { class, outcome, request: self, stale, duration_ms };
+        let (ask, ask_ms) = request_scope::ask().unzip();
+        let ask_ms = ask_ms.filter(|_| ask != Some(AskOutcome::Cached)).map(milliseconds);
+        let line = RequestLine { class, outcome, request: self, stale, ask, ask_ms, duration_ms };
         super::write(Level::INFO, "request", &line, || line.metrics());
     }
 }
@@ -93,6 +101,8 @@ impl RequestLine<'_> {
             ("Issued", request.jti.is_some()),
             ("ColdStart", request.is_cold),
             ("StaleServes", self.stale.is_some()),
+            ("Asked", self.ask_ms.is_some()),
+            ("AskRefused", self.ask == Some(AskOutcome::No)),
         ];
         let counts =
             counts.into_iter().filter(|(_, is_so)| *is_so).map(|(name, _)| Metric::count(name));
@@ -106,6 +116,9 @@ pub struct FetchLog<'a> {
     upstream: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     issuer: Option<&'a str>,
+    /// The name of the ask table.
+    #[serde(rename = "table", skip_serializing_if = "Option::is_none")]
+    table: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,7 +129,8 @@ impl<'a> FetchLog<'a> {
     /// A successful fetch of keys, discovery or the secret.
     /// `issuer` is the name of the issuer that the upstream belongs to, if there are several.
     pub fn fetched(upstream: &'static str, issuer: Option<&'a str>, took: Duration) -> Self {
-        Self { upstream, issuer, error: None, duration_ms: Some(milliseconds(took)) }
+        let duration_ms = Some(milliseconds(took));
+        Self { upstream, issuer, table: None, error: None, duration_ms }
     }
 
     /// A failed fetch. `error` must not contain anything that the upstream sent.
@@ -127,7 +141,13 @@ impl<'a> FetchLog<'a> {
         took: Option<Duration>,
     ) -> Self {
         let duration_ms = took.map(milliseconds);
-        Self { upstream, issuer, error: Some(error.to_string()), duration_ms }
+        Self { upstream, issuer, table: None, error: Some(error.to_string()), duration_ms }
+    }
+
+    /// Adds the name of the policy's ask table that the request belongs to.
+    #[must_use]
+    pub fn of_ask(self, table: &'a str) -> Self {
+        Self { table: Some(table), ..self }
     }
 
     /// Writes the line `fetched` or `fetch failed`.

@@ -103,8 +103,12 @@ impl Rule {
                 },
             )
         });
+        let in_url = self.ask.iter().flat_map(|ask| ask.url.claims());
+        let in_url = in_url.filter(|path| claims.find(path).scalar().is_none()).map(|claim| {
+            Obstacle::Claim { claim, field: "ask", reason: text_problem(claims.find(claim)) }
+        });
         let mut obstacles: Vec<Obstacle<'a>> = issuer.map(Obstacle::Issuer).into_iter().collect();
-        for obstacle in conditions.chain(rooms).chain(texts) {
+        for obstacle in conditions.chain(rooms).chain(texts).chain(in_url) {
             if !obstacles.contains(&obstacle) {
                 obstacles.push(obstacle);
             }

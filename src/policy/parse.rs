@@ -2,6 +2,7 @@
 //!
 //! Everything is read before the parser gives up, so that all faults are reported together.
 
+mod asks;
 mod conditions;
 pub(super) mod faults;
 mod roles;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use super::agents::RequestableAgents;
+use super::ask::Ask;
 use super::condition::{Condition, Expected};
 use super::pattern::Pattern;
 use super::role::Role;
@@ -24,6 +26,7 @@ use crate::livekit::attributes::{ATTRIBUTES, ATTRIBUTES_BYTES, is_key, reserved}
 use crate::non_empty::NonEmpty;
 use crate::participant::ClientField;
 use crate::reason::Reason;
+use asks::Asks;
 use faults::{Faults, Located, PolicyError, text};
 
 /// The value of `allow` that is required.
@@ -45,18 +48,23 @@ pub(super) fn parse(policy: &str) -> Result<Policy, PolicyError> {
     let mut allowed = Vec::new();
     // A document that the parser had to repair would have faults that the author did not write.
     if is_sound {
-        let mut allow = None;
+        let (mut allow, mut ask) = (None, None);
         for (key, value) in document.get_ref() {
             match key.get_ref().as_ref() {
                 "allow" => allow = Some(value),
+                "ask" => ask = Some(value),
                 "roles" => roles::read(value, &mut roles, &mut faults),
-                _ => faults.add(key.span().start, "no such field: there are allow and roles"),
+                _ => faults.add(key.span().start, "no such field: there are allow, ask and roles"),
             }
         }
+        let mut asks = ask.map(|ask| Asks::read(ask, &roles, &mut faults)).unwrap_or_default();
         match allow {
             Some(allow) => {
                 let list = faults.list(allow, ALLOW);
-                allowed.extend(list.iter().filter_map(|value| rule(value, &roles, &mut faults)));
+                for value in list {
+                    allowed.extend(rule(value, &roles, &mut asks, &mut faults));
+                }
+                asks.check_used(&mut faults);
             }
             None => faults.add(
                 0,
@@ -71,6 +79,7 @@ pub(super) fn parse(policy: &str) -> Result<Policy, PolicyError> {
 fn rule(
     value: &Located<'_>,
     roles: &BTreeMap<String, Role>,
+    asks: &mut Asks,
     faults: &mut Faults<'_>,
 ) -> Option<Rule> {
     let table = faults.table(value, ALLOW)?;
@@ -82,6 +91,7 @@ fn rule(
     let mut client_fields = None;
     let mut attributes = Vec::new();
     let mut liveblocks = Vec::new();
+    let mut ask = None;
     let mut own = RoomSettings::default();
     let mut limits = RoomConfigLimits::default();
     for (key, value) in table {
@@ -101,12 +111,13 @@ fn rule(
             "client_fields" => client_fields = Some(read_client_fields(value, faults)),
             "attributes" => attributes = read_attributes(value, faults),
             "liveblocks" => liveblocks = liveblocks_patterns(value, faults),
+            "ask" => ask = asks.named(value, faults).map(|ask| (value.span().start, ask)),
             "room_config" => own = rooms::settings(value, faults),
             "allow_room_config" => limits = rooms::limits(value, faults),
             _ => faults.add(
                 key.span().start,
                 "no such field of a rule: there are when, issuer, rooms, role, agents, deployments, \
-                 client_fields, attributes, room_config, allow_room_config and liveblocks",
+                 client_fields, attributes, room_config, allow_room_config, ask and liveblocks",
             ),
         }
     }
@@ -120,7 +131,13 @@ fn rule(
     if let Some(issuer) = &issuer {
         qualify_subjects(&mut conditions, issuer);
     }
+    if let Some((start, ask)) = &ask {
+        check_url(*start, ask, rooms.as_deref(), &liveblocks, faults);
+    }
     let role = role??.clone();
+    let ask = ask.map(|(_, ask)| ask);
+    let by_app = ask.iter().flat_map(|ask| &ask.settings.roles).filter_map(|name| roles.get(name));
+    let by_app = by_app.map(|role| (role.clone(), own.clone().or(&role.room))).collect();
     let room = own.or(&role.room);
     Some(Rule {
         line: faults.line(start),
@@ -134,7 +151,30 @@ fn rule(
         room,
         limits,
         liveblocks,
+        ask,
+        by_app,
     })
+}
+
+/// Checks that the URL of `ask` can be filled in wherever the rule applies.
+fn check_url(
+    start: usize,
+    ask: &Ask,
+    rooms: Option<&[Pattern]>,
+    liveblocks: &[Pattern],
+    faults: &mut Faults<'_>,
+) {
+    if !liveblocks.is_empty() && ask.url.has_room() {
+        let reason = "a rule with liveblocks must not ask with a URL that contains the room: a token \
+                      of Liveblocks is for many rooms";
+        faults.add(start, reason);
+    }
+    let is_closed = |pattern: &Pattern| !pattern.is_open();
+    if ask.url.has_rest() && rooms.is_some_and(|rooms| rooms.iter().any(is_closed)) {
+        let reason =
+            "a rule that asks with {room.rest} must have only patterns with a star in rooms";
+        faults.add(start, reason);
+    }
 }
 
 /// Turns plain subjects in conditions on `sub` into keys, `<issuer>|<subject>`: the rule names the issuer

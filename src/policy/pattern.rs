@@ -160,19 +160,25 @@ impl Pattern {
 
     /// Whether `name` matches, byte for byte.
     pub(super) fn matches<'a>(&'a self, name: &str, claims: &ClaimLookup<'a>) -> bool {
+        self.rest_of(name, claims).is_some()
+    }
+
+    /// Returns the part of `name` that the star matches, which is empty without a star. `None` if the
+    /// name does not match.
+    pub(super) fn rest_of<'n, 'a>(
+        &'a self,
+        name: &'n str,
+        claims: &ClaimLookup<'a>,
+    ) -> Option<&'n str> {
         let mut rest = name;
         for part in &self.parts {
-            let after = match part {
+            rest = match part {
                 Part::Literal(text) => rest.strip_prefix(text.as_str()),
                 Part::Claim(placeholder) => placeholder.strip(rest, claims),
-            };
-            match after {
-                Some(after) => rest = after,
-                None => return false,
-            }
+            }?;
         }
         // Last, as most names do not come this far.
-        (self.is_open || rest.is_empty()) && self.has_claims(claims)
+        ((self.is_open || rest.is_empty()) && self.has_claims(claims)).then_some(rest)
     }
 
     /// The common prefix of all its names; of a list claim the first usable value. `None` if a claim

@@ -33,6 +33,11 @@ impl RoomSettings {
         Self { config, metadata }
     }
 
+    /// Whether every claim in the metadata of agents has a value.
+    pub(super) fn has_claims<'a>(&'a self, claims: &ClaimLookup<'a>) -> bool {
+        self.metadata.iter().all(|(_, template)| template.has_claims(claims))
+    }
+
     /// The settings for a caller. Metadata stays empty if a claim in it has no value, which happens only
     /// to backends: a rule with such metadata applies to no other caller.
     pub(super) fn fill<'a>(&'a self, claims: &ClaimLookup<'a>) -> RoomConfiguration {

@@ -13,8 +13,8 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
-use http::Uri;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use http::{HeaderMap, Uri};
 use http_body_util::BodyExt;
 use serde::Serialize;
 use serde_json::Value;
@@ -39,6 +39,8 @@ pub struct Timeouts {
     pub total: Duration,
     /// Longest wait for a refresh while a stale value may be served.
     pub refresh: Duration,
+    /// Limit of one request to the app with its repetition.
+    pub ask: Duration,
 }
 
 impl Default for Timeouts {
@@ -47,6 +49,7 @@ impl Default for Timeouts {
             connect: Duration::from_millis(1500),
             total: Duration::from_secs(3),
             refresh: Duration::from_secs(1),
+            ask: Duration::from_secs(2),
         }
     }
 }
@@ -58,8 +61,23 @@ pub struct UpstreamResponse {
     pub status: u16,
     /// `Retry-After` in seconds, if it is a number.
     retry_after: Option<u64>,
-    /// The body, of at most [`RESPONSE_BYTES`].
+    /// The body, of at most [`RESPONSE_BYTES`]; empty if it was not read.
     pub body: Vec<u8>,
+}
+
+/// A GET request with constant headers, whose status decides.
+#[derive(Clone, Copy)]
+pub struct Get<'a> {
+    /// The URL.
+    pub address: &'a str,
+    /// The credentials, if any.
+    pub bearer: Option<&'a str>,
+    /// Further headers, besides `Accept` and `User-Agent`.
+    pub headers: &'a HeaderMap,
+    /// Limit of the request with its repetition.
+    pub total: Duration,
+    /// Longest body of a 2xx response, in bytes. `None`, and any other status: no body is read.
+    pub body_bytes: Option<usize>,
 }
 
 impl UpstreamResponse {
@@ -122,7 +140,34 @@ impl Client {
             let status = response.status().as_u16();
             return Err(FetchError::Status { status, retry_after: retry_after(&response) });
         }
-        read_body(response).await
+        read_body(response, RESPONSE_BYTES).await
+    }
+
+    /// Sends a GET request and returns the response, whatever its status.
+    /// [Repeated once](Self::retried_once) if a kept connection failed.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError`], after [`Get::total`] at the latest.
+    pub async fn get_answer(&self, get: &Get<'_>) -> Result<UpstreamResponse, FetchError> {
+        if !is_https_or_loopback(get.address) {
+            return Err(FetchError::Address);
+        }
+        self.retried_once_within(get.total, peer(get.address), || async {
+            let mut request = http::Request::get(get.address);
+            if let Some(headers) = request.headers_mut() {
+                headers.clone_from(get.headers);
+            }
+            let request = complete(request, get.bearer, SdkBody::empty())?;
+            let response = self.connector().call(request).await.map_err(|error| failure(&error))?;
+            let (status, retry_after) = (response.status().as_u16(), retry_after(&response));
+            let body = match get.body_bytes {
+                Some(limit) if (200..300).contains(&status) => read_body(response, limit).await?,
+                _ => Vec::new(),
+            };
+            Ok(UpstreamResponse { status, retry_after, body })
+        })
+        .await
     }
 
     /// Posts `body` as JSON to `address`, with `bearer` as credentials, and returns the response,
@@ -147,7 +192,11 @@ impl Client {
             let request = complete(request, Some(bearer), SdkBody::from(body.as_slice()))?;
             let response = self.connector().call(request).await.map_err(|error| failure(&error))?;
             let (status, retry_after) = (response.status().as_u16(), retry_after(&response));
-            Ok(UpstreamResponse { status, retry_after, body: read_body(response).await? })
+            Ok(UpstreamResponse {
+                status,
+                retry_after,
+                body: read_body(response, RESPONSE_BYTES).await?,
+            })
         })
         .await
     }
@@ -168,6 +217,18 @@ impl Client {
     where
         F: Future<Output = Result<T, FetchError>>,
     {
+        self.retried_once_within(self.timeouts.total, peer, attempt).await
+    }
+
+    async fn retried_once_within<T, F>(
+        &self,
+        total: Duration,
+        peer: &str,
+        attempt: impl Fn() -> F,
+    ) -> Result<T, FetchError>
+    where
+        F: Future<Output = Result<T, FetchError>>,
+    {
         let mut is_repetition = false;
         loop {
             let had_answered = self.answered().contains(peer);
@@ -178,7 +239,7 @@ impl Client {
                 }
             };
             let watch = FreezeWatch::start();
-            let last = watch.within(self.timeouts.total, Box::pin(attempts)).await;
+            let last = watch.within(total, Box::pin(attempts)).await;
             let last = last.unwrap_or(Err(FetchError::Timeout));
             let is_broken = matches!(last, Err(FetchError::Connection(_) | FetchError::Timeout));
             if is_broken {
@@ -266,13 +327,13 @@ fn retry_after(response: &HttpResponse) -> Option<u64> {
     response.headers().get(RETRY_AFTER.as_str()).and_then(|seconds| seconds.parse().ok())
 }
 
-async fn read_body(response: HttpResponse) -> Result<Vec<u8>, FetchError> {
+async fn read_body(response: HttpResponse, limit: usize) -> Result<Vec<u8>, FetchError> {
     let mut body = response.into_body();
     let mut read = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| ConnectionError::Closed)?;
         if let Some(data) = frame.data_ref() {
-            if read.len() + data.len() > RESPONSE_BYTES {
+            if read.len() + data.len() > limit {
                 return Err(FetchError::TooLarge);
             }
             read.extend_from_slice(data);

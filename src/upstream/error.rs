@@ -30,6 +30,9 @@ pub enum FetchError {
     /// A response of another form.
     #[error("response is not {0}")]
     Malformed(&'static str),
+    /// A response that names a role which the policy does not list for it.
+    #[error("response names a role that roles of the ask table does not list")]
+    UnlistedRole,
     /// A secret with faults: the name and the reason of each.
     #[error("invalid secret: {0}")]
     InvalidSecret(Arc<str>),
@@ -73,7 +76,9 @@ impl FetchError {
             | Self::MissingKey(_)
             | Self::Upstream { .. } => true,
             Self::Status { status, .. } => matches!(status, 401 | 403 | 429 | 502..=504),
-            Self::TooLarge | Self::Malformed(_) | Self::InvalidSecret(_) => false,
+            Self::TooLarge | Self::Malformed(_) | Self::UnlistedRole | Self::InvalidSecret(_) => {
+                false
+            }
         }
     }
 
@@ -111,6 +116,12 @@ impl Unavailable {
     #[expect(clippy::needless_pass_by_value, reason = "the end of the error's way")]
     pub fn failed(upstream: &'static str, error: FetchError) -> Self {
         log_failure(&UpstreamName::from(upstream), &error, None);
+        Self::without_cooldown(upstream, &error)
+    }
+
+    /// Describes an upstream that failed with `error`, which is logged elsewhere. The next request may
+    /// retry at once.
+    pub fn without_cooldown(upstream: &'static str, error: &FetchError) -> Self {
         let retry_after = error.retry_after().unwrap_or_else(|| RETRY_AFTER + jitter());
         Self { upstream, retry_after }
     }

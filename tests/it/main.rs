@@ -14,6 +14,10 @@ mod support;
 #[path = "../faults/mod.rs"]
 mod faults;
 
+mod ask;
+mod ask_answers;
+mod ask_policy;
+mod ask_urls;
 mod attacks;
 mod attributes;
 mod backend_requests;

@@ -102,7 +102,7 @@ const FOURTH_LINES: &[(&str, &str)] = &[
     ("this is not TOML", "is not TOML"),
     ("[roles]\nZx9marker = 1", "a role must be a table"),
     ("[[roles]]", "roles must be tables"),
-    ("[Zx9marker]", "no such field: there are allow and roles"),
+    ("[Zx9marker]", "no such field: there are allow, ask and roles"),
     ("[roles.\"a b\"]", "a role's name"),
     ("[roles.\"\"]", "a role's name"),
     ("[roles.host]\ncanPublish = true", "no such field of a role"),

@@ -146,7 +146,7 @@ async fn stale_secret_is_used_for_a_day_and_no_longer() {
 }
 
 /// A value, and whether a deployment starts with it, from the environment or from Secrets Manager.
-const VALUES: [(&str, &str, bool); 52] = [
+const VALUES: [(&str, &str, bool); 57] = [
     ("LIVEKIT_URL", "wss://sfu.example", true),
     ("LIVEKIT_URL", "https://sfu.example", true),
     ("LIVEKIT_URL", "wss://sfu.example/path", true),
@@ -198,6 +198,11 @@ const VALUES: [(&str, &str, bool); 52] = [
     ("BACKEND_API_KEYS", r#"{"shop":"0123456789abcdef0123456789abcdef"}"#, true),
     ("BACKEND_API_KEYS", r#"{"shop":"0123456789abcdef0123456789abcde"}"#, false),
     ("BACKEND_API_KEYS", r#"{"shop":"0123456789abcdef0123456789abcdef\n"}"#, false),
+    ("ASK_SECRET", "a phrase that people remember we", true),
+    ("ASK_SECRET", "a phrase that people remember w", false),
+    ("ASK_SECRET", "a phrase that people remember well\n", false),
+    ("ASK_SECRET", " a phrase that people remember well", false),
+    ("ASK_SECRET", "\"a phrase that people remember well\"", false),
     ("BACKEND_API_KEYS", r#"{"shop 1":"0123456789abcdef0123456789abcdef"}"#, false),
 ];
 

@@ -104,7 +104,7 @@ impl Env {
         let mut config = self.config().unwrap_or_else(|fault| panic!("{fault}"));
         let millis = Duration::from_millis;
         let (connect, total, refresh) = (millis(500), millis(500), millis(400));
-        config.timeouts = Timeouts { connect, total, refresh };
+        config.timeouts = Timeouts { connect, total, refresh, ask: total };
         Arc::new(App::new(config))
     }
 
