@@ -100,6 +100,8 @@ function checkRequest(line, text) {
   assert.deepEqual(counted(line), {
     ...(line.jti !== undefined && { Issued: 1 }),
     ...(line.stale && { StaleServes: 1 }),
+    ...(line.ask_ms !== undefined && { Asked: 1 }),
+    ...(line.ask === 'no' && { AskRefused: 1 }),
     ...(outcome === 'refused' && { Refused: 1 }),
     ...(line.status === 503 && { Unavailable: 1 }),
     ...(line.status === 500 && { Internal: 1 }),
