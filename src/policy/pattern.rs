@@ -17,7 +17,8 @@ pub(super) struct Pattern {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Literal(String),
-    Claim(Placeholder),
+    /// Boxed, so that comparing literals reads a third of the memory.
+    Claim(Box<Placeholder>),
 }
 
 /// A claim in braces.
@@ -102,7 +103,7 @@ impl Pattern {
                 return Err(PatternError::AdjacentClaims);
             }
             let (path, next, delimiters) = (path.to_owned(), String::new(), Vec::new());
-            parts.push(Part::Claim(Placeholder { path, next, delimiters }));
+            parts.push(Part::Claim(Box::new(Placeholder { path, next, delimiters })));
             rest = after;
         }
         if is_open && matches!(parts.last(), Some(Part::Claim(_))) {
@@ -207,7 +208,7 @@ impl Pattern {
     fn placeholders(&self) -> impl Iterator<Item = &Placeholder> {
         self.parts.iter().filter_map(|part| match part {
             Part::Literal(_) => None,
-            Part::Claim(placeholder) => Some(placeholder),
+            Part::Claim(placeholder) => Some(&**placeholder),
         })
     }
 }
