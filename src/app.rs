@@ -32,7 +32,7 @@ pub struct App {
 impl App {
     /// Creates the endpoint that `config` describes. No I/O.
     pub fn new(config: Config) -> Self {
-        let client = Arc::new(Client::new(config.timeouts));
+        let client = Arc::new(Client::new(config.timeouts).with_roots(config.trusted_roots));
         let identity = config.participant.identity;
         let issuer_context =
             |issuer: IssuerConfig| build_issuer(&client, issuer, identity, &config.directories);

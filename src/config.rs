@@ -22,6 +22,7 @@ use crate::policy::Policy;
 use crate::presence::{Choice, Presence, parse_palette};
 use crate::reason::Reason;
 use crate::upstream::client::{Timeouts, is_https_or_loopback};
+use crate::upstream::roots::RootSource;
 pub use issuers::IssuerConfig;
 pub use reader::ConfigError;
 use reader::Reader;
@@ -64,6 +65,8 @@ pub struct Config {
     pub liveblocks_url: String,
     /// Time limits of requests to upstreams; no variable changes them.
     pub timeouts: Timeouts,
+    /// `SSL_CERT_FILE`, `SSL_CERT_DIR`, which OpenSSL defines
+    pub trusted_roots: RootSource,
     /// `RUST_LOG`
     pub log_level: LevelFilter,
     /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets; without it there are no metrics
@@ -170,6 +173,7 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
         state,
         liveblocks_url: liveblocks_url?,
         timeouts: Timeouts::default(),
+        trusted_roots: trusted_roots(reader),
         log_level: log_level?,
         function_name: reader.text("AWS_LAMBDA_FUNCTION_NAME"),
     })
@@ -210,6 +214,14 @@ fn participant<L: Fn(&str) -> Option<String>>(
         backend_token_ttl: backend_token_ttl?,
         max_token_bytes: max_token_bytes?,
     })
+}
+
+fn trusted_roots<L: Fn(&str) -> Option<String>>(reader: &Reader<L>) -> RootSource {
+    match (reader.text("SSL_CERT_DIR"), reader.text("SSL_CERT_FILE")) {
+        (Some(_), _) => RootSource::Folders,
+        (None, Some(file)) => RootSource::File(file.into()),
+        (None, None) => RootSource::System,
+    }
 }
 
 fn url(text: &str) -> Result<String, &'static str> {

@@ -4,6 +4,8 @@
 pub mod aws;
 pub mod client;
 pub mod connection;
+mod connector;
 pub mod error;
 pub mod freeze;
 pub mod last_good;
+pub mod roots;

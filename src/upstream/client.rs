@@ -5,10 +5,8 @@ use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+    HttpConnector, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -20,15 +18,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::connection::ConnectionError;
+use super::connector::PooledConnector;
 use super::error::FetchError;
 use super::freeze::FreezeWatch;
+use super::roots::RootSource;
 
 /// Longest response that is read, in bytes: the limit of API Gateway's own authorizer for key sets.
 pub const RESPONSE_BYTES: usize = 150_000;
-
-/// Longest idle time of a kept connection. It is shorter than the minute of common load balancers, so
-/// that the function closes the connection and not a peer, unseen, during a freeze.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Time limits of requests to upstreams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +93,7 @@ impl UpstreamResponse {
 #[derive(Debug, Default)]
 pub struct Client {
     timeouts: Timeouts,
+    roots: RootSource,
     connector: OnceLock<SharedHttpConnector>,
     /// Peers that answered the last request, so that a kept connection may exist. The configuration and
     /// the issuers' metadata bound their number.
@@ -104,9 +101,15 @@ pub struct Client {
 }
 
 impl Client {
-    /// Creates a client with these time limits. No I/O.
+    /// Creates a client with these time limits, which trusts the system's root certificates. No I/O.
     pub fn new(timeouts: Timeouts) -> Self {
         Self { timeouts, ..Self::default() }
+    }
+
+    /// Trusts certificates from `roots` instead.
+    #[must_use]
+    pub fn with_roots(self, roots: RootSource) -> Self {
+        Self { roots, ..self }
     }
 
     /// Returns the time limits.
@@ -261,17 +264,8 @@ impl Client {
 
     fn connector(&self) -> &SharedHttpConnector {
         self.connector.get_or_init(|| {
-            let settings = HttpConnectorSettings::builder()
-                .connect_timeout(self.timeouts.connect)
-                .read_timeout(self.timeouts.total)
-                .build();
-            SharedHttpConnector::new(
-                Connector::builder()
-                    .connector_settings(settings)
-                    .pool_idle_timeout(IDLE_TIMEOUT)
-                    .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-                    .build(),
-            )
+            let Timeouts { connect, total, .. } = self.timeouts;
+            SharedHttpConnector::new(PooledConnector::new(connect, total, &self.roots))
         })
     }
 }
