@@ -1,6 +1,7 @@
 //! The HTTP endpoint: one request to one response, with its route, CORS headers and log line.
 
 mod backend;
+mod bans;
 mod context;
 mod liveblocks;
 mod moderation;
@@ -8,6 +9,7 @@ pub mod problem;
 mod response;
 pub mod route;
 mod token;
+mod webhook;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -165,16 +167,8 @@ impl Endpoint {
             return HandlerResponse::problem(&Problem::not_found(), "no such route");
         };
         // No handler yet.
-        let is_served = !matches!(
-            route,
-            Route::Role
-                | Route::Participants
-                | Route::Hand
-                | Route::Ban
-                | Route::Bans
-                | Route::Room
-                | Route::Webhook
-        );
+        let is_served =
+            !matches!(route, Route::Role | Route::Participants | Route::Hand | Route::Room);
         if !is_served {
             return HandlerResponse::problem(&Problem::not_found(), "no such route");
         }
@@ -197,6 +191,11 @@ impl Endpoint {
                 context.moderate(route, ModerationAction::Remove, record).await
             }
             (Route::Liveblocks, &Method::POST) => context.liveblocks(record).await,
+            // On the heap, since a token's request would pay for the size of these futures.
+            (Route::Bans, &Method::POST) => Box::pin(context.ban(route, record)).await,
+            (Route::Bans, &Method::GET) => Box::pin(context.bans(route, record)).await,
+            (Route::Ban, &Method::DELETE) => Box::pin(context.unban(route, record)).await,
+            (Route::Webhook, &Method::POST) => Box::pin(context.webhook(record)).await,
             _ => Ok(HandlerResponse::problem(
                 &Problem::method_not_allowed(route.methods()),
                 "no such method",

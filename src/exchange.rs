@@ -2,10 +2,12 @@
 
 mod authorization;
 mod backend;
+mod bans;
 mod diagnosis;
 mod error;
 mod liveblocks;
 mod moderation;
+mod webhook;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -39,6 +41,7 @@ use crate::state::State;
 use crate::text::Name;
 use crate::upstream::client::Client;
 
+pub use bans::{BanAuthor, BanRequest};
 pub use diagnosis::{Diagnosis, Pending, Question};
 pub use error::ExchangeError;
 pub use moderation::{ModerationAction, ParticipantRef};
@@ -196,6 +199,7 @@ impl Exchange {
     /// - [`ExchangeError::Refused`] if the policy does not allow the room, an agent or a field.
     /// - [`ExchangeError::Rejected`], [`ExchangeError::UserNotFound`] and
     ///   [`ExchangeError::Unavailable`] from the sources of the profile.
+    /// - [`ExchangeError::Banned`], and [`ExchangeError::Unavailable`] if the state is.
     /// - [`ExchangeError::TokenTooLarge`] and [`ExchangeError::Bug`].
     pub async fn issue(
         &self,
@@ -207,9 +211,10 @@ impl Exchange {
         let room = request.room_name.as_ref().map(Name::as_str);
         let fields = caller.client_fields(&self.policy, room);
         self.participant.check_client_fields(fields, request)?;
-        let (authorization, profile) = tokio::join!(
+        let (authorization, profile, early_state) = tokio::join!(
             self.authorize(caller, room, &request.room_config, now),
             caller.profile(now),
+            self.read_early(caller, room, now),
         );
         let (key, profile) = (caller.key(), profile?);
         let person = caller.issuer_context.identity_of(&self.participant, &key, &profile)?;
@@ -224,6 +229,7 @@ impl Exchange {
         if let Some((own, _)) = authorization.attributes.iter().find(|(own, _)| is_requested(own)) {
             return Err(reserved_key(own).into());
         }
+        let given_role = self.check_not_banned(early_state, room, &person, now).await?;
         let room = authorization.fresh_room.or_else(|| request.room_name.clone());
         let room = room.ok_or(ExchangeError::Bug("the participant has no room"))?;
 
@@ -239,7 +245,7 @@ impl Exchange {
                 metadata: request.participant_metadata.as_deref(),
                 attributes: of_client.chain(of_rule).collect(),
                 room,
-                role: authorization.role,
+                role: given_role.unwrap_or(authorization.role),
                 room_config: authorization.room_config,
                 ttl: self.participant.token_ttl,
             },

@@ -8,3 +8,4 @@ mod requested_room;
 pub mod room_config;
 pub mod room_service;
 pub mod token_source;
+pub mod webhook;

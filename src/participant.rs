@@ -157,6 +157,21 @@ impl ParticipantSettings {
         Ok(identity)
     }
 
+    /// Returns the person behind a participant's `identity`: without the device, and with an email
+    /// address as [`ParticipantSettings::identity_of`] writes it.
+    pub(crate) fn person_of<'a>(&self, identity: &'a str) -> Cow<'a, str> {
+        let device = if self.devices { identity.find(':') } else { None };
+        let person = match device {
+            Some(end @ 1..) => &identity[..end],
+            _ => identity,
+        };
+        let is_email = self.identity == Identity::Email && person.contains('@');
+        if is_email && person.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return person.to_ascii_lowercase().into();
+        }
+        person.into()
+    }
+
     /// Returns the identity of `person`, or that of the device which the client requests. Spellings
     /// of an email address that fold to the person's are the same.
     pub(crate) fn with_device(

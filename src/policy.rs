@@ -290,6 +290,11 @@ impl Rule {
         self.rooms.iter().map(ToString::to_string)
     }
 
+    /// Whether one of the patterns is `*`, which matches every room.
+    pub fn opens_every_room(&self) -> bool {
+        self.rooms.iter().any(|pattern| pattern.to_string() == "*")
+    }
+
     /// The patterns of agents that clients may dispatch, as written.
     pub fn agents(&self) -> impl Iterator<Item = String> {
         self.agents.names.iter().map(ToString::to_string)

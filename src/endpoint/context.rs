@@ -73,7 +73,6 @@ impl<'a> RequestContext<'a> {
     }
 
     /// Returns the room in the path of `route`, and records it.
-    #[expect(dead_code, reason = "the routes of rooms have no handler yet")]
     pub(super) fn room(
         &self,
         route: Route,

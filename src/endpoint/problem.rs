@@ -206,10 +206,14 @@ impl From<&ExchangeError> for Problem {
             // The identity is made of the token's subject, which no provider makes that long (OIDC Core §2).
             ExchangeError::Bearer(BearerError::Malformed)
             | ExchangeError::Rejected(_)
+            | ExchangeError::Webhook(_)
             | ExchangeError::Participant(ParticipantError::IdentityTooLong) => {
                 Self::invalid_token()
             }
             ExchangeError::BodyTooLarge => Self::content_too_large("the body may have 65536 bytes"),
+            ExchangeError::EventTooLarge => {
+                Self::content_too_large("the body may have 1048576 bytes")
+            }
             ExchangeError::MediaType(detail) => Self::unsupported_media_type(detail),
             ExchangeError::Invalid(invalid)
             | ExchangeError::Participant(ParticipantError::InvalidName(invalid)) => {
@@ -255,6 +259,9 @@ impl From<&ExchangeError> for Problem {
                 SignatureError::Signature => "Invalid X-RTCstack-Signature",
                 SignatureError::Replayed => "Request was received before (replay protection)",
             }),
+            ExchangeError::Banned => {
+                Self::forbidden("banned", "The person is banned from the room")
+            }
             ExchangeError::NotConfigured(_) => Self::not_found(),
             ExchangeError::ParticipantNotFound => Self::new(
                 "participant_not_found",

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
@@ -92,6 +94,17 @@ impl From<ExchangeError> for HandlerResponse {
             reason: Some(error.to_string().into()),
         }
     }
+}
+
+/// Writes `seconds` since 1970 as [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) in UTC.
+///
+/// # Errors
+///
+/// [`ExchangeError::Bug`] for a year after 9999.
+pub(super) fn date_time(seconds: u64) -> Result<String, ExchangeError> {
+    let seconds = i64::try_from(seconds).ok();
+    let text = seconds.and_then(|seconds| DateTime::from_secs(seconds).fmt(Format::DateTime).ok());
+    text.ok_or(ExchangeError::Bug("a time could not be written as a date"))
 }
 
 fn no_store(status: StatusCode, body: Vec<u8>) -> Response<Vec<u8>> {

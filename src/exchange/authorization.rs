@@ -7,13 +7,15 @@ use super::{Caller, Exchange, ExchangeError, unguessable};
 use crate::ask::AskRequest;
 use crate::livekit::room_config::RoomConfiguration;
 use crate::livekit::token_source::RequestedRoomConfig;
-use crate::policy::{Asking, Refusal, Role};
+use crate::policy::{Asking, Decision, Refusal, Role, Rule};
 use crate::text::Name;
 
 /// A caller's permission to enter a room of LiveKit, or to act in it.
 pub(super) struct Authorization<'a> {
     /// The caller's role in the room.
     pub(super) role: &'a Role,
+    /// The rule that decided.
+    pub(super) rule: &'a Rule,
     /// The name of a new room, if none was requested.
     pub(super) fresh_room: Option<Name>,
     /// The room settings: those of the rule, and the requested ones that it allows.
@@ -64,9 +66,8 @@ impl Exchange {
             Some(named) => Some(named),
             None => self::fresh_room(room, &decision.fresh_room_prefix)?,
         };
-        let (role, room_config, attributes) =
-            (decision.role, decision.room_config, decision.attributes);
-        Ok(Authorization { role, fresh_room, room_config, attributes })
+        let Decision { rule, role, room_config, attributes, .. } = decision;
+        Ok(Authorization { role, rule, fresh_room, room_config, attributes })
     }
 
     /// Decides which rooms of Liveblocks `caller` may enter, who is about to enter `room` if one is

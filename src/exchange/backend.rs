@@ -55,8 +55,10 @@ impl Exchange {
     /// - [`ExchangeError::Refused`] if the policy has no such role, or does not allow an agent or a
     ///   field of the room.
     /// - [`ExchangeError::Participant`] for a field that no policy can allow.
+    /// - [`ExchangeError::Banned`] if the participant is, and [`ExchangeError::Unavailable`] if that
+    ///   cannot be read.
     /// - [`ExchangeError::TokenTooLarge`] and [`ExchangeError::Bug`].
-    pub fn issue_for_backend(
+    pub async fn issue_for_backend(
         &self,
         request: &BackendRequest,
         secrets: &Arc<Secrets>,
@@ -65,10 +67,13 @@ impl Exchange {
         check_forbidden_field(&request.room_config)?;
         let (role, room_config) =
             self.policy.decide_for_backend(request.role.as_str(), &request.room_config)?;
+        let (room, identity) = (request.room.as_str(), request.identity.as_str());
+        let person = self.participant.person_of(identity);
+        self.check_not_banned(None, Some(room), &person, now).await?;
         self.sign_participant_token(
             Participant {
-                person: request.identity.as_str(),
-                identity: request.identity.as_str(),
+                person: identity,
+                identity,
                 name: request.name.clone().into(),
                 picture: None,
                 metadata: request.metadata.as_deref(),

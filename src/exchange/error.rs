@@ -5,6 +5,7 @@ use crate::backend::SignatureError;
 use crate::bearer::BearerError;
 use crate::body::InvalidField;
 use crate::livekit::access_token::SignError;
+use crate::livekit::webhook::WebhookError;
 use crate::oidc::error::VerifyError;
 use crate::oidc::issuer::AuthenticateError;
 use crate::participant::ParticipantError;
@@ -31,6 +32,9 @@ pub enum ExchangeError {
     /// The body is longer than any request.
     #[error("the body is too long")]
     BodyTooLarge,
+    /// The body is longer than any event of LiveKit.
+    #[error("the event is too long")]
+    EventTooLarge,
     /// The body has another media type than JSON, or is compressed.
     #[error("{0}")]
     MediaType(&'static str),
@@ -49,6 +53,12 @@ pub enum ExchangeError {
     /// The request is not signed by a known backend.
     #[error("{0}")]
     Signature(SignatureError),
+    /// The event is not signed by LiveKit.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
+    /// The person is banned from the room, or from all rooms.
+    #[error("the person is banned")]
+    Banned,
     /// The deployment has no key for the request.
     #[error("no {0} is configured")]
     NotConfigured(&'static str),

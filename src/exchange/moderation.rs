@@ -66,7 +66,7 @@ impl Exchange {
     /// Whether the participant administers the room, by the `role` attribute of their token. A role
     /// that the policy no longer has counts as one that does. Participants without a role, such as
     /// agents, are not hosts.
-    fn is_host(&self, participant: &ParticipantInfo) -> bool {
+    pub(super) fn is_host(&self, participant: &ParticipantInfo) -> bool {
         let role = participant.attributes.get("role");
         role.is_some_and(|role| self.policy.role(role).is_none_or(|role| role.grants.room_admin))
     }

@@ -28,6 +28,11 @@ impl ApiKey {
         hmac::sign(&self.secret, text)
     }
 
+    /// Whether `signature` is the HS256 signature of `text`, compared in constant time.
+    pub(crate) fn verifies(&self, text: &[u8], signature: &[u8]) -> bool {
+        hmac::verify(&self.secret, text, signature).is_ok()
+    }
+
     /// Pseudonymizes `text` for logs: stable per person, not reversible without the secret. 16 hex
     /// digits.
     pub fn pseudonym(&self, text: &str) -> String {

@@ -35,6 +35,8 @@ pub struct RoomService<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct ParticipantInfo {
+    /// The identity, with the device if there is one.
+    pub identity: String,
     /// The attributes of their token, unless they could change them.
     pub attributes: BTreeMap<String, String>,
     tracks: Vec<TrackInfo>,
@@ -101,6 +103,23 @@ impl<'a> RoomService<'a> {
     pub async fn participant(&self, identity: &str) -> Result<ParticipantInfo, RoomServiceError> {
         let answer = self.call("GetParticipant", &json!({ "identity": identity })).await?;
         serde_json::from_slice(&answer).map_err(|_| FetchError::Malformed("a participant").into())
+    }
+
+    /// Fetches all participants of the room. LiveKit reports no error for a room without a call.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomServiceError`].
+    pub async fn participants(&self) -> Result<Vec<ParticipantInfo>, RoomServiceError> {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Participants {
+            participants: Vec<ParticipantInfo>,
+        }
+        let answer = self.call("ListParticipants", &json!({})).await?;
+        let list: Participants = serde_json::from_slice(&answer)
+            .map_err(|_| FetchError::Malformed("a list of participants"))?;
+        Ok(list.participants)
     }
 
     /// Mutes every audio track of `participant` that is not muted, [`CONCURRENT_MUTES`] at a time. A

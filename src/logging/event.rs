@@ -26,6 +26,12 @@ pub struct RequestLog {
     /// The caller as a keyed hash.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// The person whom the request concerns as a keyed hash, if it is not the caller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Whether a banned participant was removed after they had joined.
+    #[serde(skip)]
+    pub has_ejected: bool,
     /// The `jti` of the participant token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jti: Option<String>,
@@ -99,6 +105,8 @@ impl RequestLine<'_> {
         let duration = is_timed.then(|| Metric::milliseconds("Duration", self.duration_ms));
         let counts = [
             ("Issued", request.jti.is_some()),
+            ("Banned", self.outcome.code == "banned"),
+            ("Ejected", request.has_ejected),
             ("ColdStart", request.is_cold),
             ("StaleServes", self.stale.is_some()),
             ("Asked", self.ask_ms.is_some()),

@@ -173,7 +173,7 @@ describe('the API', () => {
     assert.deepEqual(resources.HttpApi.Body['x-amazon-apigateway-cors'], {
       allowOrigins: ['https://app.example'],
       allowHeaders: ['Authorization', 'Content-Type'],
-      allowMethods: ['POST', 'GET', 'DELETE', 'OPTIONS'],
+      allowMethods: ['POST', 'GET', 'PUT', 'DELETE', 'OPTIONS'],
       exposeHeaders: ['Retry-After', 'WWW-Authenticate'],
       maxAge: 7200,
       ...(given.SessionCookie && { allowCredentials: true }),
@@ -194,6 +194,7 @@ describe('the API', () => {
     const base = `https://${given.DomainName ?? '<HttpApi>.execute-api.eu-central-1.amazonaws.com'}${given.BasePath ? `/${given.BasePath}` : ''}`;
     assert.equal(outputs.TokenUrl, `${base}/token`);
     assert.equal(outputs.HealthUrl, `${base}/health`);
+    assert.equal(outputs.WebhookUrl, given.State && `${base}/v1/livekit-webhook`);
     assert.ok(outputs.Curl.startsWith(`curl -i ${base}/token -H "Authorization: Bearer $ACCESS_TOKEN"`));
     // The snippet is a program and is executed.
     const asked = [];
@@ -227,9 +228,9 @@ describe('alarms and dashboard', () => {
     assert.ok(wanted.length > 10);
     assert.deepEqual([...new Set(forms)].sort(), wanted.sort());
   }));
-  test('stack has eight alarms or none, each with a description and the topic if it is set', () => each((one) => {
+  test('stack has eight alarms, with state nine, or none, each with a description and the topic if it is set', () => each((one) => {
     const alarms = ofType(one, 'AWS::CloudWatch::Alarm');
-    assert.equal(alarms.length, one.given.Alarms === 'false' ? 0 : 8);
+    assert.equal(alarms.length, one.given.Alarms === 'false' ? 0 : one.given.State ? 9 : 8);
     const actions = one.given.AlarmTopicArn && [ARN.topic];
     for (const { AlarmName, AlarmDescription, TreatMissingData, AlarmActions, OKActions } of alarms) {
       assert.match(AlarmName, /^roomkey [a-z ]+$/);
