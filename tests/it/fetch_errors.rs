@@ -114,6 +114,38 @@ async fn fetch_error_names_the_fault_of_a_certificate() {
 }
 
 #[tokio::test]
+async fn key_set_is_fetched_with_the_roots_of_a_file_or_of_folders() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/tls");
+    let authority = &format!("{folder}/authority.pem");
+    let elsewhere = env!("CARGO_MANIFEST_DIR");
+    let address = format!("https://localhost:{}/keys", tls_server("valid").await.port());
+    let rows = [
+        (vec![("SSL_CERT_DIR", folder)], true),
+        (vec![("SSL_CERT_DIR", folder), ("SSL_CERT_FILE", "missing.pem")], true),
+        (vec![("SSL_CERT_DIR", elsewhere), ("SSL_CERT_FILE", authority)], true),
+        (vec![("SSL_CERT_DIR", ""), ("SSL_CERT_FILE", authority)], true),
+        (vec![("SSL_CERT_DIR", elsewhere)], false),
+        (vec![("SSL_CERT_FILE", "missing.pem")], false),
+        (vec![], false),
+    ];
+    for (variables, is_trusted) in rows {
+        let env = Env::offline()
+            .without("OIDC_JWKS")
+            .with_all(&[("OIDC_JWKS_URI", &address)])
+            .with_all(&variables);
+        let function = Bootstrap::start(&env);
+        function.init_time().await;
+        if is_trusted {
+            let event = Wire::token(&token(&today()), &json!({})).http_api();
+            function.answer("token", &event).await.expect_issued(&format!("{variables:?}"));
+        } else {
+            let error = error_of(&function, "keys").await;
+            assert_eq!(error, "certificate is not trusted", "{variables:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn fetch_error_names_the_code_of_aws_if_it_is_known() {
     let rows = [
         ("AccessDeniedException", "refused: AccessDeniedException"),
