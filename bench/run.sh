@@ -51,6 +51,7 @@ prefix=${PEERS_PREFIX:-}
 # shellcheck disable=SC2046
 run "Comparison with the peers, warm after 8,000 requests" warm --alg RS256 --warmup 8000 --rounds 5 $floor $ours $(peers)
 prefix=${PREFIX:-}
+run "Refresh" refresh --delay 80 $ours
 run "Curves" curves --csv "$results" --plots docs/performance $ours
 run "Flood" flood --requests "${FLOOD:-1000000}" --csv "$results" --plots docs/performance $ours
 echo "report: $report" >&2

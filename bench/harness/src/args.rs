@@ -14,12 +14,13 @@ modes:
   cold, warm, all       cold starts, warm requests or both, as ratios to a hello-world
   curves                CPU per request for growing keys, claims, rules and concurrency
   flood                 memory of one process under random tokens, people and rooms
+  refresh               the request that finds keys or secret past their TTL
 
   --base NAME           base of every ratio, which returns no tokens [hello]
   --peer NAME=PATH      alternative that is compared with the first target that is neither a peer
                         nor the base, and that has no limits
-  --rounds N            rounds, each of which starts every target once [21 cold, 9 warm, 7 curves]
-  --delay MS            delay of each upstream response in cold starts [30]
+  --rounds N            rounds, each of which starts every target once [21 cold, 9 warm and refresh, 7 curves]
+  --delay MS            delay of each upstream response [30]
   --roots system|own    root certificates besides the CA of the run [system]
   --alg RS256|ES256|both  signature algorithm of access tokens in warm requests [both]
   --requests N          measured invocations per round and target [2000; 1000 curves; 1000000 flood]
@@ -37,6 +38,7 @@ pub enum Mode {
     All,
     Curves,
     Flood,
+    Refresh,
 }
 
 /// A program to measure.
@@ -72,7 +74,8 @@ impl Args {
             Some("all") => Mode::All,
             Some("curves") => Mode::Curves,
             Some("flood") => Mode::Flood,
-            _ => return Err("the mode must be cold, warm, all, curves or flood".into()),
+            Some("refresh") => Mode::Refresh,
+            _ => return Err("the mode must be cold, warm, all, curves, flood or refresh".into()),
         };
         let mut args = Self {
             mode,
@@ -99,10 +102,11 @@ impl Args {
             args.option(&word, &value)?;
         }
         let alone = matches!(args.mode, Mode::Curves | Mode::Flood);
+        let is_absolute = alone || args.mode == Mode::Refresh;
         if alone && args.targets.len() != 1 {
             return Err("curves and flood must have exactly one target".into());
         }
-        if !alone && !args.targets.iter().any(|target| target.name == args.base) {
+        if !is_absolute && !args.targets.iter().any(|target| target.name == args.base) {
             return Err(format!("no target is named {}", args.base).into());
         }
         if args.rounds == Some(0) || args.requests == Some(0) {

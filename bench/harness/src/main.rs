@@ -12,6 +12,7 @@ mod inputs;
 mod package;
 mod plot;
 mod random;
+mod refresh;
 mod runtime;
 mod stats;
 mod target;
@@ -68,6 +69,11 @@ fn run(args: &Args, directory: &std::path::Path) -> Result<(), Failure> {
     match args.mode {
         Mode::Curves => curves::run(&targets[0], &upstream, &issuer, args)?,
         Mode::Flood => flood::run(&targets[0], &upstream, &issuer, args)?,
+        Mode::Refresh => {
+            let mut requests = issuer.requests(Alg::Rs256, &upstream.issuer(), tokens::PEOPLE)?;
+            let rounds = args.rounds.unwrap_or(9);
+            refresh::run(&targets, &upstream, &mut requests, rounds, args.delay)?;
+        }
         Mode::Cold | Mode::Warm | Mode::All => ratios(args, &targets, &upstream, &issuer, bar)?,
     }
     println!("\nLoad average at the end: {}", load()?);
