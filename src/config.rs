@@ -133,7 +133,7 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
     let choice = reader.parsed("PRESENCE_COLOR", |text| match text {
         "stable" => Ok(Choice::Stable),
         "random" => Ok(Choice::Random),
-        _ => Err("must be stable or random"),
+        _ => Err(Reason("must be stable or random")),
     });
     let secrets = secrets::read(reader, issuers.as_deref());
     let origins = reader.parsed("ALLOWED_ORIGINS", Origins::parse);
@@ -185,7 +185,7 @@ fn participant<L: Fn(&str) -> Option<String>>(
     let identity = reader.parsed("PARTICIPANT_IDENTITY", |text| match text {
         "email" => Ok(Identity::Email),
         "sub" => Ok(Identity::Subject),
-        _ => Err("must be email or sub"),
+        _ => Err(Reason("must be email or sub")),
     });
     let devices = reader.parsed("PARTICIPANT_DEVICES", boolean);
     let client_fields = reader.parsed("CLIENT_FIELDS", client_fields);
@@ -198,7 +198,7 @@ fn participant<L: Fn(&str) -> Option<String>>(
     });
     let max_token_bytes = reader.parsed("MAX_TOKEN_BYTES", |text| match text.parse() {
         Ok(bytes @ 1024..=65_536) => Ok(bytes),
-        _ => Err("must be a whole number of bytes from 1024 to 65536"),
+        _ => Err(Reason("must be a whole number of bytes from 1024 to 65536")),
     });
     let metadata_bytes = reader.parsed("MAX_METADATA_BYTES", stored_bytes);
     let attributes_bytes = reader.parsed("MAX_ATTRIBUTES_BYTES", stored_bytes);
@@ -224,8 +224,8 @@ fn trusted_roots<L: Fn(&str) -> Option<String>>(reader: &Reader<L>) -> RootSourc
     }
 }
 
-fn url(text: &str) -> Result<String, &'static str> {
-    is_https_or_loopback(text).then(|| text.to_owned()).ok_or("must be an https URL")
+fn url(text: &str) -> Result<String, Reason> {
+    is_https_or_loopback(text).then(|| text.to_owned()).ok_or(Reason("must be an https URL"))
 }
 
 /// Parses a path of one or more segments, with or without slashes around it, into `/segment/segment`.
@@ -245,9 +245,9 @@ fn base_path(text: &str) -> Result<String, Reason> {
 
 /// Parses the name of a cookie
 /// ([RFC 6265 §4.1.1](https://www.rfc-editor.org/rfc/rfc6265#section-4.1.1)), of common characters.
-fn cookie_name(text: &str) -> Result<String, &'static str> {
+fn cookie_name(text: &str) -> Result<String, Reason> {
     let is_name = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-    if is_name { Ok(text.to_owned()) } else { Err("must be a cookie's name") }
+    if is_name { Ok(text.to_owned()) } else { Err(Reason("must be a cookie's name")) }
 }
 
 /// Parses the name of a header that can contain a token.
@@ -271,33 +271,33 @@ fn token_header(text: &str) -> Result<HeaderName, Reason> {
     }
 }
 
-fn client_fields(text: &str) -> Result<Vec<ClientField>, &'static str> {
+fn client_fields(text: &str) -> Result<Vec<ClientField>, Reason> {
     let field = |name: &str| match ClientField::from_name(name.trim()) {
         Some(field) => Ok(field),
         None if name.trim() == "participant_identity" => {
-            Err("must not list participant_identity: it is never the client's choice")
+            Err(Reason("must not list participant_identity: it is never the client's choice"))
         }
-        None => Err(
+        None => Err(Reason(
             "must be a comma-separated list of room_name, participant_name, participant_metadata, \
                   participant_attributes and room_config",
-        ),
+        )),
     };
     text.split(',').map(field).collect()
 }
 
 /// A limit of what clients may store in a token, in bytes.
-fn stored_bytes(text: &str) -> Result<usize, &'static str> {
+fn stored_bytes(text: &str) -> Result<usize, Reason> {
     match text.parse() {
         Ok(bytes @ 1..=65_536) => Ok(bytes),
-        _ => Err("must be a whole number of bytes from 1 to 65536"),
+        _ => Err(Reason("must be a whole number of bytes from 1 to 65536")),
     }
 }
 
-fn boolean(text: &str) -> Result<bool, &'static str> {
+fn boolean(text: &str) -> Result<bool, Reason> {
     match text {
         "true" => Ok(true),
         "false" => Ok(false),
-        _ => Err("must be true or false"),
+        _ => Err(Reason("must be true or false")),
     }
 }
 
@@ -305,9 +305,9 @@ fn seconds(
     text: &str,
     range: std::ops::RangeInclusive<u64>,
     wrong: &'static str,
-) -> Result<Duration, &'static str> {
+) -> Result<Duration, Reason> {
     match text.parse() {
         Ok(seconds) if range.contains(&seconds) => Ok(Duration::from_secs(seconds)),
-        _ => Err(wrong),
+        _ => Err(Reason(wrong)),
     }
 }

@@ -22,6 +22,8 @@ pub use event::{FetchLog, Outcome, RequestLog};
 use line::Output;
 use metrics::Metric;
 
+use crate::reason::Reason;
+
 /// The level of `RUST_LOG` if the configuration is invalid.
 pub const DEFAULT_LEVEL: LevelFilter = LevelFilter::INFO;
 
@@ -30,8 +32,8 @@ pub const DEFAULT_LEVEL: LevelFilter = LevelFilter::INFO;
 /// # Errors
 ///
 /// The list of accepted values, if `text` is none of them.
-pub fn parse_level(text: &str) -> Result<LevelFilter, &'static str> {
-    text.parse().map_err(|_| "must be off, error, warn, info, debug or trace")
+pub fn parse_level(text: &str) -> Result<LevelFilter, Reason> {
+    text.parse().map_err(|_| Reason("must be off, error, warn, info, debug or trace"))
 }
 
 /// The destination of all lines, once [`init`] was called.

@@ -11,6 +11,7 @@ use crate::oidc::provider::ProfileSource;
 use crate::oidc::verifier::{Expected, Verifier};
 use crate::participant::Identity;
 use crate::profile::{Paths, ProfileRequirements};
+use crate::reason::Reason;
 use crate::text;
 use crate::upstream::last_good::Limits;
 use settings::IssuerSettings;
@@ -179,7 +180,7 @@ fn variable_of(name: Option<&str>, variable: &'static str) -> Name {
 }
 
 /// Parses one issuer, or several as `name=issuer`.
-fn items(text: &str) -> Result<Vec<Item>, &'static str> {
+fn items(text: &str) -> Result<Vec<Item>, Reason> {
     let items: Vec<Item> = text.split(',').map(|item| read_item(item.trim())).collect();
     let is_distinct = |items: &[Item], of: fn(&Item) -> Option<&str>| {
         let mut seen: Vec<_> = items.iter().filter_map(of).collect();
@@ -191,15 +192,15 @@ fn items(text: &str) -> Result<Vec<Item>, &'static str> {
         item.name.is_none() && before_scheme.contains('=')
     };
     if items.iter().any(is_misnamed) {
-        Err("must name issuers with 1 to 16 lower-case letters and digits")
+        Err(Reason("must name issuers with 1 to 16 lower-case letters and digits"))
     } else if items.iter().any(|item| item.issuer.is_empty()) {
-        Err("must be an issuer, or a comma-separated list of name=issuer")
+        Err(Reason("must be an issuer, or a comma-separated list of name=issuer"))
     } else if items.len() > 1 && items.iter().any(|item| item.name.is_none()) {
-        Err("must give each of several issuers a name: app=https://…,staff=https://…")
+        Err(Reason("must give each of several issuers a name: app=https://…,staff=https://…"))
     } else if !is_distinct(&items, |item| item.name.as_deref())
         || !is_distinct(&items, |item| Some(item.issuer.as_str()))
     {
-        Err("must not list a name or an issuer twice")
+        Err(Reason("must not list a name or an issuer twice"))
     } else {
         Ok(items)
     }

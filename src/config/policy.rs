@@ -7,6 +7,7 @@ use std::path::Path;
 use super::IssuerConfig;
 use super::reader::Reader;
 use crate::policy::{BUILT_IN, Policy, PolicyFault};
+use crate::reason::Reason;
 
 /// The name of the file, and of the built-in policy in faults.
 const FILE: &str = "policy.toml";
@@ -22,7 +23,7 @@ pub(super) fn read<L: Fn(&str) -> Option<String>>(
             Ok(Some(text)) => (FILE, Cow::Owned(text)),
             Ok(None) => (FILE, Cow::Borrowed(BUILT_IN)),
             Err(reason) => {
-                reader.fault(FILE, reason);
+                reader.fault(FILE, reason.0);
                 return None;
             }
         },
@@ -43,11 +44,11 @@ pub(super) fn read<L: Fn(&str) -> Option<String>>(
 }
 
 /// The text of the file in `folder`; `None` if there is no such file.
-fn file(folder: Option<&str>) -> Result<Option<String>, &'static str> {
+fn file(folder: Option<&str>) -> Result<Option<String>, Reason> {
     let Some(folder) = folder else { return Ok(None) };
     match std::fs::read_to_string(Path::new(folder).join(FILE)) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(_) => Err("next to the binary must be a readable file of UTF-8 text"),
+        Err(_) => Err(Reason("next to the binary must be a readable file of UTF-8 text")),
     }
 }

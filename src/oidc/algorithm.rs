@@ -3,6 +3,8 @@
 pub use jsonwebtoken::Algorithm;
 use jsonwebtoken::AlgorithmFamily;
 
+use crate::reason::Reason;
+
 /// Names of algorithms that are known and never accepted, for the operator's log.
 const NOT_ACCEPTED: [&str; 12] = [
     "none",
@@ -42,14 +44,14 @@ impl AllowedAlgorithms {
     /// assert!(allowed.get("RS384").is_none() && allowed.get("none").is_none());
     /// assert!(AllowedAlgorithms::parse("RS256,HS256").is_err());
     /// ```
-    pub fn parse(list: &str) -> Result<Self, &'static str> {
+    pub fn parse(list: &str) -> Result<Self, Reason> {
         list.split(',')
             .map(|name| by_name(name.trim()))
             .collect::<Option<Vec<_>>>()
             .map(Self)
-            .ok_or(
+            .ok_or(Reason(
                 "must list RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA only",
-            )
+            ))
     }
 
     /// HS256 alone, for a secret that the issuer shares with this application.

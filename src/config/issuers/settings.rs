@@ -11,6 +11,7 @@ use crate::oidc::jwks::KeySet;
 use crate::oidc::provider::{ProfileSource, Provider};
 use crate::oidc::providers;
 use crate::profile::Paths;
+use crate::reason::Reason;
 use crate::upstream::client::is_https_or_loopback;
 
 /// The variables of one issuer.
@@ -120,7 +121,8 @@ fn keys<L: Fn(&str) -> Option<String>>(
     algorithms: Option<&AllowedAlgorithms>,
 ) -> Option<KeySource> {
     let given = reader.optional(of("OIDC_JWKS"), |text| {
-        KeySet::read(text.as_bytes()).ok_or("must be a JSON key set with a usable public key")
+        KeySet::read(text.as_bytes())
+            .ok_or(Reason("must be a JSON key set with a usable public key"))
     });
     let at = reader.optional(of("OIDC_JWKS_URI"), url);
     let has = |variable| reader.text(&of(variable)).is_some();
@@ -225,23 +227,31 @@ fn paths<L: Fn(&str) -> Option<String>>(
     paths
 }
 
-fn sources(text: &str) -> Result<Vec<ProfileSource>, &'static str> {
+fn sources(text: &str) -> Result<Vec<ProfileSource>, Reason> {
     let source = |name: &str| match name.trim() {
         "claims" => Ok(ProfileSource::Claims),
         "userinfo" => Ok(ProfileSource::UserInfo),
         "clerk" => Ok(ProfileSource::Clerk),
         "workos" => Ok(ProfileSource::WorkOs),
-        _ => Err("must be a comma-separated list of claims, userinfo, clerk and workos"),
+        _ => Err(Reason("must be a comma-separated list of claims, userinfo, clerk and workos")),
     };
     text.split(',').map(source).collect()
 }
 
-fn list(text: &str) -> Result<Vec<String>, &'static str> {
+fn list(text: &str) -> Result<Vec<String>, Reason> {
     let items: Vec<String> = text.split(',').map(|item| item.trim().to_owned()).collect();
     let is_whole = !items.iter().any(String::is_empty);
-    if is_whole { Ok(items) } else { Err("must be a comma-separated list without empty items") }
+    if is_whole {
+        Ok(items)
+    } else {
+        Err(Reason("must be a comma-separated list without empty items"))
+    }
 }
 
-fn claim_path(text: &str) -> Result<String, &'static str> {
-    if text.len() <= 256 { Ok(text.to_owned()) } else { Err("must be at most 256 bytes long") }
+fn claim_path(text: &str) -> Result<String, Reason> {
+    if text.len() <= 256 {
+        Ok(text.to_owned())
+    } else {
+        Err(Reason("must be at most 256 bytes long"))
+    }
 }
