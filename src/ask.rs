@@ -12,9 +12,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use crate::keys::ask::AskKey;
 use crate::logging::FetchLog;
 use crate::request_scope::{self, AskOutcome};
-use crate::upstream::client::{Client, Get};
+use crate::upstream::client::{Client, Get, UpstreamResponse};
 use crate::upstream::error::{FetchError, Unavailable};
-use answer::{Answer, Yes};
+use answer::Answer;
 use cache::{CacheKey, YesCache};
 
 /// Name of the app in the log.
@@ -85,6 +85,15 @@ pub enum AskError {
     Unavailable(#[from] Unavailable),
 }
 
+/// An answer of the app that decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppAnswer<'a> {
+    /// The status.
+    pub status: u16,
+    /// The role that the app gives, if it gives one, or the refusal.
+    pub outcome: Result<Option<&'a str>, AskRefusal>,
+}
+
 /// A client for the app.
 pub struct AskClient {
     client: Arc<Client>,
@@ -112,15 +121,15 @@ impl AskClient {
         request: AskRequest<'_>,
         now: SystemTime,
     ) -> Result<Option<&'a str>, AskError> {
-        let role_of = |yes: Yes| Some(settings.roles.get(yes.role?)?.as_str());
         let cache_key = (!settings.cache.is_zero()).then(|| CacheKey::new(settings, &request));
         let cached = cache_key.as_ref().and_then(|key| self.cache.get(key, settings.cache, now));
         if let Some(yes) = cached {
             request_scope::note_ask(AskOutcome::Cached, Duration::ZERO);
-            return Ok(role_of(yes));
+            return Ok(yes.role_of(settings));
         }
         let started = Instant::now();
-        let answer = self.send(settings, &request, now).await;
+        let response = self.send(settings, &request, now).await;
+        let answer = response.and_then(|response| Answer::read(&response, settings));
         let took = started.elapsed();
         match answer {
             Ok(Answer::Yes(yes)) => {
@@ -128,7 +137,7 @@ impl AskClient {
                 if let Some(key) = cache_key {
                     self.cache.keep(key, yes, now);
                 }
-                Ok(role_of(yes))
+                Ok(yes.role_of(settings))
             }
             Ok(Answer::No(refusal)) => {
                 request_scope::note_ask(AskOutcome::No, took);
@@ -142,12 +151,31 @@ impl AskClient {
         }
     }
 
+    /// Sends one request, whatever is cached, and logs nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError`] for an answer that does not decide.
+    pub async fn request<'a>(
+        &self,
+        settings: &'a AskSettings,
+        request: AskRequest<'_>,
+        now: SystemTime,
+    ) -> Result<AppAnswer<'a>, FetchError> {
+        let response = self.send(settings, &request, now).await?;
+        let outcome = match Answer::read(&response, settings)? {
+            Answer::Yes(yes) => Ok(yes.role_of(settings)),
+            Answer::No(refusal) => Err(refusal),
+        };
+        Ok(AppAnswer { status: response.status, outcome })
+    }
+
     async fn send(
         &self,
         settings: &AskSettings,
         request: &AskRequest<'_>,
         now: SystemTime,
-    ) -> Result<Answer, FetchError> {
+    ) -> Result<UpstreamResponse, FetchError> {
         let mut headers = settings.headers.clone();
         if settings.is_signed {
             let key = request.key.ok_or(FetchError::MissingKey("ASK_SECRET"))?;
@@ -160,8 +188,7 @@ impl AskClient {
             total: self.client.timeouts().ask,
             body_bytes: settings.reads_body().then_some(ANSWER_BYTES),
         };
-        let response = self.client.get_answer(&get).await?;
-        Answer::read(&response, settings)
+        self.client.get_answer(&get).await
     }
 }
 

@@ -42,7 +42,7 @@ use crate::text::Name;
 use crate::upstream::client::Client;
 
 pub use bans::{BanAuthor, BanRequest};
-pub use diagnosis::{Diagnosis, Pending, Question};
+pub use diagnosis::{Asked, Diagnosis, Pending, Question};
 pub use error::ExchangeError;
 pub use moderation::{ModerationAction, ParticipantRef};
 

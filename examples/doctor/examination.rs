@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use roomkey::App;
+use roomkey::ask::AppAnswer;
 use roomkey::endpoint::problem::Problem;
 use roomkey::exchange::{Diagnosis, ExchangeError, Pending, Question};
 use roomkey::livekit::token_source::RequestedRoomConfig;
@@ -38,6 +39,7 @@ pub(crate) async fn of(app: &App, question: Question<'_>, now: SystemTime, repor
         return;
     };
     profile(&diagnosis, report);
+    question_to_app(&diagnosis, report);
     let applies = rules(&diagnosis, caller, question.room, report);
     report.add(decision(&diagnosis, caller, question.room, applies));
 }
@@ -46,7 +48,8 @@ pub(crate) async fn of(app: &App, question: Question<'_>, now: SystemTime, repor
 fn profile(diagnosis: &Diagnosis<'_>, report: &mut Report) {
     let names: Vec<&str> = diagnosis.sources.iter().map(|source| name_of(*source)).collect();
     report.add(Finding::note("profile sources", &names.join(", then ")));
-    for pending in &diagnosis.pending {
+    let pending = diagnosis.pending.iter().filter(|pending| **pending != Pending::App);
+    for pending in pending {
         let (check, detail) = match pending {
             Pending::Profile(source) => {
                 let detail = format!(
@@ -60,7 +63,7 @@ fn profile(diagnosis: &Diagnosis<'_>, report: &mut Report) {
         };
         report.add(Finding::open(check, &format!("{detail}\n--query queries it")));
     }
-    if !diagnosis.pending.is_empty() {
+    if diagnosis.pending.iter().any(|pending| *pending != Pending::App) {
         return;
     }
     if diagnosis.profile.email().is_some() {
@@ -71,6 +74,23 @@ fn profile(diagnosis: &Diagnosis<'_>, report: &mut Report) {
         _ => "found",
     };
     report.add(Finding::note("name", name));
+}
+
+/// Reports the question to the app, and its answer.
+fn question_to_app(diagnosis: &Diagnosis<'_>, report: &mut Report) {
+    let Some(asked) = &diagnosis.asked else { return };
+    let question = format!("the rule asks {}: GET {}", asked.table, asked.url);
+    report.add(match &asked.answer {
+        None => Finding::open("app", &format!("{question}\n--ask sends the request")),
+        Some(Err(error)) => Finding::note("app", &format!("{question}\nno usable answer: {error}")),
+        Some(Ok(AppAnswer { status, outcome: Ok(role), .. })) => {
+            let role = role.map_or_else(String::new, |role| format!(", role {role}"));
+            Finding::note("app", &format!("{question}\nyes: status {status}{role}"))
+        }
+        Some(Ok(AppAnswer { status, outcome: Err(_), .. })) => {
+            Finding::note("app", &format!("{question}\nno: status {status}"))
+        }
+    });
 }
 
 /// Reports for every rule of the policy whether it applies to the caller. Returns whether any does.
@@ -111,11 +131,16 @@ fn decision(
         let detail = format!("{refusal}\n--room evaluates a room of the rules");
         return Finding::open("policy, without a room", &detail);
     }
-    let decision = diagnosis.policy.decide(caller, room, &RequestedRoomConfig::default());
+    let by_app = diagnosis.asked.as_ref().and_then(|asked| match asked.answer {
+        Some(Ok(AppAnswer { outcome: Ok(role), .. })) => role,
+        _ => None,
+    });
+    let nothing = RequestedRoomConfig::default();
+    let decision = diagnosis.policy.decide_as(caller, room, &nothing, by_app);
     let (Ok(()), Ok(decision)) = (&diagnosis.outcome, decision) else {
         return rejection(diagnosis);
     };
-    let (role, line) = (&decision.rule.role.name, decision.rule.line);
+    let (role, line) = (&decision.role.name, decision.rule.line);
     let place = if room.is_some() { "the room" } else { "a new room" };
     Finding::pass("policy", &format!("{role} in {place}, by the rule in line {line}"))
 }
@@ -128,6 +153,7 @@ fn rejection(diagnosis: &Diagnosis<'_>) -> Finding {
         ExchangeError::Rejected(_) => "issuer",
         ExchangeError::Participant(_) | ExchangeError::UserNotFound => "email",
         ExchangeError::Refused(_) => "policy",
+        ExchangeError::RefusedByApp(_) => "app",
         ExchangeError::Unavailable(_) => "upstream",
         _ => "participant token",
     };

@@ -6,7 +6,7 @@
 //!
 //! Reads the same variables as the function, and the token from standard input. The token is neither
 //! printed nor sent anywhere, unless `--query` allows requests to UserInfo, user directories and Secrets
-//! Manager. `--room NAME` evaluates the policy for that room, and `--json` prints JSON. The exit status
+//! Manager, or `--ask` a request to the app. `--room NAME` evaluates the policy for that room, and `--json` prints JSON. The exit status
 //! is 0 if the token would be accepted, 1 if it would be rejected, and 2 if a check that was not made
 //! decides.
 
@@ -30,12 +30,14 @@ const INPUT_BYTES: u64 = 65_536;
 async fn main() -> ExitCode {
     let mut as_json = false;
     let mut may_query = false;
+    let mut may_ask = false;
     let mut room = None;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--json" => as_json = true,
             "--query" => may_query = true,
+            "--ask" => may_ask = true,
             "--room" if room.is_none() => {
                 room = arguments.next().filter(|room| text::is_name(room));
                 if room.is_none() {
@@ -45,7 +47,7 @@ async fn main() -> ExitCode {
             _ => return usage(),
         }
     }
-    let report = examine(room.as_deref(), may_query).await;
+    let report = examine(room.as_deref(), may_query, may_ask).await;
     if as_json {
         println!("{}", report.to_json());
     } else {
@@ -59,11 +61,11 @@ async fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: doctor [--room NAME] [--query] [--json] < token");
+    eprintln!("usage: doctor [--room NAME] [--query] [--ask] [--json] < token");
     ExitCode::from(64) // EX_USAGE
 }
 
-async fn examine(room: Option<&str>, may_query: bool) -> Report {
+async fn examine(room: Option<&str>, may_query: bool, may_ask: bool) -> Report {
     let mut report = Report::default();
     let mut input = String::new();
     let is_text = std::io::stdin().take(INPUT_BYTES).read_to_string(&mut input).is_ok();
@@ -90,7 +92,7 @@ async fn examine(room: Option<&str>, may_query: bool) -> Report {
     #[expect(clippy::disallowed_methods, reason = "tokens are checked at the current time")]
     let now = SystemTime::now();
     let mut question = Question::new(token);
-    (question.room, question.may_query) = (room, may_query);
+    (question.room, question.may_query, question.may_ask) = (room, may_query, may_ask);
     examination::of(&App::new(config), question, now, &mut report).await;
     report
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// The usage text.
 pub(crate) const USAGE: &str = "\
 usage: policy --claims FILE [--issuer NAME] [--room NAME] [--agent NAME]… [--room-config JSON]
-              [--policy FILE] [--json]
+              [--policy FILE] [--ask] [--json]
        policy --cases FILE [--policy FILE] [--json]";
 
 /// The arguments.
@@ -19,6 +19,8 @@ pub(crate) struct Arguments {
     pub(crate) room_config: Option<String>,
     pub(crate) cases: Option<PathBuf>,
     pub(crate) policy: Option<PathBuf>,
+    /// Whether the app is asked, if the rule that matches asks it.
+    pub(crate) may_ask: bool,
     pub(crate) as_json: bool,
 }
 
@@ -29,6 +31,10 @@ impl Arguments {
         while let Some(name) = words.next() {
             if name == "--json" {
                 arguments.as_json = true;
+                continue;
+            }
+            if name == "--ask" {
+                arguments.may_ask = true;
                 continue;
             }
             let mut value = || words.next().ok_or_else(|| format!("{name} needs a value"));
@@ -50,6 +56,7 @@ impl Arguments {
             }
         }
         let asks = arguments.room.is_some()
+            || arguments.may_ask
             || arguments.issuer.is_some()
             || arguments.room_config.is_some()
             || !arguments.agents.is_empty();

@@ -54,6 +54,7 @@ struct Case {
     attributes: Option<Value>,
     ttl_seconds: Option<u64>,
     fresh_room: Option<String>,
+    asks: Option<String>,
     token_room_config: Option<Value>,
 }
 
@@ -126,6 +127,7 @@ impl Case {
             || self.attributes.is_some()
             || self.ttl_seconds.is_some()
             || self.fresh_room.is_some()
+            || self.asks.is_some()
             || self.token_room_config.is_some();
         if self.refused.is_some() && is_about_token {
             return Err("a case with refused must have no field about the token".to_owned());
@@ -168,6 +170,7 @@ impl Case {
             self.fresh_room.clone().map(Value::from),
             allowed.fresh_room.clone().into(),
         );
+        compare("asks", self.asks.clone().map(Value::from), allowed.asks.clone().into());
         compare(
             "token_room_config",
             self.token_room_config.clone(),

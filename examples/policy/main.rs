@@ -7,10 +7,12 @@
 //!
 //! The policy is `--policy FILE`, or else `POLICY`, or else the built-in `policy.toml`. The claims are
 //! the JSON payload of a token, in a file or (`-`) on standard input; `--issuer` is the name of the
-//! token's issuer, if there are several. A token itself is a secret: the doctor checks one. `--json` is
-//! for scripts. The exit status is 0 if the caller receives a token or all cases pass, and 1 otherwise.
+//! token's issuer, if there are several. A token itself is a secret: the doctor checks one. If the rule
+//! asks the app, the URL is printed, and `--ask` sends the request, with `ACCESS_TOKEN` and `ASK_SECRET`
+//! if the app receives them. `--json` is for scripts. The exit status is 0 if the caller receives a token or all cases pass, and 1 otherwise.
 //! It is 64 if the arguments or a file are invalid.
 
+mod app;
 mod arguments;
 mod cases;
 mod question;
@@ -71,7 +73,11 @@ fn ask(policy: &Policy, source: &str, arguments: &Arguments) -> Result<bool, Str
     };
     let question =
         Question::new(input).map_err(|reason| format!("400 invalid_request: {reason}"))?;
-    let (answer, rules) = (question.evaluate(policy), report::explain(&question, policy));
+    let mut answer = question.evaluate(policy);
+    if arguments.may_ask {
+        answer = app::ask(policy, &question, answer)?;
+    }
+    let rules = report::explain(&question, policy);
     let report = Report { answer: &answer, rules: &rules, source };
     if arguments.as_json {
         println!("{}", report.to_json());

@@ -57,6 +57,10 @@ pub(crate) struct Allowed {
     pub(crate) fresh_room: Option<String>,
     /// The token's `roomConfig`.
     pub(crate) room_config: Option<Value>,
+    /// The URL of the question to the app, if the rule asks. Without a room, it contains an example.
+    pub(crate) asks: Option<String>,
+    /// The status of the app's answer, if it was asked.
+    pub(crate) status: Option<u16>,
 }
 
 impl Question {
@@ -94,7 +98,12 @@ impl Question {
 
     /// Decides by `policy` and by the checks of the endpoint around it.
     pub(crate) fn evaluate(&self, policy: &Policy) -> PolicyAnswer {
-        self.decide(policy).unwrap_or_else(|error| PolicyAnswer::Refused {
+        self.evaluate_as(policy, None)
+    }
+
+    /// Decides as [`evaluate`](Self::evaluate) does, with the role that the app gives.
+    pub(crate) fn evaluate_as(&self, policy: &Policy, by_app: Option<&str>) -> PolicyAnswer {
+        self.decide(policy, by_app).unwrap_or_else(|error| PolicyAnswer::Refused {
             code: Problem::from(&error).code,
             reason: error.to_string(),
         })
@@ -105,20 +114,24 @@ impl Question {
         CallerClaims { claims: &self.claims, key: &self.key, issuer: self.issuer.as_deref() }
     }
 
-    fn decide(&self, policy: &Policy) -> Result<PolicyAnswer, ExchangeError> {
+    fn decide(&self, policy: &Policy, by_app: Option<&str>) -> Result<PolicyAnswer, ExchangeError> {
         check_forbidden_field(&self.asked)?;
-        let decision = policy.decide(self.caller(), self.room.as_deref(), &self.asked)?;
+        let (caller, room) = (self.caller(), self.room.as_deref());
+        let decision = policy.decide_as(caller, room, &self.asked, by_app)?;
         let fresh = format!("{}room-{:032}", decision.fresh_room_prefix, 0);
         if self.room.is_none() && !text::is_name(&fresh) {
             return Err(Refusal::Room.into());
         }
-        Ok(PolicyAnswer::Allowed(Allowed::from(&decision, self.room.is_none())))
+        let asking = policy.asking(caller, room)?;
+        let asks = asking.map(|asking| asking.url(caller, room.unwrap_or(&fresh))).transpose()?;
+        let allowed = Allowed::from(&decision, self.room.is_none());
+        Ok(PolicyAnswer::Allowed(Allowed { asks, ..allowed }))
     }
 }
 
 impl Allowed {
     fn from(decision: &Decision<'_>, is_fresh: bool) -> Self {
-        let Rule { role, line, .. } = decision.rule;
+        let (Rule { line, .. }, role) = (decision.rule, decision.role);
         let video = VideoGrant::join("room", role.grants);
         let Ok(Value::Object(mut grants)) = serde_json::to_value(video) else { unreachable!() };
         // These two name the room and are no permissions in it.
@@ -135,6 +148,8 @@ impl Allowed {
             ttl_seconds: role.ttl.map(|ttl| ttl.as_secs()),
             fresh_room: is_fresh.then(|| format!("{}*", decision.fresh_room_prefix)),
             room_config: (!room_config.is_empty()).then(|| json!(room_config)),
+            asks: None,
+            status: None,
         }
     }
 }

@@ -69,6 +69,13 @@ impl Display for Report<'_> {
 fn write_allowed(formatter: &mut Formatter<'_>, allowed: &Allowed, source: &str) -> fmt::Result {
     writeln!(formatter, "allowed     as {}", allowed.role)?;
     writeln!(formatter, "rule        {source}:{}", allowed.line)?;
+    if let Some(url) = &allowed.asks {
+        let answer = match allowed.status {
+            Some(status) => format!("the app answered {status}"),
+            None => "the app decides; --ask sends the request".to_owned(),
+        };
+        writeln!(formatter, "asks        GET {url}\n            {answer}")?;
+    }
     if let Some(pattern) = &allowed.fresh_room {
         writeln!(formatter, "room        a new one in {pattern}")?;
     }
@@ -101,7 +108,8 @@ impl Report<'_> {
             PolicyAnswer::Refused { code, reason } => {
                 json!({ "allowed": false, "code": code, "reason": reason, "rules": rules })
             }
-            PolicyAnswer::Allowed(allowed) => json!({
+            PolicyAnswer::Allowed(allowed) => {
+                let mut report = json!({
                 "allowed": true,
                 "policy": self.source,
                 "line": allowed.line,
@@ -112,7 +120,12 @@ impl Report<'_> {
                 "freshRoom": allowed.fresh_room,
                 "roomConfig": allowed.room_config,
                 "rules": rules,
-            }),
+                });
+                if let Some(url) = &allowed.asks {
+                    report["asks"] = json!({ "url": url, "status": allowed.status });
+                }
+                report
+            }
         }
     }
 }

@@ -21,6 +21,13 @@ pub(super) enum Answer {
     No(AskRefusal),
 }
 
+impl Yes {
+    /// The name of the role, if the app gives one.
+    pub(super) fn role_of(self, settings: &AskSettings) -> Option<&str> {
+        Some(settings.roles.get(self.role?)?.as_str())
+    }
+}
+
 impl Answer {
     /// Reads the status, and the body if the settings need it.
     ///
@@ -55,13 +62,19 @@ impl Answer {
     }
 }
 
-/// Whether the answer has no content: `[]` and `{}`, and what functions of a database return for no.
+/// Whether the answer has no content: `[]` and `{}`, also as the only content of an object as in GraphQL,
+/// and what functions of a database return for no.
 fn is_empty(body: &Value) -> bool {
     match body {
         Value::Null | Value::Bool(false) => true,
         Value::String(text) => text.is_empty(),
         Value::Array(items) => items.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
+        Value::Object(fields) => fields.values().all(is_empty_collection),
         Value::Bool(true) | Value::Number(_) => false,
     }
+}
+
+fn is_empty_collection(value: &Value) -> bool {
+    value.as_array().is_some_and(Vec::is_empty)
+        || value.as_object().is_some_and(serde_json::Map::is_empty)
 }

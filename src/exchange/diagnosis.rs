@@ -5,7 +5,8 @@ use std::time::SystemTime;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 
-use super::{Exchange, ExchangeError};
+use super::{Caller, Exchange, ExchangeError};
+use crate::ask::{AppAnswer, AskRequest};
 use crate::bearer::{BearerError, UnverifiedBearer};
 use crate::body::InvalidField;
 use crate::livekit::token_source::{RequestedRoomConfig, TokenSourceRequest};
@@ -16,6 +17,7 @@ use crate::oidc::verifier::Expected;
 use crate::policy::{CallerClaims, Policy};
 use crate::profile::Profile;
 use crate::text::Name;
+use crate::upstream::error::FetchError;
 
 /// A request to diagnose.
 #[derive(Clone, Copy)]
@@ -25,6 +27,8 @@ pub struct Question<'a> {
     pub token: &'a str,
     /// The requested room, if any.
     pub room: Option<&'a str>,
+    /// Whether the app is asked, if the rule that matches asks it.
+    pub may_ask: bool,
     /// Whether upstreams are requested that get the token or need credentials: Secrets Manager,
     /// UserInfo and user directories. Keys and discovery are always fetched.
     pub may_query: bool,
@@ -45,6 +49,8 @@ pub struct Diagnosis<'a> {
     pub profile: Profile,
     /// Upstreams that were not queried and can change the outcome.
     pub pending: Vec<Pending>,
+    /// The question to the app, if the rule that matches asks it.
+    pub asked: Option<Asked<'a>>,
     /// The policy that decided.
     pub policy: &'a Policy,
     issuer: Option<&'a str>,
@@ -52,6 +58,18 @@ pub struct Diagnosis<'a> {
     /// Whether the endpoint issues a token, or the error that it responds with. If upstreams are
     /// pending, `Ok` only says that none of the other checks failed.
     pub outcome: Result<(), ExchangeError>,
+}
+
+/// A question to the app.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Asked<'a> {
+    /// The name of the ask table.
+    pub table: &'a str,
+    /// The complete URL. Without a requested room, it contains an example of a new one.
+    pub url: String,
+    /// The answer, if the app was asked.
+    pub answer: Option<Result<AppAnswer<'a>, FetchError>>,
 }
 
 /// An upstream that was not queried.
@@ -62,12 +80,14 @@ pub enum Pending {
     Secret,
     /// A source of email address and name.
     Profile(ProfileSource),
+    /// The app.
+    App,
 }
 
 impl<'a> Question<'a> {
     /// Asks about `token` without a room and without queries.
     pub fn new(token: &'a str) -> Self {
-        Self { token, room: None, may_query: false }
+        Self { token, room: None, may_ask: false, may_query: false }
     }
 }
 
@@ -90,6 +110,7 @@ impl Exchange {
             sources: Vec::new(),
             profile: Profile::default(),
             pending: Vec::new(),
+            asked: None,
             policy: &self.policy,
             issuer: None,
             key: String::new(),
@@ -129,12 +150,19 @@ impl Exchange {
         }
         diagnosis.key = context.key_of(&claims).into_owned();
         diagnosis.claims = Some(claims);
+        diagnosis.asked = self.question_about(diagnosis, question.room);
+        if diagnosis.asked.is_some() && !question.may_ask {
+            diagnosis.pending.push(Pending::App);
+        }
         match caller {
             Some(caller) if diagnosis.pending.is_empty() => {
                 let room_name = question.room.map(Name::parse).transpose();
                 let room_name =
                     room_name.map_err(|error| InvalidField::new("room_name", error.to_string()))?;
                 let request = TokenSourceRequest { room_name, ..TokenSourceRequest::default() };
+                if let Some(asked) = &mut diagnosis.asked {
+                    self.answer(asked, &caller, question.room, now).await;
+                }
                 self.issue(&caller, &request, now).await?;
                 diagnosis.profile = caller.profile(now).await?;
             }
@@ -153,6 +181,41 @@ impl Exchange {
             diagnosis.pending.push(Pending::Secret);
         }
         Ok(())
+    }
+}
+
+impl Exchange {
+    /// The question to the app about the caller of `diagnosis`, if the rule that matches asks.
+    fn question_about<'a>(
+        &'a self,
+        diagnosis: &Diagnosis<'a>,
+        room: Option<&str>,
+    ) -> Option<Asked<'a>> {
+        let caller = diagnosis.caller()?;
+        let asking = self.policy.asking(caller, room).ok()??;
+        let example = format!("{}room-{:032}", asking.fresh_room_prefix, 0);
+        let url = asking.url(caller, room.unwrap_or(&example)).ok()?;
+        Some(Asked { table: &asking.settings().name, url, answer: None })
+    }
+
+    /// Asks the app, besides the request that the participant token needs.
+    async fn answer<'a>(
+        &'a self,
+        asked: &mut Asked<'a>,
+        caller: &Caller<'_>,
+        room: Option<&str>,
+        now: SystemTime,
+    ) {
+        let key = caller.key();
+        let Ok(Some(asking)) = self.policy.asking(caller.for_policy(&key), room) else { return };
+        let request = AskRequest {
+            line: asking.rule.line,
+            url: &asked.url,
+            caller: &key,
+            bearer: caller.bearer.as_str(),
+            key: caller.secrets.ask_key.as_ref(),
+        };
+        asked.answer = Some(self.ask_client.request(asking.settings(), request, now).await);
     }
 }
 

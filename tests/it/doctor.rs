@@ -10,7 +10,9 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::support::{Env, FakeDirectory, FakeIdp, Key, Route, extend, key_set, merge, today};
+use crate::support::{
+    Env, FakeApp, FakeDirectory, FakeIdp, Key, Route, Say, extend, key_set, merge, today,
+};
 
 /// A person whom no output may name.
 const EMAIL: &str = "ada.quux@private.example";
@@ -193,6 +195,38 @@ async fn doctor_sends_the_token_to_no_upstream() {
     let found = doctor(&only_claims, &["--json"], &token).await;
     assert_eq!(found.failed(), ["email"], "{}", found.output);
     assert!(found.output.contains("404 email_not_set"), "{}", found.output);
+}
+
+#[tokio::test]
+async fn doctor_prints_the_question_to_the_app_and_asks_it_on_request() {
+    let app = FakeApp::saying(Say::ok("{\"role\":\"host\"}"));
+    let policy = format!(
+        "[[allow]]\nrooms = [\"team-*\"]\nrole = \"viewer\"\nask = \"members\"\n[ask.members]\n\
+         url = \"{}/{{room}}\"\nforward = \"bearer\"\nrole_from = \"role\"\nroles = [\"host\"]\n",
+        app.url()
+    );
+    let env = Env::offline().with("POLICY", &policy);
+    let key = Key::rsa();
+    let token = key.sign(&key.header(), &merge(crate::support::claims(), &today()));
+    let arguments = ["--json", "--room", "team-a/b", "--ask"];
+    let quiet = doctor(&env, &arguments[..3], &token).await;
+    assert_eq!(quiet.open(), ["app"]);
+    let question = format!("the rule asks members: GET {}/team-a%2Fb", app.url());
+    assert!(quiet.output.contains(&question), "{}", quiet.output);
+    assert_eq!(app.count(), 0, "the token is not sent");
+    let fresh = doctor(&env, &["--json"], &token).await;
+    assert!(fresh.output.contains("/team-room-000"), "{}", fresh.output);
+    let asked = doctor(&env, &arguments, &token).await;
+    assert_eq!(asked.open(), Vec::<String>::new());
+    assert!(asked.output.contains("yes: status 200, role host"), "{}", asked.output);
+    assert!(asked.output.contains("host in the room, by the rule in line 1"), "{}", asked.output);
+    assert!(app.heads()[0].contains(&format!("authorization: Bearer {token}\r\n")));
+    for (status, answer) in [(404, "no: status 404"), (500, "no usable answer: status 500")] {
+        app.say(Say::status(status, ""));
+        let refused = doctor(&env, &arguments, &token).await;
+        assert_eq!(refused.failed(), [if status == 404 { "app" } else { "upstream" }], "{status}");
+        assert!(refused.output.contains(answer), "{}", refused.output);
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::support::{FakeApp, Say};
+
 const POLICY: &str = r#"
 [[allow]]
 when = { org_role = "org:admin" }
@@ -66,6 +68,54 @@ fn run(policy: &str, arguments: &[&str], input: &str) -> Told {
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let status = output.status.code().unwrap();
     Told { status, output: text(output.stdout), errors: text(output.stderr) }
+}
+
+#[test]
+fn policy_example_prints_the_question_and_asks_it_on_request() {
+    let app = FakeApp::saying(Say::ok("{\"role\":\"host\"}"));
+    let policy = |table: &str| {
+        format!(
+            "[[allow]]\nrooms = [\"team-*\"]\nrole = \"viewer\"\nask = \"members\"\n[ask.members]\n\
+             url = \"{}/{{room}}/{{sub}}\"\nrole_from = \"role\"\nroles = [\"host\"]\n{table}",
+            app.url()
+        )
+    };
+    let url = format!("{}/team-a%2Fb/bob", app.url());
+    let arguments = ["--claims", "-", "--room", "team-a/b", "--json", "--ask"];
+    let quiet = run(&policy(""), &arguments[..5], MEMBER).json();
+    assert_eq!(
+        (&quiet["role"], &quiet["asks"]),
+        (&json!("viewer"), &json!({ "url": url, "status": null }))
+    );
+    assert_eq!(app.count(), 0);
+    let text = run(&policy(""), &arguments[..4], MEMBER).output;
+    assert!(
+        text.contains(&format!("asks        GET {url}\n")) && text.contains("--ask sends"),
+        "{text}"
+    );
+    let asked = run(&policy(""), &arguments, MEMBER).json();
+    assert_eq!(
+        (&asked["role"], &asked["asks"]),
+        (&json!("host"), &json!({ "url": url, "status": 200 }))
+    );
+    assert_eq!(app.count(), 1);
+    app.say(Say::status(404, ""));
+    let refused = run(&policy(""), &arguments, MEMBER);
+    assert_eq!((refused.status, &refused.json()["code"]), (1, &json!("room_not_allowed")));
+    let reason = format!("the app refuses the caller with status 404: {url}");
+    assert_eq!(refused.json()["reason"], reason.as_str());
+    app.say(Say::status(500, ""));
+    let broken = run(&policy(""), &arguments, MEMBER);
+    assert_eq!((broken.status, broken.errors.contains("503 unavailable: status 500")), (64, true));
+    let before = app.count();
+    let without = run(&policy("forward = \"bearer\""), &arguments, MEMBER);
+    assert_eq!((without.status, without.errors.contains("ACCESS_TOKEN must be")), (64, true));
+    let unsigned = run(&policy("sign = true"), &arguments, MEMBER);
+    assert_eq!((unsigned.status, unsigned.errors.contains("ASK_SECRET is missing")), (64, true));
+    let dots = run(&policy(""), &["--claims", "-", "--room", "team-..", "--json", "--ask"], MEMBER);
+    assert_eq!(dots.status, 64, "the whole name is no segment of its own: {}", dots.output);
+    assert_eq!(app.targets().last().unwrap(), "/team-../bob");
+    assert_eq!(app.count() - before, 1);
 }
 
 #[test]
