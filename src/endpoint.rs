@@ -7,6 +7,8 @@ mod liveblocks;
 mod moderation;
 pub mod problem;
 mod response;
+mod roles;
+mod room;
 pub mod route;
 mod token;
 mod webhook;
@@ -166,12 +168,6 @@ impl Endpoint {
         let Some(route) = named.or_else(from_path) else {
             return HandlerResponse::problem(&Problem::not_found(), "no such route");
         };
-        // No handler yet.
-        let is_served =
-            !matches!(route, Route::Role | Route::Participants | Route::Hand | Route::Room);
-        if !is_served {
-            return HandlerResponse::problem(&Problem::not_found(), "no such route");
-        }
         record.route = route.path();
         let context = RequestContext { endpoint: self, parts, body, now };
         let answer = match (route, &parts.method) {
@@ -190,6 +186,10 @@ impl Endpoint {
             (Route::Remove, &Method::DELETE) => {
                 context.moderate(route, ModerationAction::Remove, record).await
             }
+            (Route::Role, &Method::PUT) => context.change_role(record).await,
+            (Route::Hand, &Method::PUT) => context.raise_hand(record).await,
+            (Route::Participants, &Method::GET) => context.participants(record).await,
+            (Route::Room, &Method::DELETE) => context.end_room(record).await,
             (Route::Liveblocks, &Method::POST) => context.liveblocks(record).await,
             // On the heap, since a token's request would pay for the size of these futures.
             (Route::Bans, &Method::POST) => Box::pin(context.ban(route, record)).await,

@@ -1,4 +1,5 @@
-//! The use cases: participant tokens for callers and for backends, moderation, Liveblocks tokens.
+//! The use cases: participant tokens for callers and for backends, moderation, roles during a call,
+//! Liveblocks tokens.
 
 mod authorization;
 mod backend;
@@ -7,6 +8,8 @@ mod diagnosis;
 mod error;
 mod liveblocks;
 mod moderation;
+mod roles;
+mod room;
 mod webhook;
 
 use std::borrow::Cow;
@@ -230,6 +233,9 @@ impl Exchange {
             return Err(reserved_key(own).into());
         }
         let given_role = self.check_not_banned(early_state, room, &person, now).await?;
+        // A role that moderates is kept only by those who may moderate by the policy anyway.
+        let own_role = authorization.role;
+        let given_role = given_role.filter(|given| !given.can_moderate || own_role.can_moderate);
         let room = authorization.fresh_room.or_else(|| request.room_name.clone());
         let room = room.ok_or(ExchangeError::Bug("the participant has no room"))?;
 
@@ -245,7 +251,7 @@ impl Exchange {
                 metadata: request.participant_metadata.as_deref(),
                 attributes: of_client.chain(of_rule).collect(),
                 room,
-                role: given_role.unwrap_or(authorization.role),
+                role: given_role.unwrap_or(own_role),
                 room_config: authorization.room_config,
                 ttl: self.participant.token_ttl,
             },

@@ -3,6 +3,7 @@
 pub mod access_token;
 pub mod attributes;
 pub mod grants;
+pub mod participant_info;
 mod proto_json;
 mod requested_room;
 pub mod room_config;

@@ -203,6 +203,12 @@ impl ParticipantSettings {
         }
     }
 
+    /// Whether `identity` is exactly that of `person`, or of a device of theirs.
+    pub(crate) fn is_of_person(&self, identity: &str, person: &str) -> bool {
+        let device = identity.strip_prefix(person);
+        device.is_some_and(|device| device.is_empty() || self.devices && is_device(device))
+    }
+
     /// Returns the name of `profile`, or the one that the client chooses if it may by `of_rule`, the
     /// list of the deciding rule, or else by `CLIENT_FIELDS`.
     pub(crate) fn name_of(

@@ -103,8 +103,8 @@ pub enum Refusal {
     /// The deciding rule does not allow an agent.
     #[error("{0}")]
     Agent(AgentRefusal),
-    /// The caller's role does not moderate, or not this participant.
-    #[error("the caller's role may not do that to this participant")]
+    /// The caller's role does not allow the action, or not against this participant.
+    #[error("the caller's role does not allow the action")]
     Moderation,
     /// The policy has no such role.
     #[error("the policy has no such role")]

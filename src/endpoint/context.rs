@@ -85,6 +85,13 @@ impl<'a> RequestContext<'a> {
         Ok(room)
     }
 
+    /// Returns the person of the participant `identity` as a keyed hash, as `subject` in the log is one
+    /// of the caller.
+    pub(super) fn pseudonym(&self, caller: &Caller<'_>, identity: &str) -> String {
+        let person = self.exchange().participant.person_of(identity);
+        caller.secrets.api_key.pseudonym(&person)
+    }
+
     /// Returns the body, which is empty or declared as JSON, and at most [`BODY_BYTES`] long. Handlers
     /// call it after authentication, so that nobody else learns anything about the body.
     pub(super) fn json_body(&self) -> Result<&'a [u8], ExchangeError> {

@@ -268,6 +268,11 @@ impl From<&ExchangeError> for Problem {
                 StatusCode::NOT_FOUND,
                 "No such participant in the room",
             ),
+            ExchangeError::HandNotRaised => Self::new(
+                "hand_not_raised",
+                StatusCode::CONFLICT,
+                "The participant has not raised a hand",
+            ),
             ExchangeError::UserNotFound => {
                 Self::new("user_not_found", StatusCode::NOT_FOUND, "User not found")
             }

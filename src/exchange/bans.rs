@@ -126,7 +126,7 @@ impl Exchange {
     }
 
     /// Checks that `person` may enter `room`, or a new room if none is requested. Returns the role that
-    /// a host gave them there, if the policy has it and it does not moderate.
+    /// a host gave them there, or that they took, if the policy has it and it does not administer.
     ///
     /// # Errors
     ///
@@ -148,7 +148,7 @@ impl Exchange {
             return Err(ExchangeError::Banned);
         }
         let given = state.role.and_then(|role| self.policy.role(&role));
-        Ok(given.filter(|role| !role.grants.room_admin && !role.can_moderate))
+        Ok(given.filter(|role| !role.grants.room_admin))
     }
 
     /// Bans a person from `room`, or from all rooms if it is [`EVERY_ROOM`], and removes their devices

@@ -65,6 +65,9 @@ pub enum ExchangeError {
     /// The room has no such participant.
     #[error("no such participant in the room")]
     ParticipantNotFound,
+    /// The role is given only to participants with a raised hand.
+    #[error("the participant has not raised a hand")]
+    HandNotRaised,
     /// The issuer has no such user.
     #[error("the issuer has no such user")]
     UserNotFound,

@@ -3,7 +3,8 @@
 use std::time::SystemTime;
 
 use super::{Caller, Exchange, ExchangeError};
-use crate::livekit::room_service::{ParticipantInfo, RoomService, RoomServiceError};
+use crate::livekit::participant_info::ParticipantInfo;
+use crate::livekit::room_service::{RoomService, RoomServiceError};
 use crate::livekit::token_source::RequestedRoomConfig;
 use crate::policy::{Refusal, Role};
 use crate::upstream::error::Unavailable;
@@ -49,9 +50,7 @@ impl Exchange {
         if !role.can_moderate {
             return Err(Refusal::Moderation.into());
         }
-        let secrets = &caller.secrets;
-        let (url, key) = (&secrets.livekit_url, &secrets.api_key);
-        let service = RoomService::new(&self.client, url, key, room, now)?;
+        let service = self.room_service(caller, room, now)?;
         let participant = service.participant(identity).await?;
         if !role.grants.room_admin && self.is_host(&participant) {
             return Err(Refusal::Moderation.into());
@@ -61,6 +60,18 @@ impl Exchange {
             ModerationAction::Remove => service.remove(identity).await?,
         }
         Ok(role)
+    }
+
+    /// Creates a client for requests about `room`, with the secrets of `caller`.
+    pub(super) fn room_service<'a>(
+        &'a self,
+        caller: &Caller<'_>,
+        room: &'a str,
+        now: SystemTime,
+    ) -> Result<RoomService<'a>, ExchangeError> {
+        let secrets = &caller.secrets;
+        let (url, key) = (&secrets.livekit_url, &secrets.api_key);
+        Ok(RoomService::new(&self.client, url, key, room, now)?)
     }
 
     /// Whether the participant administers the room, by the `role` attribute of their token. A role

@@ -33,6 +33,17 @@ pub struct Grants {
     pub room_admin: bool,
 }
 
+const NOTHING: Grants = Grants {
+    can_publish: false,
+    can_publish_data: false,
+    can_subscribe: false,
+    can_update_own_metadata: false,
+    can_subscribe_metrics: false,
+    can_manage_agent_session: false,
+    can_publish_sources: None,
+    room_admin: false,
+};
+
 /// Sources of tracks, as LiveKit spells them. It refuses other names and upper case.
 pub const SOURCES: [&str; 4] = ["camera", "microphone", "screen_share", "screen_share_audio"];
 
@@ -69,6 +80,9 @@ pub struct VideoGrant<'a> {
     /// Never empty: without a room, the client would choose one when it joins.
     room: &'a str,
     room_join: bool,
+    /// Create and delete any room. No participant has it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    room_create: bool,
     #[serde(flatten)]
     grants: Grants,
 }
@@ -76,21 +90,18 @@ pub struct VideoGrant<'a> {
 impl<'a> VideoGrant<'a> {
     /// Creates the right to join `room`, which must not be empty, with `grants`.
     pub fn join(room: &'a str, grants: Grants) -> Self {
-        Self { room, room_join: true, grants }
+        Self { room, room_join: true, room_create: false, grants }
     }
 
     /// Creates the right to administer `room` through the API, and no other.
     pub fn administer(room: &'a str) -> Self {
-        let grants = Grants {
-            can_publish: false,
-            can_publish_data: false,
-            can_subscribe: false,
-            can_update_own_metadata: false,
-            can_subscribe_metrics: false,
-            can_manage_agent_session: false,
-            can_publish_sources: None,
-            room_admin: true,
-        };
-        Self { room, room_join: false, grants }
+        let grants = Grants { room_admin: true, ..NOTHING };
+        Self { room, room_join: false, room_create: false, grants }
+    }
+
+    /// Creates the right to delete `room` through the API. LiveKit has no such right for one room: it
+    /// extends to all rooms of the project.
+    pub fn delete(room: &'a str) -> Self {
+        Self { room, room_join: false, room_create: true, grants: NOTHING }
     }
 }

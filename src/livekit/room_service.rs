@@ -5,18 +5,21 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use futures_util::stream::{self, TryStreamExt};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::access_token::{AccessToken, SignError};
-use super::grants::VideoGrant;
+use super::grants::{Grants, Sources, VideoGrant};
+use super::participant_info::{ParticipantInfo, Participants, TrackInfo};
 use super::room_config::RoomConfiguration;
 use crate::keys::livekit::ApiKey;
-use crate::upstream::client::Client;
+use crate::upstream::client::{Client, RESPONSE_BYTES};
 use crate::upstream::error::FetchError;
 
 /// Lifetime of the token for one request.
 const TTL: Duration = Duration::from_mins(1);
+
+/// Longest list of participants that is read, in bytes. A participant with tracks has about 2 KB.
+const LIST_BYTES: usize = 4_000_000;
 
 /// Number of tracks that are muted at the same time.
 const CONCURRENT_MUTES: usize = 16;
@@ -26,29 +29,9 @@ pub struct RoomService<'a> {
     client: &'a Client,
     /// The base URL of the API, without a slash at the end.
     address: String,
-    /// A token that administers `room` alone.
+    /// A token for requests about `room`.
     bearer: String,
     room: &'a str,
-}
-
-/// A participant in the room.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct ParticipantInfo {
-    /// The identity, with the device if there is one.
-    pub identity: String,
-    /// The attributes of their token, unless they could change them.
-    pub attributes: BTreeMap<String, String>,
-    tracks: Vec<TrackInfo>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-struct TrackInfo {
-    sid: String,
-    /// Absent for proto3's default, which is audio.
-    r#type: Option<Value>,
-    muted: bool,
 }
 
 /// The reason why a request to `RoomService` failed.
@@ -80,10 +63,37 @@ impl<'a> RoomService<'a> {
         room: &'a str,
         now: SystemTime,
     ) -> Result<Self, RoomServiceError> {
+        Self::with_grant(client, livekit_url, key, room, VideoGrant::administer(room), now)
+    }
+
+    /// Creates a client as [`RoomService::new`] does, whose token only allows
+    /// [`delete`](RoomService::delete).
+    ///
+    /// # Errors
+    ///
+    /// [`RoomServiceError::Sign`] if the token could not be signed.
+    pub fn for_deletion(
+        client: &'a Client,
+        livekit_url: &str,
+        key: &ApiKey,
+        room: &'a str,
+        now: SystemTime,
+    ) -> Result<Self, RoomServiceError> {
+        Self::with_grant(client, livekit_url, key, room, VideoGrant::delete(room), now)
+    }
+
+    fn with_grant(
+        client: &'a Client,
+        livekit_url: &str,
+        key: &ApiKey,
+        room: &'a str,
+        video: VideoGrant<'_>,
+        now: SystemTime,
+    ) -> Result<Self, RoomServiceError> {
         let token = AccessToken {
             identity: "roomkey",
             name: "roomkey",
-            video: VideoGrant::administer(room),
+            video,
             metadata: None,
             attributes: BTreeMap::new(),
             room_config: RoomConfiguration::default(),
@@ -105,21 +115,38 @@ impl<'a> RoomService<'a> {
         serde_json::from_slice(&answer).map_err(|_| FetchError::Malformed("a participant").into())
     }
 
-    /// Fetches all participants of the room. LiveKit reports no error for a room without a call.
+    /// Fetches all participants, hidden ones included. There are none if the room does not exist.
     ///
     /// # Errors
     ///
-    /// [`RoomServiceError`].
+    /// [`RoomServiceError`]. A list of more than 4 MB is an error.
     pub async fn participants(&self) -> Result<Vec<ParticipantInfo>, RoomServiceError> {
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct Participants {
-            participants: Vec<ParticipantInfo>,
+        let answer = match self.call_for("ListParticipants", &json!({}), LIST_BYTES).await {
+            Err(RoomServiceError::NotFound) => return Ok(Vec::new()),
+            answer => answer?,
+        };
+        let list: Result<Participants, _> = serde_json::from_slice(&answer);
+        let list = list.map_err(|_| FetchError::Malformed("a list of participants"))?;
+        Ok(list.participants.unwrap_or_default())
+    }
+
+    /// Replaces the permission of the participant with this identity by `grants` if given, and changes
+    /// `attributes`: an empty value deletes one, and others stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomServiceError`]. Nothing has changed then.
+    pub async fn update(
+        &self,
+        identity: &str,
+        grants: Option<&Grants>,
+        attributes: &BTreeMap<&str, &str>,
+    ) -> Result<(), RoomServiceError> {
+        let mut body = json!({ "identity": identity, "attributes": attributes });
+        if let Some(grants) = grants {
+            body["permission"] = permission(grants);
         }
-        let answer = self.call("ListParticipants", &json!({})).await?;
-        let list: Participants = serde_json::from_slice(&answer)
-            .map_err(|_| FetchError::Malformed("a list of participants"))?;
-        Ok(list.participants)
+        self.call("UpdateParticipant", &body).await.map(drop)
     }
 
     /// Mutes every audio track of `participant` that is not muted, [`CONCURRENT_MUTES`] at a time. A
@@ -154,11 +181,31 @@ impl<'a> RoomService<'a> {
         self.call("RemoveParticipant", &json!({ "identity": identity })).await.map(drop)
     }
 
+    /// Ends the room, and with it the connections of all participants. A client
+    /// [for this request](RoomService::for_deletion) must send it.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomServiceError`].
+    pub async fn delete(&self) -> Result<(), RoomServiceError> {
+        self.call("DeleteRoom", &json!({})).await.map(drop)
+    }
+
     async fn call(&self, method: &str, body: &Value) -> Result<Vec<u8>, RoomServiceError> {
+        self.call_for(method, body, RESPONSE_BYTES).await
+    }
+
+    /// Sends a request whose response has at most `bytes`.
+    async fn call_for(
+        &self,
+        method: &str,
+        body: &Value,
+        bytes: usize,
+    ) -> Result<Vec<u8>, RoomServiceError> {
         let mut body = body.clone();
         body["room"] = json!(self.room);
         let address = format!("{}/twirp/livekit.RoomService/{method}", self.address);
-        let answer = self.client.post(&address, &self.bearer, &body).await?;
+        let answer = self.client.post_for(&address, &self.bearer, &body, bytes).await?;
         match answer.status {
             200 => Ok(answer.body),
             // A server without this service responds 404 as well, with another code.
@@ -168,12 +215,22 @@ impl<'a> RoomService<'a> {
     }
 }
 
-impl TrackInfo {
-    fn is_audible(&self) -> bool {
-        let is_audio = match &self.r#type {
-            None | Some(Value::Null) => true,
-            Some(kind) => *kind == "AUDIO" || *kind == 0,
-        };
-        is_audio && !self.muted
-    }
+/// All fields of `ParticipantPermission`: the server replaces the permission as a whole, and reads an
+/// absent field as false.
+fn permission(grants: &Grants) -> Value {
+    // An empty list allows every source.
+    let sources = grants.can_publish_sources.into_iter().flat_map(Sources::names);
+    let sources: Vec<_> = sources.map(str::to_ascii_uppercase).collect();
+    json!({
+        "can_subscribe": grants.can_subscribe,
+        "can_publish": grants.can_publish,
+        "can_publish_data": grants.can_publish_data,
+        "can_publish_sources": sources,
+        "hidden": false,
+        "recorder": false,
+        "can_update_metadata": grants.can_update_own_metadata,
+        "agent": false,
+        "can_subscribe_metrics": grants.can_subscribe_metrics,
+        "can_manage_agent_session": grants.can_manage_agent_session,
+    })
 }

@@ -5,6 +5,7 @@
 mod asks;
 mod conditions;
 pub(super) mod faults;
+mod role_lists;
 mod roles;
 mod rooms;
 

@@ -16,6 +16,16 @@ pub struct Role {
     /// Whether its holders may mute and remove others through roomkey. No grant of LiveKit gives this
     /// right for one room without the right to change the room.
     pub can_moderate: bool,
+    /// The roles that its holders may give to participants who have one of them. None of these roles
+    /// administers or moderates.
+    pub may_give: Vec<String>,
+    /// The roles that its holders may take themselves. None of these roles administers, and one that
+    /// moderates is listed only if this role moderates.
+    pub may_become: Vec<String>,
+    /// Whether its holders may raise a hand.
+    pub may_raise_hand: bool,
+    /// Whether the role is given only to participants with a raised hand.
+    pub consent: bool,
     /// The lifetime of the participant token, if it differs from `TOKEN_TTL_SECONDS`.
     pub ttl: Option<Duration>,
     /// The room settings for fields that the rule does not set.
@@ -40,10 +50,25 @@ impl Role {
         Self::with(name, PARTICIPANT)
     }
 
+    /// Whether its holders administer rooms or moderate.
+    pub(super) fn is_in_charge(&self) -> bool {
+        self.grants.room_admin || self.can_moderate
+    }
+
     fn with(name: &str, grants: Grants) -> Self {
         let room = RoomSettings::default();
         let can_moderate = grants.room_admin;
-        Self { name: name.to_owned(), grants, can_moderate, ttl: None, room }
+        Self {
+            name: name.to_owned(),
+            grants,
+            can_moderate,
+            may_give: Vec::new(),
+            may_become: Vec::new(),
+            may_raise_hand: true,
+            consent: false,
+            ttl: None,
+            room,
+        }
     }
 
     /// The roles of every policy, by name.
@@ -59,6 +84,9 @@ impl Role {
         let role = |(name, grants)| {
             let mut role = Self::with(name, grants);
             role.can_moderate |= name == "moderator";
+            if name == "host" {
+                role.may_give = ["participant", "viewer"].map(str::to_owned).into();
+            }
             (name.to_owned(), role)
         };
         roles.map(role).into()

@@ -57,7 +57,7 @@ pub struct UpstreamResponse {
     pub status: u16,
     /// `Retry-After` in seconds, if it is a number.
     retry_after: Option<u64>,
-    /// The body, of at most [`RESPONSE_BYTES`]; empty if it was not read.
+    /// The body; empty if it was not read.
     pub body: Vec<u8>,
 }
 
@@ -186,6 +186,21 @@ impl Client {
         bearer: &str,
         body: &impl Serialize,
     ) -> Result<UpstreamResponse, FetchError> {
+        self.post_for(address, bearer, body, RESPONSE_BYTES).await
+    }
+
+    /// Posts `body` as [`post`](Self::post) does, for a response of at most `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError`], after [`Timeouts::total`] at the latest.
+    pub async fn post_for(
+        &self,
+        address: &str,
+        bearer: &str,
+        body: &impl Serialize,
+        bytes: usize,
+    ) -> Result<UpstreamResponse, FetchError> {
         if !is_https_or_loopback(address) {
             return Err(FetchError::Address);
         }
@@ -195,11 +210,7 @@ impl Client {
             let request = complete(request, Some(bearer), SdkBody::from(body.as_slice()))?;
             let response = self.connector().call(request).await.map_err(|error| failure(&error))?;
             let (status, retry_after) = (response.status().as_u16(), retry_after(&response));
-            Ok(UpstreamResponse {
-                status,
-                retry_after,
-                body: read_body(response, RESPONSE_BYTES).await?,
-            })
+            Ok(UpstreamResponse { status, retry_after, body: read_body(response, bytes).await? })
         })
         .await
     }

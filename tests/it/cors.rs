@@ -98,7 +98,15 @@ async fn any_origin_is_allowed_if_the_list_is_a_star() {
 #[tokio::test]
 async fn preflight_needs_no_token() {
     let app = Env::offline().with("ALLOWED_ORIGINS", ORIGIN).app();
-    for (path, method) in [("/token", "POST"), ("/prod/token", "POST"), ("/health", "GET")] {
+    for (path, method) in [
+        ("/token", "POST"),
+        ("/prod/token", "POST"),
+        ("/health", "GET"),
+        ("/v1/rooms/standup/participants/ada%40example.com/role", "PUT"),
+        ("/v1/rooms/standup/hand", "PUT"),
+        ("/v1/rooms/standup/participants", "GET"),
+        ("/v1/rooms/standup", "DELETE"),
+    ] {
         let call = Call::bare().at("OPTIONS", path).origin(ORIGIN);
         let reply = call
             .header("access-control-request-method", method)

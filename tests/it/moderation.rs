@@ -235,11 +235,7 @@ async fn moderation_request_is_checked_before_livekit_is_called() {
     ] {
         call("host", method, path).send(&app).await.expect_problem(path, 405, "method_not_allowed");
     }
-    call("host", "DELETE", "/v1/rooms/standup").send(&app).await.expect_problem(
-        "room",
-        404,
-        "not_found",
-    );
+    call("host", "DELETE", "/v1/rooms").send(&app).await.expect_problem("rooms", 404, "not_found");
     assert!(livekit.asked().is_empty());
 }
 

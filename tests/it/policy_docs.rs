@@ -357,9 +357,12 @@ fn page_lists_the_built_in_roles() {
     let table = &tables("Roles")[0];
     let names: Vec<_> = table.rows.iter().map(|row| row[0].as_str()).collect();
     assert_eq!(names, ["host", "moderator", "participant", "viewer"]);
+    let may_give = table.header.iter().position(|column| column == "may_give").unwrap();
     for row in &table.rows {
         let grants = grants("", &row[0]);
-        for (grant, cell) in table.header.iter().zip(row).skip(1) {
+        let given = parse(RULE).role(&row[0]).unwrap().may_give.join(", ");
+        assert_eq!(if given.is_empty() { "–" } else { &given }, row[may_give], "{}", row[0]);
+        for (grant, cell) in table.header.iter().zip(row).skip(1).take(may_give - 1) {
             let is_given = grants[camel(grant)] == true;
             assert_eq!(if is_given { "yes" } else { "no" }, cell, "{} {grant}", row[0]);
         }

@@ -59,7 +59,7 @@ describe('log lines', () => {
     const unseen = Object.keys(fields).filter((name) => !seen.some((line) => name in line));
     assert.deepEqual(unseen.filter((name) => name !== 'trace_id').sort(), ['Internal', 'location'], 'only a bug in roomkey causes these');
     const without = Object.keys(codes).filter((code) => !seen.some((line) => line.code === code));
-    assert.deepEqual(without.sort(), ['internal', 'origin_not_allowed', 'participant_not_found', 'user_not_found']);
+    assert.deepEqual(without.sort(), ['hand_not_raised', 'internal', 'origin_not_allowed', 'participant_not_found', 'user_not_found']);
     const silent = upstreams.filter((name) => !seen.some((line) => line.upstream === name));
     assert.deepEqual(silent.sort(), ['clerk', 'workos']);
   });

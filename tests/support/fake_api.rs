@@ -54,15 +54,29 @@ impl FakeApi {
 
     /// LiveKit's `RoomService`, with these participants in the room `standup`.
     pub(crate) fn livekit(participants: Value) -> Self {
+        let mut participants = participants;
+        for (identity, person) in participants.as_object_mut().unwrap() {
+            person["identity"] = json!(identity);
+        }
         Self::start(move |path, body| {
-            let person = &participants[body["identity"].as_str().unwrap()];
-            if body["room"] != "standup" || person.is_null() {
+            let is_there = body["room"] == "standup";
+            let method = path.strip_prefix("/twirp/livekit.RoomService/").unwrap_or_default();
+            match method {
+                "ListParticipants" => {
+                    let all: Vec<_> = participants.as_object().unwrap().values().collect();
+                    return (200, json!({ "participants": if is_there { all } else { vec![] } }));
+                }
+                "DeleteRoom" if is_there => return (200, json!({})),
+                _ => {}
+            }
+            let person = &participants[body["identity"].as_str().unwrap_or_default()];
+            if !is_there || person.is_null() {
                 return (404, json!({ "code": "not_found", "msg": "participant does not exist" }));
             }
-            match path.strip_prefix("/twirp/livekit.RoomService/") {
-                Some("GetParticipant") => (200, person.clone()),
-                Some("MutePublishedTrack") => (200, json!({ "track": { "muted": true } })),
-                Some("RemoveParticipant") => (200, json!({})),
+            match method {
+                "GetParticipant" | "UpdateParticipant" => (200, person.clone()),
+                "MutePublishedTrack" => (200, json!({ "track": { "muted": true } })),
+                "RemoveParticipant" => (200, json!({})),
                 _ => (404, json!({ "code": "bad_route", "msg": "no handler" })),
             }
         })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::faults::{Faults, Located, boolean, number};
-use super::rooms;
+use super::{role_lists, rooms};
 use crate::livekit::grants::{Grants, Sources};
 use crate::policy::role::Role;
 use crate::reason::Reason;
@@ -43,6 +43,9 @@ pub(super) fn read(
         let role = role(roles.get(name_text), name_text, value, faults);
         roles.insert(name_text.to_owned(), role);
     }
+    if let Some(table) = table {
+        role_lists::read(table, roles, faults);
+    }
 }
 
 /// Reads a role: the built-in one or LiveKit's defaults, with the fields of `value`.
@@ -60,6 +63,12 @@ fn role(built_in: Option<&Role>, name: &str, value: &Located<'_>, faults: &mut F
         }
         match key_text {
             "can_moderate" => moderate = faults.read(value, boolean),
+            // Read after all roles, which they name.
+            "may_give" | "may_become" => {}
+            "may_raise_hand" => {
+                role.may_raise_hand = faults.read(value, boolean).unwrap_or_default();
+            }
+            "consent" => role.consent = faults.read(value, boolean).unwrap_or_default(),
             "can_publish_data" => data = faults.read(value, boolean),
             "can_publish_sources" => role.grants.can_publish_sources = sources(value, faults),
             "ttl_seconds" => {
@@ -80,7 +89,8 @@ fn role(built_in: Option<&Role>, name: &str, value: &Located<'_>, faults: &mut F
                 key.span().start,
                 "no such field of a role: there are can_publish, can_publish_data, can_subscribe, \
                  can_publish_sources, can_update_own_metadata, can_subscribe_metrics, \
-                 can_manage_agent_session, room_admin, can_moderate, ttl_seconds, room_config and max_participants",
+                 can_manage_agent_session, room_admin, can_moderate, may_give, may_become, \
+                 may_raise_hand, consent, ttl_seconds, room_config and max_participants",
             ),
         }
     }

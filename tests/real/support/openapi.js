@@ -39,7 +39,7 @@ export function templateOf(path) {
 export function faultsOf({ method, path, status, headers, bytes }) {
   const item = document.paths[templateOf(path)];
   // The response to an unsupported method is described by every operation of the path.
-  const operation = item?.[method.toLowerCase()] ?? item?.[['post', 'delete', 'get'].find((name) => item[name])];
+  const operation = item?.[method.toLowerCase()] ?? item?.[['post', 'delete', 'get', 'put'].find((name) => item[name])];
   if (!operation) return [`no path ${path}`];
   const response = resolve(operation.responses[status]);
   if (!response) return [`no status ${status}`];
