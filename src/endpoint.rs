@@ -186,12 +186,12 @@ impl Endpoint {
             (Route::Remove, &Method::DELETE) => {
                 context.moderate(route, ModerationAction::Remove, record).await
             }
-            (Route::Role, &Method::PUT) => context.change_role(record).await,
-            (Route::Hand, &Method::PUT) => context.raise_hand(record).await,
-            (Route::Participants, &Method::GET) => context.participants(record).await,
-            (Route::Room, &Method::DELETE) => context.end_room(record).await,
             (Route::Liveblocks, &Method::POST) => context.liveblocks(record).await,
             // On the heap, since a token's request would pay for the size of these futures.
+            (Route::Role, &Method::PUT) => Box::pin(context.change_role(record)).await,
+            (Route::Hand, &Method::PUT) => Box::pin(context.raise_hand(record)).await,
+            (Route::Participants, &Method::GET) => Box::pin(context.participants(record)).await,
+            (Route::Room, &Method::DELETE) => Box::pin(context.end_room(record)).await,
             (Route::Bans, &Method::POST) => Box::pin(context.ban(route, record)).await,
             (Route::Bans, &Method::GET) => Box::pin(context.bans(route, record)).await,
             (Route::Ban, &Method::DELETE) => Box::pin(context.unban(route, record)).await,

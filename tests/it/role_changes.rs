@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Asked, Call, Env, FakeApi, FakeIdp, Fault, Route, token};
+use crate::support::{
+    Asked, Call, Env, FakeApi, FakeDynamoDb, FakeIdp, Fault, Route, StateFault, token,
+};
 
 const POLICY: &str = r#"
 [[allow]]
@@ -494,7 +496,9 @@ async fn role_change_fails_if_livekit_does() {
         change().await.expect_problem(&format!("{fault:?}"), 503, "unavailable");
     }
     livekit.restore();
-    assert_eq!(change().await.status, 200);
+    let app = env(&livekit).app();
+    let reply = call("host", "vi", &json!({ "role": "participant" })).send(&app).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
 }
 
 /// Between the read and the change the target can leave.
@@ -507,4 +511,67 @@ async fn role_change_of_somebody_who_leaves_is_not_found() {
     let app = env(&livekit).app();
     let reply = call("host", "vi", &json!({ "role": "participant" })).send(&app).await;
     reply.expect_problem("gone", 404, "participant_not_found");
+}
+
+/// Ada's role by her claims, the role that she takes or gets, and the role in her next token.
+#[tokio::test]
+async fn changed_role_applies_to_the_next_token_with_state() {
+    #[rustfmt::skip]
+    let rows = [
+        ("other",     "steward",   "ada@example.com", "viewer",     "viewer"),
+        ("viewer",    "host",      "ada@example.com", "participant", "participant"),
+        ("host",      "host",      "ada@example.com", "moderator",  "moderator"),
+        ("host",      "host",      "bob@example.com", "viewer",     "host"),
+    ];
+    for (own, giver, target, new, expected) in rows {
+        let row = format!("{own}: {giver} gives {target} {new}");
+        let present = match own {
+            "other" => "participant",
+            own => own,
+        };
+        let livekit = FakeApi::livekit(
+            json!({ "ada@example.com": person(present), "bob@example.com": person("participant") }),
+        );
+        for state in ["memory", ""] {
+            let app = env(&livekit).with("STATE_TABLE", state).app();
+            let reply = call(giver, target, &json!({ "role": new })).send(&app).await;
+            assert_eq!(reply.status, 200, "{row}: {}", reply.text());
+            let bearer = token(&json!({ "role": own }));
+            let next =
+                |room: &str| Call::bare().bearer(&bearer).json(&json!({ "room_name": room }));
+            let claims = next("standup").send(&app).await.participant();
+            let expected = if state.is_empty() { present } else { expected };
+            assert_eq!(claims["attributes"]["role"], expected, "{row} {state}");
+            if own != "other" {
+                let claims = next("closed").send(&app).await.participant();
+                assert_eq!(claims["attributes"]["role"], "viewer", "{row}: another room");
+            }
+        }
+    }
+}
+
+/// The role is stored before LiveKit is asked to change it, so that a rejoin cannot undo it.
+#[tokio::test]
+async fn role_change_fails_without_a_change_if_the_state_does() {
+    let livekit = FakeApi::livekit(people());
+    let table = FakeDynamoDb::start();
+    let app = env(&livekit).state_in(&table).app();
+    let change = || call("host", "vi:phone", &json!({ "role": "participant" })).send(&app);
+    table.inject(StateFault::Error(400, "AccessDeniedException"));
+    change().await.expect_problem("state", 503, "unavailable");
+    assert!(updates(&livekit.asked()).is_empty(), "nothing was done");
+    table.restore();
+    livekit.inject(Fault::Status(500));
+    let before = table.requests().len();
+    change().await.expect_problem("LiveKit", 503, "unavailable");
+    assert_eq!(table.requests().len(), before, "LiveKit's first answer is needed for the decision");
+    livekit.restore();
+    assert_eq!(change().await.status, 200);
+    assert_eq!(
+        table.item("standup", "vi:phone")["role"]["M"]["name"],
+        json!({ "S": "participant" })
+    );
+    let refused = call("host", "sp", &json!({ "role": "viewer" })).send(&app).await;
+    refused.expect_problem("refused", 403, "role_not_allowed");
+    assert!(table.item("standup", "sp").is_null(), "a refused change is not stored");
 }
