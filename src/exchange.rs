@@ -39,6 +39,7 @@ use crate::policy::{CallerClaims, Policy, Role};
 use crate::presence::Presence;
 use crate::profile::resolver::ProfileResolver;
 use crate::profile::{Profile, ProfileError};
+use crate::rate_limit::RateLimit;
 use crate::secrets::{SecretStore, Secrets};
 use crate::state::State;
 use crate::text::Name;
@@ -91,6 +92,8 @@ pub struct Exchange {
     pub liveblocks: Liveblocks,
     /// Signatures of recently accepted backend requests.
     pub replays: Replays,
+    /// The limit of participant tokens per minute and person. `None` limits nobody.
+    pub rate_limit: Option<RateLimit>,
     /// Bans and given roles, if the deployment keeps them.
     pub state: Option<State>,
 }
@@ -191,6 +194,19 @@ impl Exchange {
             issuer_context.issuer.verifier().accepts_issuer(&unverified_issuer)
         };
         self.issuers.iter().find(is_named).ok_or(VerifyError::Issuer)
+    }
+
+    /// Counts a request of `caller` for a participant token. To be called before anything of the request
+    /// is decided, so that a refused request learns nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`ExchangeError::TooManyRequests`] if `TOKENS_PER_MINUTE` is reached.
+    pub fn check_rate(&self, caller: &Caller<'_>, now: SystemTime) -> Result<(), ExchangeError> {
+        match &self.rate_limit {
+            Some(limit) => Ok(limit.count(&caller.key(), 1, now)?),
+            None => Ok(()),
+        }
     }
 
     /// Issues the participant token that `request` asks for to `caller`.

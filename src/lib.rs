@@ -98,6 +98,7 @@
 // | `state` | bans, and roles given during a call |
 // | `secrets` | signing keys and provider API keys |
 // | `keys` | key types |
+// | `rate_limit` | the limit of tokens per minute and person |
 // | `bearer` | the access token in a request's headers |
 // | `upstream` | the HTTP client, and cached values that survive an outage |
 // | `logging` | log lines and metrics |
@@ -148,6 +149,8 @@ pub mod policy;
 pub mod presence;
 #[doc(hidden)]
 pub mod profile;
+#[doc(hidden)]
+pub mod rate_limit;
 #[doc(hidden)]
 pub mod reason;
 #[doc(hidden)]

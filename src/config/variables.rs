@@ -119,6 +119,8 @@ pub const VARIABLES: &[Variable] = &[
         "Lifetime of participant tokens in seconds (61–86,400)"),
     variable("BACKEND_TOKEN_TTL_SECONDS", "21600",
         "Lifetime of tokens requested by backends in seconds (61–86,400)"),
+    variable("TOKENS_PER_MINUTE", "60",
+        "Maximum tokens per minute, person and process (30 or more, 0: unlimited)"),
     variable("ALLOWED_ORIGINS", "",
         "Comma-separated list of exact origins that may send requests, or `*`"),
     variable("ALLOWED_HEADERS", "",

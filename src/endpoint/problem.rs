@@ -44,7 +44,7 @@ enum Extra {
     Challenge(&'static str),
     /// `Allow` of a 405.
     Allow(&'static str),
-    /// `Retry-After` of a 503, in seconds.
+    /// `Retry-After` of a 429 or 503, in seconds.
     RetryAfter(u64),
 }
 
@@ -98,6 +98,15 @@ impl Problem {
     fn content_too_large(detail: &'static str) -> Self {
         Self::new("content_too_large", StatusCode::PAYLOAD_TOO_LARGE, "The content is too large")
             .with_detail(detail)
+    }
+
+    fn too_many_requests(retry_after: u64) -> Self {
+        let title = "Too many requests, try again later";
+        Self {
+            extra: Extra::RetryAfter(retry_after),
+            ..Self::new("too_many_requests", StatusCode::TOO_MANY_REQUESTS, title)
+        }
+        .with_detail("wait for Retry-After, and reuse a token until shortly before it expires")
     }
 
     /// An upstream is unavailable. `retry_after` is clamped to 1–30 seconds.
@@ -282,6 +291,7 @@ impl From<&ExchangeError> for Problem {
             ExchangeError::TokenTooLarge => Self::content_too_large(
                 "the participant token would be too long: send less metadata and fewer attributes",
             ),
+            ExchangeError::TooManyRequests(limit) => Self::too_many_requests(limit.retry_after),
             ExchangeError::Unavailable(unavailable) => Self::unavailable(unavailable.retry_after),
             ExchangeError::Bug(_) => Self::internal(),
         }

@@ -17,6 +17,7 @@ impl RequestContext<'_> {
         record: &mut RequestLog,
     ) -> Result<HandlerResponse, HandlerResponse> {
         let caller = self.caller(record).await?;
+        self.exchange().check_rate(&caller, self.now)?;
         let body = self.json_body()?;
         if let Some(query) = self.parts.uri.query() {
             check_query(query).map_err(ExchangeError::from)?;

@@ -11,6 +11,7 @@ use crate::oidc::issuer::AuthenticateError;
 use crate::participant::ParticipantError;
 use crate::policy::Refusal;
 use crate::profile::ProfileError;
+use crate::rate_limit::LimitReached;
 use crate::secrets;
 use crate::upstream::error::Unavailable;
 
@@ -74,6 +75,9 @@ pub enum ExchangeError {
     /// The participant token would be longer than it may be.
     #[error("the participant token would be longer than MAX_TOKEN_BYTES")]
     TokenTooLarge,
+    /// The caller requests more tokens than they may.
+    #[error(transparent)]
+    TooManyRequests(#[from] LimitReached),
     /// An upstream that is needed cannot be reached.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),

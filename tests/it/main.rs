@@ -70,6 +70,7 @@ mod provider_corpus;
 mod provider_docs;
 mod provider_start;
 mod providers;
+mod rate_limit;
 mod readme;
 mod refresh;
 mod request_body;

@@ -137,7 +137,7 @@ impl Reply {
         self.expect_challenge(row);
         let retry = self.header("retry-after").map(str::parse);
         match self.status {
-            503 => assert!(
+            429 | 503 => assert!(
                 matches!(retry, Some(Ok(1..=30))),
                 "{row}: retry-after {:?}",
                 self.header("retry-after")
