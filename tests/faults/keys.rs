@@ -114,15 +114,10 @@ fn long_lived_token(idp: &FakeIdp, key: &Key, kid: &str) -> String {
     key.sign(&merge(key.header(), &json!({ "kid": kid })), &merge(claims(), &change))
 }
 
-/// A token that names a key which does not exist; nobody looks at the rest before there is one.
+/// A token with the name of a key that does not exist. Its signature is never checked.
 pub(super) fn token_with_unknown_kid(idp: &FakeIdp, kid: &str) -> String {
-    unknown_kid(&idp.issuer(), kid)
-}
-
-/// The same for the issuer of that name.
-pub(super) fn unknown_kid(issuer: &str, kid: &str) -> String {
     let header = json!({ "alg": "RS256", "typ": "JWT", "kid": kid });
-    let claims = merge(claims(), &json!({ "iss": issuer }));
+    let claims = merge(claims(), &json!({ "iss": idp.issuer() }));
     let part = |value: &serde_json::Value| encode_part(&value.to_string());
     format!("{}.{}.{}", part(&header), part(&claims), "A".repeat(342))
 }

@@ -1,33 +1,32 @@
-//! What is remembered has bounds, whoever comes.
+//! The bounds of everything that is cached.
 
 use std::fs;
 use std::sync::Arc;
 
 use roomkey::App;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::process::Command;
 
-use super::keys::unknown_kid;
-use crate::support::{Call, Env, FakeIdp, Key, claims, merge, now};
+use crate::support::{Call, Env, FakeIdp, Key, claims, encode_part, merge, now};
 
-/// Set for the process that measures itself: the issuer it trusts.
+/// The variable with the issuer, set for the process that measures itself.
 const ISSUER: &str = "ROOMKEY_TEST_ISSUER";
 
-/// Made-up key names, rooms and people of one round.
+/// The number of unknown key names, rooms and people of one round.
 const ROUND: (usize, usize, usize) = (1_500, 200, 300);
 
-/// Rounds until everything that has a bound is full.
+/// The number of rounds until every cache is full.
 const FILLING: usize = 4;
 
-/// Rounds after that.
+/// The number of rounds after that.
 const FULL: usize = 3;
 
-/// Memory that may come and go, in kilobytes.
+/// The growth that is not a leak, in kilobytes.
 const SLACK: usize = 256;
 
-/// Fourteen thousand names, rooms and people that were never seen before: the last six thousand make
-/// the process no larger. In a process of its own, as the other tests of this one have memory
-/// too; the fakes stay here, as they forget nothing.
+/// Sends fourteen thousand unknown names, rooms and people. The last six thousand must not make the
+/// process larger. It is a process of its own, since the other tests of this one use memory too. The
+/// fakes stay in this process, because they record every request.
 #[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "a switch of the test, not of the function")]
 async fn memory_is_bounded_under_fourteen_thousand_new_names() {
@@ -35,7 +34,7 @@ async fn memory_is_bounded_under_fourteen_thousand_new_names() {
         return measure(&issuer).await;
     }
     let idp = FakeIdp::start();
-    idp.publish(&[&Key::rsa(), &Key::p256()]);
+    idp.publish(&[&Key::rsa(), &Key::ed25519()]);
     let status = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
@@ -47,7 +46,7 @@ async fn memory_is_bounded_under_fourteen_thousand_new_names() {
         .await;
     assert!(status.unwrap().success());
     let people = ROUND.2 * (FILLING + FULL);
-    assert_eq!(idp.counts().2, people + 1, "each was looked up once, and the forgotten one again");
+    assert_eq!(idp.counts().2, people + 1, "each is looked up once, and the forgotten one again");
 }
 
 async fn measure(issuer: &str) {
@@ -58,31 +57,36 @@ async fn measure(issuer: &str) {
     ]);
     let app = env.app();
     app.warm_up(now()).await;
+    let tokens = Tokens::of(issuer);
     let mut sizes = Vec::new();
     for round in 0..FILLING + FULL {
-        visit(&app, issuer, round).await;
+        visit(&app, &tokens, round).await;
         sizes.push(resident());
     }
-    // The first of all was forgotten: this is one look-up more than there are people.
-    issued(&app, &nameless(issuer, "person-0-0"), "lobby").await;
+    // The first person was forgotten: there is one more lookup than there are people.
+    issued(&app, &tokens.nameless("person-0-0"), "lobby").await;
     let grown = sizes[FILLING + FULL - 1].saturating_sub(sizes[FILLING - 1]);
     println!("resident kilobytes after each round: {sizes:?}");
     assert!(grown <= SLACK, "grown by {grown} kB: {sizes:?}");
 }
 
-async fn visit(app: &Arc<App>, issuer: &str, round: usize) {
+async fn visit(app: &Arc<App>, tokens: &Tokens, round: usize) {
     let (kids, rooms, people) = ROUND;
-    for n in 0..kids {
-        let token = unknown_kid(issuer, &format!("kid-{round}-{n}"));
-        let reply = Call::bare().bearer(&token).send(app).await;
-        reply.expect_problem("a made-up name", 401, "invalid_token");
+    let unknown = async |n: usize| {
+        let token = tokens.unknown_kid(&format!("kid-{round}-{n}"));
+        Call::bare().bearer(&token).send(app).await
+    };
+    let first = unknown(0).await;
+    first.expect_problem("an unknown kid", 401, "invalid_token");
+    for n in 1..kids {
+        let reply = unknown(n).await;
+        assert_eq!((reply.status, &reply.body), (401, &first.body), "kid {n}");
     }
-    let somebody = token(issuer, &json!({ "sub": "somebody" }));
     for n in 0..rooms {
-        issued(app, &somebody, &format!("room-{round}-{n}")).await;
+        issued(app, &tokens.known, &format!("room-{round}-{n}")).await;
     }
     for n in 0..people {
-        issued(app, &nameless(issuer, &format!("person-{round}-{n}")), "lobby").await;
+        issued(app, &tokens.nameless(&format!("person-{round}-{n}")), "lobby").await;
     }
 }
 
@@ -91,18 +95,40 @@ async fn issued(app: &Arc<App>, token: &str, room: &str) {
     assert_eq!(call.send(app).await.status, 201, "{room}");
 }
 
-/// A token whose holder has to be looked up.
-fn nameless(issuer: &str, subject: &str) -> String {
-    token(issuer, &json!({ "sub": subject, "email": null, "name": null }))
+/// Tokens that differ in one value, from texts that are built once.
+struct Tokens {
+    /// A token of a caller with a name.
+    known: String,
+    header: String,
+    payload_of_nobody: String,
+    payload_of_unknown_kid: String,
 }
 
-fn token(issuer: &str, change: &Value) -> String {
-    let key = Key::p256();
-    let claims = merge(claims(), &json!({ "iss": issuer }));
-    key.sign(&key.header(), &merge(claims, change))
+impl Tokens {
+    fn of(issuer: &str) -> Self {
+        let key = Key::ed25519();
+        let claims = merge(claims(), &json!({ "iss": issuer }));
+        let nobody = json!({ "sub": "SUBJECT", "email": null, "name": null });
+        Self {
+            known: key.sign(&key.header(), &claims),
+            header: key.header().to_string(),
+            payload_of_nobody: merge(claims.clone(), &nobody).to_string(),
+            payload_of_unknown_kid: encode_part(&claims.to_string()),
+        }
+    }
+
+    /// A token of a caller who has to be looked up.
+    fn nameless(&self, subject: &str) -> String {
+        Key::ed25519().sign_text(&self.header, &self.payload_of_nobody.replace("SUBJECT", subject))
+    }
+
+    fn unknown_kid(&self, kid: &str) -> String {
+        let header = format!(r#"{{"alg":"RS256","typ":"JWT","kid":"{kid}"}}"#);
+        format!("{}.{}.{}", encode_part(&header), self.payload_of_unknown_kid, "A".repeat(342))
+    }
 }
 
-/// The memory of this process, in kilobytes.
+/// The resident memory of this process, in kilobytes.
 fn resident() -> usize {
     let status = fs::read_to_string("/proc/self/status").expect("Linux");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();

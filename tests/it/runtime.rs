@@ -208,15 +208,15 @@ async fn binary_does_not_start_with_an_invalid_configuration() {
 #[tokio::test]
 async fn invocation_never_fails_on_a_client_error() {
     let function = Bootstrap::start(&Env::offline());
-    for (name, body) in [
-        ("a deep body", "[".repeat(60_000)),
-        ("a large body", "x".repeat(1_000_000)),
-        ("a body of quotes", "\"".repeat(10_000)),
+    for (name, body, status, code) in [
+        ("a deep body", "[".repeat(60_000), 400, "invalid_request"),
+        ("a large body", "x".repeat(1_000_000), 413, "content_too_large"),
+        ("a body of quotes", "\"".repeat(10_000), 400, "invalid_request"),
     ] {
         let event = Wire::token(&token(&today()), &json!({})).text(&body).http_api();
         match function.invoke(&event).await {
-            Outcome::Answer(reply) => assert!((400..500).contains(&reply.status), "{name}"),
+            Outcome::Answer(reply) => reply.expect_problem(name, status, code),
             other => panic!("{name}: {other:?}"),
-        }
+        };
     }
 }

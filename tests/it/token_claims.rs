@@ -116,14 +116,19 @@ async fn expiry_of_an_impossible_number_is_rejected() {
     let app = Env::offline().app();
     let key = Key::rsa();
     let exp = format!("\"exp\":{}", NOW + 300);
-    for number in ["-1", "1e300", "1e400", "-1e400", "18446744073709551616", "0.1", "-0", "1E2"] {
+    for (number, code) in [
+        ("-1", "invalid_token"),
+        ("1e300", "invalid_token"),
+        ("1e400", "invalid_token"),
+        ("-1e400", "invalid_token"),
+        ("18446744073709551616", "invalid_token"),
+        ("0.1", "token_expired"),
+        ("-0", "token_expired"),
+        ("1E2", "token_expired"),
+    ] {
         let payload = claims().to_string().replace(&exp, &format!("\"exp\":{number}"));
         let reply = Call::bare().bearer(&key.sign_text(&key.header().to_string(), &payload));
-        let reply = reply.send(&app).await;
-        assert!([201, 401].contains(&reply.status), "{number}: {}", reply.text());
-        if !number.contains("e300") && !number.contains("184467") {
-            assert_eq!(reply.status, 401, "{number}");
-        }
+        reply.send(&app).await.expect_problem(number, 401, code);
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -25,6 +25,38 @@ pub(crate) struct Bootstrap {
     started: Instant,
     output: Arc<Mutex<Vec<String>>>,
     readers: Vec<JoinHandle<()>>,
+    signals: tokio::sync::Mutex<Option<Signals>>,
+}
+
+/// A shell that sends signals to one process. Starting `kill` for each signal would cost more than the
+/// request between two of them.
+struct Signals {
+    _shell: Child,
+    input: ChildStdin,
+    statuses: Lines<BufReader<ChildStdout>>,
+}
+
+impl Signals {
+    fn start(process: u32) -> Self {
+        let script = "while read -r signal; do kill \"$signal\" \"$1\"; echo $?; done";
+        let mut shell = Command::new("sh")
+            .args(["-c", script, "sh", &process.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("a shell");
+        let input = shell.stdin.take().unwrap();
+        let statuses = BufReader::new(shell.stdout.take().unwrap()).lines();
+        Self { _shell: shell, input, statuses }
+    }
+
+    /// Returns after the signal was sent.
+    async fn send(&mut self, signal: &str) {
+        self.input.write_all(format!("{signal}\n").as_bytes()).await.unwrap();
+        let status = self.statuses.next_line().await.unwrap();
+        assert_eq!(status.as_deref(), Some("0"), "kill {signal}");
+    }
 }
 
 impl Bootstrap {
@@ -52,7 +84,8 @@ impl Bootstrap {
             collect(child.stdout.take().unwrap(), &output),
             collect(child.stderr.take().unwrap(), &output),
         ];
-        Self { api, child, started, output, readers }
+        let signals = tokio::sync::Mutex::new(None);
+        Self { api, child, started, output, readers, signals }
     }
 
     /// Sends an event and waits for how it ends.
@@ -109,9 +142,11 @@ impl Bootstrap {
     }
 
     async fn signal(&self, signal: &str) {
-        let id = self.child.id().expect("a living process").to_string();
-        let sent = Command::new("kill").args([signal, &id]).status().await;
-        assert!(sent.is_ok_and(|status| status.success()), "kill {signal}");
+        let mut signals = self.signals.lock().await;
+        if signals.is_none() {
+            *signals = Some(Signals::start(self.child.id().expect("a running process")));
+        }
+        signals.as_mut().unwrap().send(signal).await;
     }
 
     /// The process' id, while it lives.
