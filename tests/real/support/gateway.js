@@ -5,10 +5,10 @@ import { once } from 'node:events';
 import { FUNCTION_URL, event } from './lambda.js';
 
 /**
- * Serves `lambda` on a free loopback port, as an HTTP API, which decodes the path, or as a function URL. `seen` records
+ * Serves `lambda` on a loopback port, by default a free one, as an HTTP API, which decodes the path, or as a function URL. `seen` records
  * the requests. `files` are pages of the same origin: type and text by path.
  */
-export async function startGateway(lambda, { isFunctionUrl = false, files = {} } = {}) {
+export async function startGateway(lambda, { isFunctionUrl = false, files = {}, port = 0 } = {}) {
   const seen = [];
   const server = createServer(async (request, response) => {
     const chunks = [];
@@ -33,7 +33,7 @@ export async function startGateway(lambda, { isFunctionUrl = false, files = {} }
     } catch (error) {
       response.writeHead(502).end(String(error));
     }
-  }).listen(0, '127.0.0.1');
+  }).listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${server.address().port}`,

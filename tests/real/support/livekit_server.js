@@ -11,9 +11,9 @@ const entries = (log, wanted) => log.split('\n')
 /**
  * Starts the server. `rooms` and `dispatches` read its state with the server's own key. `says` waits until its log has
  * `count` matching entries, for facts that no API exposes. `call` uses one of its APIs with any token. `port` is the
- * HTTP port, by default a free one.
+ * HTTP port, by default a free one. `webhook` is a URL that receives the server's events.
  */
-export async function startLiveKit({ port, key = 'devkey', secret = 'secret' } = {}) {
+export async function startLiveKit({ port, key = 'devkey', secret = 'secret', webhook } = {}) {
   const httpPort = port ?? await freePort();
   const config = {
     port: httpPort,
@@ -22,6 +22,7 @@ export async function startLiveKit({ port, key = 'devkey', secret = 'secret' } =
     // Development mode, because the server otherwise rejects a short secret.
     development: true,
     logging: { level: 'info', json: true },
+    ...(webhook && { webhook: { api_key: key, urls: [webhook] } }),
     rtc: {
       node_ip: '127.0.0.1',
       udp_port: await freeUdpPort(),

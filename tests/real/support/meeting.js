@@ -13,14 +13,14 @@ export const person = (sub, claims = {}) => ({
 });
 
 /**
- * Starts all three. `policy` is the text of POLICY. The identity provider's keys are passed as JSON, so none runs. `ask`
+ * Starts all three. `policy` is the text of POLICY, and `webhook` a URL for the server's events. The identity provider's keys are passed as JSON, so none runs. `ask`
  * returns roomkey's response, and `token` only the token. `join` fetches a token and joins its room, and `enter` joins
  * with an existing token. `present` lists the participants of a room, and `clear` lets all participants leave.
  */
-export async function startMeeting({ policy, env = {} } = {}) {
+export async function startMeeting({ policy, env = {}, webhook } = {}) {
   const key = await newKey('ES256');
   const { d, ...publicKey } = key;
-  const [livekit, clients] = await Promise.all([startLiveKit(), startParticipants()]);
+  const [livekit, clients] = await Promise.all([startLiveKit({ webhook }), startParticipants()]);
   const running = [livekit, clients];
 
   /** Starts another function that signs for the same server. */

@@ -1,11 +1,11 @@
-// A stand-in for AWS Secrets Manager with its protocol: moto as a server.
+// A stand-in for AWS Secrets Manager and DynamoDB with their protocols: moto as a server.
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { eventually, freePort, listening, start, work } from './processes.js';
 
 /**
- * Starts moto. `ask('CreateSecret', {...})` performs an operator's call to Secrets Manager. The function reaches it
- * through a counter: `reads` contains the answered requests.
+ * Starts moto. `ask('CreateSecret', {...})` performs an operator's call to Secrets Manager, and `table('GetItem', {...})`
+ * one to DynamoDB. The function reaches it through a counter: `reads` contains the answered requests.
  */
 export async function startMoto() {
   const port = await freePort();
@@ -13,22 +13,26 @@ export async function startMoto() {
   const program = start(`${work}/venv/bin/moto_server`, ['-H', '127.0.0.1', '-p', String(port)]);
   await eventually('moto listens', () => listening(port), 30);
 
-  const ask = async (action, input) => {
+  const call = async (service, target, action, input) => {
     const response = await fetch(url, {
       method: 'POST',
       headers: {
         'content-type': 'application/x-amz-json-1.1',
-        'x-amz-target': `secretsmanager.${action}`,
+        'x-amz-target': `${target}.${action}`,
         // moto reads the service from the credential scope and does not check the signature.
-        authorization: 'AWS4-HMAC-SHA256 Credential=operator/20260101/us-east-1/secretsmanager/aws4_request, '
+        authorization: `AWS4-HMAC-SHA256 Credential=operator/20260101/us-east-1/${service}/aws4_request, `
           + 'SignedHeaders=host, Signature=0',
       },
-      body: JSON.stringify({ ...input, ...(/Create|Put/.test(action) && { ClientRequestToken: crypto.randomUUID() }) }),
+      body: JSON.stringify(input),
     });
     const text = await response.text();
     if (!response.ok) throw new Error(`${action}: ${response.status} ${text}`);
     return JSON.parse(text);
   };
+  const ask = (action, input) => call('secretsmanager', 'secretsmanager', action, {
+    ...input, ...(/Create|Put/.test(action) && { ClientRequestToken: crypto.randomUUID() }),
+  });
+  const table = (action, input) => call('dynamodb', 'DynamoDB_20120810', action, input);
 
   const reads = [];
   const counter = createServer(async (request, response) => {
@@ -46,7 +50,26 @@ export async function startMoto() {
 
   return {
     ask,
+    table,
     reads,
+    url,
+    /** Creates a table as the template does. Returns the variables with which the function finds it. */
+    createTable: async (name) => {
+      const keys = ['room', 'who'];
+      await table('CreateTable', {
+        TableName: name,
+        BillingMode: 'PAY_PER_REQUEST',
+        AttributeDefinitions: keys.map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
+        KeySchema: keys.map((AttributeName, place) => ({ AttributeName, KeyType: ['HASH', 'RANGE'][place] })),
+      });
+      return {
+        STATE_TABLE: name,
+        AWS_ENDPOINT_URL_DYNAMODB: `http://127.0.0.1:${counter.address().port}`,
+        AWS_ACCESS_KEY_ID: 'testing',
+        AWS_SECRET_ACCESS_KEY: 'testing',
+        AWS_SESSION_TOKEN: 'testing',
+      };
+    },
     stop: async () => {
       counter.closeAllConnections();
       counter.close();
