@@ -96,6 +96,9 @@ describe('log lines', () => {
   });
 });
 
+/** Returns the answered reads of the secret. */
+const secretReads = () => upstream.moto.reads.filter(({ action, status }) => action.startsWith('secretsmanager.') && status === 200);
+
 describe('metrics', () => {
   const sum = (name) => lines().reduce((total, line) => total + (line[name] ?? 0), 0);
 
@@ -109,9 +112,9 @@ describe('metrics', () => {
   test('metrics count the requests to the issuer and Secrets Manager', () => {
     const [first] = functions;
     const fetched = (name) => linesOf(first).map((line) => JSON.parse(line)).filter((line) => line.message === 'fetched' && line[name] === 1).length;
-    assert.equal(fetched('SecretFetches'), upstream.moto.reads.filter(({ status }) => status === 200).length);
+    assert.equal(fetched('SecretFetches'), secretReads().length);
     const asked = upstream.issuer.seen.filter((url) => ['/jwks', '/.well-known/openid-configuration'].includes(url)).length;
-    const both = functions.slice(0, 2).flatMap(linesOf).map((line) => JSON.parse(line)).filter((line) => line.message === 'fetched' && line.KeyFetches === 1).length;
+    const both = functions.slice(0, 3).flatMap(linesOf).map((line) => JSON.parse(line)).filter((line) => line.message === 'fetched' && line.KeyFetches === 1).length;
     assert.equal(both, asked);
     assert.ok(sum('FetchFailures') >= 4);
   });
@@ -229,14 +232,14 @@ describe('the queries of the page', () => {
     const rows = ask('Which upstream is down?');
     const named = (message) => rows.filter((row) => row.message === message).map(({ upstream }) => upstream);
     for (const upstream of ['secret', 'discovery', 'keys']) assert.ok(named('fetch failed').includes(upstream), upstream);
-    assert.deepEqual(named('request').filter((name) => !['keys', 'discovery'].includes(name)).sort(), ['deadline', 'liveblocks', 'livekit', 'userinfo']);
+    assert.deepEqual(named('request').filter((name) => !['keys', 'discovery'].includes(name)).sort(), ['deadline', 'liveblocks', 'livekit', 'state', 'userinfo']);
     for (const { first, last } of rows) assert.ok(first <= last);
   });
 
   question('How often are keys and secret read?', () => {
     const rows = ask('How often are keys and secret read?');
     const reads = rows.find(({ upstream, message }) => upstream === 'secret' && message === 'fetched');
-    assert.equal(reads.fetches, upstream.moto.reads.filter(({ status }) => status === 200).length);
+    assert.equal(reads.fetches, secretReads().length);
     assert.ok(reads.p95 > 0);
   });
 
@@ -253,6 +256,16 @@ describe('the queries of the page', () => {
     assert.deepEqual(given.participant, [tokens('nora'), 1]);
     assert.deepEqual(given.viewer, [1, 1]);
     assert.ok(given.moderator[0] >= tokens('alice') && given.moderator[1] === 1);
+  });
+
+  question('Who was refused or removed because of a ban?', () => {
+    const rows = ask('Who was refused or removed because of a ban?').reverse();
+    const person = subjectOf('nora@example.com');
+    assert.deepEqual(rows.map(({ route, code, target, Ejected }) => [route, code, target, Ejected]), [
+      ['/v1/rooms/{room}/bans', 'ok', person, undefined],
+      ['/token', 'banned', undefined, undefined],
+      ['/v1/livekit-webhook', 'ok', person, 1],
+    ]);
   });
 
   question('Requests of one person', () => {

@@ -99,6 +99,9 @@ function checkRequest(line, text) {
   assert.ok(line.stale === undefined || line.stale, text);
   assert.deepEqual(counted(line), {
     ...(line.jti !== undefined && { Issued: 1 }),
+    ...(line.code === 'banned' && { Banned: 1 }),
+    // No other field tells a removal by the webhook.
+    ...('Ejected' in line && { Ejected: 1 }),
     ...(line.stale && { StaleServes: 1 }),
     ...(line.ask_ms !== undefined && { Asked: 1 }),
     ...(line.ask === 'no' && { AskRefused: 1 }),

@@ -19,6 +19,8 @@ allow = [
   { when = { email = "alice@example.com", email_verified = true }, rooms = ["standup", "town-hall"], role = "moderator" },
   { rooms = ["standup"], role = "participant" },
 ]`;
+const BANS = '/v1/rooms/{room}/bans';
+const WEBHOOK = '/v1/livekit-webhook';
 const MUTE = '/v1/rooms/{room}/participants/{identity}/mute';
 
 /** Started functions, each an execution environment, in the order of their starts. */
@@ -30,6 +32,8 @@ export const confidential = new Set([SECRET, BACKEND.secret, LIVEBLOCKS]);
 /** The issuer and Secrets Manager, which record their requests. */
 export const upstream = {};
 let slow;
+let livekit;
+let third;
 
 /** Returns the keyed hash that the page describes. */
 export const subjectOf = (who) => createHmac('sha256', SECRET).update(`roomkey pseudonym\0${who}`).digest('hex').slice(0, 16);
@@ -64,16 +68,25 @@ async function ask(lambda, question, known = {}) {
   return sent.at(-1);
 }
 
-function backendRequest(body) {
+function backendRequest(body, path = '/v1/token') {
   const timestamp = String(Math.floor(Date.now() / 1000));
-  const text = ['POST', '/v1/token', timestamp, createHash('sha256').update(body).digest('hex')].join('\n');
+  const text = ['POST', path, timestamp, createHash('sha256').update(body).digest('hex')].join('\n');
   const signature = createHmac('sha256', BACKEND.secret).update(text).digest('hex');
   confidential.add(signature);
   return event({
-    path: '/v1/token',
+    path,
     headers: { 'content-type': 'application/json', 'x-api-key': BACKEND.key, 'x-rtcstack-timestamp': timestamp, 'x-rtcstack-signature': `sha256=${signature}` },
     body,
   });
+}
+
+/** Returns an event of LiveKit's webhook. */
+async function webhookRequest(body) {
+  const token = await new jose.SignJWT({ sha256: createHash('sha256').update(body).digest('base64') })
+    .setProtectedHeader({ alg: 'HS256' }).setIssuer(DEV_LIVEKIT.LIVEKIT_API_KEY).setNotBefore('0s').setExpirationTime('5m')
+    .sign(Buffer.from(SECRET));
+  token.split('.').forEach((part) => confidential.add(part));
+  return event({ path: WEBHOOK, headers: { 'content-type': 'application/webhook+json', authorization: token }, body });
 }
 
 /** Starts the upstreams and functions, and sends all requests. */
@@ -103,6 +116,14 @@ export async function start() {
   // This function requests profiles. The first request waits for the keys, so that they are cached afterwards.
   const second = await environment({ ...DEV_LIVEKIT, LIVEKIT_API_SECRET: SECRET, ...trusting, PROFILE_SOURCE: 'userinfo' });
   await ask(second, tokenEvent('opaque'), { door: '/token' });
+  // This function keeps bans. Its LiveKit server accepts every request.
+  livekit = createServer((request, response) => response.end('{}')).listen(0, '127.0.0.1');
+  await once(livekit, 'listening');
+  third = await environment({
+    ...DEV_LIVEKIT, LIVEKIT_API_SECRET: SECRET, LIVEKIT_URL: `ws://127.0.0.1:${livekit.address().port}`, ...trusting,
+    BACKEND_API_KEYS: JSON.stringify({ [BACKEND.key]: BACKEND.secret }), ...await upstream.moto.createTable('bans'),
+  });
+  await somebodyIsBanned(third, bearers);
   await everythingFails(first, second, trusting, bearers);
   await everyEvent();
   await eventually('every line is there', () => sent.filter(({ file }) => !file).every(requestOf)
@@ -110,8 +131,10 @@ export async function start() {
 }
 
 export async function stop() {
-  slow?.closeAllConnections();
-  slow?.close();
+  for (const server of [slow, livekit]) {
+    server?.closeAllConnections();
+    server?.close();
+  }
   await Promise.all([...functions.map((lambda) => lambda.stop()), upstream.moto?.stop(), upstream.issuer?.stop()]);
 }
 
@@ -144,10 +167,21 @@ async function everyDay(lambda, bearers) {
   for (const word of ['a thing that alice says', '192.0.2.77', 'hunter2', 'wp-login', 'carol@', 'Carol', 'bob@', 'spy']) confidential.add(word);
 }
 
+/** Bans a person, who then requests a token, and joins with an earlier one. */
+async function somebodyIsBanned(lambda, bearers) {
+  const body = '{"identity":"nora@example.com","reason":"a secret reason"}';
+  confidential.add('a secret reason');
+  await ask(lambda, backendRequest(body, '/v1/rooms/*/bans'), { room: '*', door: BANS });
+  await ask(lambda, tokenEvent(bearers.nora, { room_name: 'standup' }), { person: 'nora', room: 'standup', door: '/token' });
+  const joined = '{"event":"participant_joined","room":{"name":"standup"},"participant":{"identity":"nora@example.com"}}';
+  await ask(lambda, await webhookRequest(joined), { room: 'standup', door: WEBHOOK });
+}
+
 /** Stops the issuer and Secrets Manager for good, and sends requests. */
 async function everythingFails(first, second, trusting, bearers) {
   await Promise.all([upstream.issuer.stop(), upstream.moto.stop()]);
   await ask(second, tokenEvent(bearers.nora), { person: 'nora', door: '/token' });
+  await ask(third, tokenEvent(bearers.alice, { room_name: 'standup' }), { person: 'alice', room: 'standup', door: '/token' });
   await eventually('keys and secret are old, and serve', async () => {
     const request = await ask(first, tokenEvent(bearers.alice, { room_name: 'standup' }), { person: 'alice', room: 'standup', door: '/token' });
     await eventually('the line is there', () => requestOf(request));
