@@ -93,7 +93,9 @@ impl<'a> UnverifiedBearer<'a> {
     }
 
     fn new(token: &'a str) -> Result<Self, BearerError> {
-        if token.len() <= TOKEN_BYTES && token.bytes().all(is_token_byte) {
+        if token.len() <= TOKEN_BYTES
+            && token.bytes().fold(true, |all, byte| all & is_token_byte(byte))
+        {
             Ok(Self(token))
         } else {
             Err(BearerError::Malformed)
@@ -114,8 +116,12 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a HeaderVal
 }
 
 /// Whether `byte` can be part of a compact JWS ([RFC 7515 §3.1](https://www.rfc-editor.org/rfc/rfc7515#section-3.1)).
+///
+/// Without branches, so that the compiler checks 16 bytes at once.
 fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)
+    let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    let is_digit = byte.wrapping_sub(b'0') < 10;
+    is_letter | is_digit | (byte == b'-') | (byte == b'_') | (byte == b'.')
 }
 
 impl fmt::Debug for UnverifiedBearer<'_> {
@@ -129,6 +135,14 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+
+    #[test]
+    fn token_byte_is_alphanumeric_or_one_of_three_others() {
+        for byte in 0..=u8::MAX {
+            let is_expected = byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            assert_eq!(is_token_byte(byte), is_expected, "{byte}");
+        }
+    }
 
     #[test]
     fn token_is_read_from_exactly_one_header() {
