@@ -98,7 +98,7 @@ impl RequestContext<'_> {
         Ok(BanAuthor::Caller(Box::new(self.caller(record).await?)))
     }
 
-    /// Records whom the request concerns.
+    /// Records the person that the request concerns.
     fn set_target(&self, author: &BanAuthor<'_>, identity: &str, record: &mut RequestLog) {
         let person = self.exchange().participant.person_of(identity);
         record.target = Some(author.secrets().api_key.pseudonym(&person));

@@ -12,9 +12,9 @@ import { metricsOf } from './support/template_metrics.js';
 const read = (path) => readFileSync(`${repository}${path}`, 'utf8');
 const parameters = {
   OidcIssuer: 'https://idp.example', OidcAudience: 'roomkey', AllowedOrigins: 'https://app.example',
-  LiveKitSecretArn: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:livekit-AbCdEf',
+  LiveKitSecretArn: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:livekit-AbCdEf', State: 'true',
 };
-// The default stack, which has all alarms and the dashboard.
+// With state, the default stack has all alarms and the dashboard.
 const [{ transformed }] = transform([{ template: templateText, parameters }]);
 const { resources, outputs } = stack(transformed, withDefaults(transformed, parameters));
 const alarms = Object.values(resources).filter(({ type }) => type === 'AWS::CloudWatch::Alarm');
@@ -41,7 +41,7 @@ describe('the page', () => {
     const known = new Set([...templateText.matchAll(/^ {2}(\w+):$/gm)].map(([, name]) => name));
     for (const name of ['DashboardUrl', 'Logs', 'AccessLogs', 'FunctionName', 'SecretArn']) assert.ok(page.includes(`\`${name}\``) && name in outputs, name);
     for (const [, name] of page.matchAll(/`([A-Z][a-z]+(?:[A-Z][a-z]+)+)(?:=\w+)?`/g)) {
-      assert.ok(name in metrics || known.has(name) || name in outputs || /^(GetSecretValue|ConcurrentExecutions|AccessLogSettings)$/.test(name), name);
+      assert.ok(name in metrics || known.has(name) || name in outputs || /^(GetSecretValue|ConcurrentExecutions|AccessLogSettings|\w+Exception)$/.test(name), name);
     }
   });
 
