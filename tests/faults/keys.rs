@@ -181,7 +181,7 @@ async fn warm(name: &str, breakage: &Breakage) -> Outage {
 #[tokio::test]
 async fn discovery_of_another_issuer_is_never_used() {
     let name = LIAR;
-    let cold = cold(name, &Breakage::Liar).await;
+    let cold = Box::pin(cold(name, &Breakage::Liar)).await;
     assert_eq!(cold.seen, BTreeSet::from([503]), "{name}");
     let asked = format!("{} in 20 s for discovery, 0 for keys", cold.asked);
     compare(TABLE, &Row::new(name, "cold: 503", &format!("{} s", cold.healed), &asked));

@@ -76,7 +76,7 @@ async fn profile_of_two_gigabytes_is_not_read_to_its_end() {
     for source in [Source::UserInfo(FakeIdp::start()), Source::Clerk(FakeDirectory::start())] {
         let sent = Arc::new(AtomicU64::new(0));
         let fault = Fault::Huge(Arc::clone(&sent));
-        compare(source.table(), &row(HUGE, fault, 503, Person, &source).await);
+        compare(source.table(), &Box::pin(row(HUGE, fault, 503, Person, &source)).await);
         stopped_early(HUGE, &sent, source.asked() - 2);
     }
 }

@@ -11,8 +11,8 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 
 use crate::support::gateway::Wire;
 use crate::support::{
-    Bootstrap, Call, Env, FakeIdp, FakeSecretsManager, Fault, Key, Route, SecretFault, extend,
-    today, token,
+    Bootstrap, Call, Env, FakeApp, FakeIdp, FakeSecretsManager, Fault, Key, Route, Say,
+    SecretFault, extend, today, token,
 };
 
 /// What the fake Runtime API says of every invocation.
@@ -227,6 +227,70 @@ async fn request_is_counted_once() {
         let line = function.request_logs(at + 1).await.pop().unwrap();
         assert_eq!(metrics(&line), expected, "{name}: {line}");
     }
+}
+
+#[tokio::test]
+async fn question_to_the_app_is_logged_and_counted_once() {
+    let app = FakeApp::saying(Say::ok("Zx9marker"));
+    let policy = |table: &str| {
+        format!(
+            "[[allow]]\nrooms = [\"team-*\"]\nrole = \"viewer\"\nask = \"members\"\n[ask.members]\n\
+             url = \"{}/{{room}}\"\n{table}",
+            app.url()
+        )
+    };
+    let event = Wire::token(&token(&today()), &json!({ "room_name": "team-a" })).http_api();
+    let issued = count("Issued", PLAIN);
+    let asked = count("Asked", PLAIN);
+    let function = Bootstrap::start(&Env::offline().with("POLICY", &policy("cache_seconds = 60")));
+    let line = async |number: usize| function.request_logs(number).await.pop().unwrap();
+    app.say(Say::status(404, "Zx9marker"));
+    function.answer("no", &event).await.expect_problem("no", 403, "room_not_allowed");
+    let no = line(1).await;
+    assert_eq!((&no["ask"], no["ask_ms"].is_number()), (&json!("no"), true), "{no}");
+    assert_eq!(no["reason"], "the app refuses the caller with status 404");
+    let refused = [
+        &asked,
+        &count("AskRefused", PLAIN),
+        &count("Refused", BY_CODE),
+        &count("ColdStart", PLAIN),
+    ];
+    assert_eq!(
+        metrics(&no),
+        refused.map(String::clone).into_iter().chain([DURATION.to_owned()]).collect()
+    );
+    app.say(Say::status(500, "Zx9marker"));
+    function.answer("failed", &event).await.expect_problem("failed", 503, "unavailable");
+    let failed = line(2).await;
+    assert_eq!(
+        (&failed["ask"], &failed["upstream"]),
+        (&json!("failed"), &json!("ask")),
+        "{failed}"
+    );
+    assert_eq!(metrics(&failed), set([&asked, &count("Unavailable", BY_UPSTREAM), DURATION]));
+    app.say(Say::ok("Zx9marker"));
+    function.answer("yes", &event).await.expect_issued("yes");
+    let yes = line(3).await;
+    assert_eq!(yes["ask"], "yes", "{yes}");
+    assert_eq!(metrics(&yes), set([&issued, &asked, DURATION]));
+    function.answer("cached", &event).await.expect_issued("cached");
+    let cached = line(4).await;
+    assert_eq!((&cached["ask"], &cached["ask_ms"]), (&json!("cached"), &Value::Null), "{cached}");
+    assert_eq!(metrics(&cached), set([&issued, DURATION]));
+    let lines = function.json_lines();
+    let fetch: Vec<_> = lines.iter().filter(|line| line["message"] == "fetch failed").collect();
+    assert_eq!(fetch.len(), 1, "{fetch:?}");
+    let (upstream, table, error) = (&fetch[0]["upstream"], &fetch[0]["table"], &fetch[0]["error"]);
+    assert_eq!((upstream, table, error), (&json!("ask"), &json!("members"), &json!("status 500")));
+    assert_eq!(metrics(fetch[0]), set([&count("FetchFailures", BY_UPSTREAM)]));
+    assert!(!function.output().contains("Zx9marker"), "nothing of the app is logged");
+    let unlisted = Bootstrap::start(
+        &Env::offline().with("POLICY", &policy("role_from = \"role\"\nroles = [\"host\"]")),
+    );
+    app.say(Say::ok("{\"role\":\"Zx9marker\"}"));
+    unlisted.answer("a role", &event).await.expect_problem("a role", 503, "unavailable");
+    let reason = "response names a role that roles of the ask table does not list";
+    assert!(unlisted.json_lines().iter().any(|line| line["error"] == reason));
 }
 
 #[tokio::test]

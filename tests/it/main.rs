@@ -16,6 +16,7 @@ mod faults;
 
 mod ask;
 mod ask_answers;
+mod ask_cost;
 mod ask_policy;
 mod ask_urls;
 mod attacks;

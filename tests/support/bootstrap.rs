@@ -62,8 +62,13 @@ impl Signals {
 impl Bootstrap {
     /// Starts the process with `env` and what Lambda itself sets, and nothing else.
     pub(crate) fn start(env: &Env) -> Self {
+        Self::start_build(env!("CARGO_BIN_EXE_bootstrap"), env)
+    }
+
+    /// The same with another build, such as that of a release.
+    pub(crate) fn start_build(path: &str, env: &Env) -> Self {
         let api = RuntimeApi::start();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
+        let mut command = Command::new(path);
         command
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", api.address())

@@ -1,0 +1,76 @@
+//! The cost of a question to the app per token. Prints the table of `docs/ask.md`; on a request only, since
+//! figures of a debug build mean nothing.
+
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::http::Response;
+use serde_json::json;
+
+use crate::support::gateway::Wire;
+use crate::support::{Bootstrap, Env, Server, today, token};
+
+/// Requests that are measured, after as many that are not.
+const REQUESTS: usize = 1000;
+
+/// Repetitions, of which the fastest counts: other load makes a request slower, never faster.
+const ROUNDS: usize = 5;
+
+/// Time on a processor of all threads of the process, from the kernel's scheduler.
+fn cpu(id: u32) -> Duration {
+    let tasks = std::fs::read_dir(format!("/proc/{id}/task")).unwrap().flatten();
+    let times =
+        tasks.filter_map(|task| std::fs::read_to_string(task.path().join("schedstat")).ok());
+    let nanos = times.map(|text| text.split(' ').next().unwrap().parse::<u64>().unwrap());
+    Duration::from_nanos(nanos.sum())
+}
+
+/// The build that is measured.
+const BUILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/release/bootstrap");
+
+/// The median latency and the processor time of one request, in microseconds.
+async fn measure(policy: &str) -> (u128, u128) {
+    let env = Env::offline().with("POLICY", policy).with("RUST_LOG", "info");
+    let function = Bootstrap::start_build(BUILD, &env);
+    let event = Wire::token(&token(&today()), &json!({ "room_name": "team-a" })).http_api();
+    let mut times = Vec::with_capacity(REQUESTS);
+    let mut before = Duration::ZERO;
+    for request in 0..2 * REQUESTS {
+        if request == REQUESTS {
+            before = cpu(function.id().unwrap());
+            times.clear();
+        }
+        let started = Instant::now();
+        let reply = function.invoke(&event).await.reply("a token");
+        times.push(started.elapsed());
+        assert_eq!(reply.status, 201, "{}", reply.text());
+    }
+    let spent = cpu(function.id().unwrap()).saturating_sub(before);
+    times.sort();
+    (times[REQUESTS / 2].as_micros(), spent.as_micros() / REQUESTS as u128)
+}
+
+#[tokio::test]
+#[ignore = "measures a release build"]
+async fn question_costs_are_printed() {
+    let app = Server::start(|_| async { Response::new(Body::from("{\"role\":\"host\"}")) });
+    let rule = "[[allow]]\nrooms = [\"team-*\"]\nrole = \"participant\"\n";
+    let asks = |table: &str| {
+        format!("{rule}ask = \"members\"\n[ask.members]\nurl = \"{}/{{room}}\"\n{table}", app.url())
+    };
+    let roles = "role_from = \"role\"\nroles = [\"host\"]\nforward = \"bearer\"\n";
+    println!("\n| Rule | Latency p50, \u{b5}s | Processor time, \u{b5}s |\n|---|---|---|");
+    for (name, policy) in [
+        ("without `ask`", rule.to_owned()),
+        ("with `ask`, status only", asks("")),
+        ("with `ask`, token and role", asks(roles)),
+        ("with `ask`, cached", asks(&format!("{roles}cache_seconds = 60"))),
+    ] {
+        let (mut latency, mut processor) = (u128::MAX, u128::MAX);
+        for _ in 0..ROUNDS {
+            let (median, spent) = measure(&policy).await;
+            (latency, processor) = (latency.min(median), processor.min(spent));
+        }
+        println!("| {name} | {latency} | {processor} |");
+    }
+}
