@@ -1,9 +1,12 @@
-// A LiveKit server enforces the role of the policy for publishing, sending and renaming.
+// A LiveKit server enforces the role of the policy for publishing, sending and renaming, and roles that change during a call.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { TrackSource } from '@livekit/protocol';
+import { decodeJwt } from 'jose';
 import { DataPacket_Kind } from 'livekit-server-sdk';
+import { FUNCTION_URL, event, tokenEvent } from './support/lambda.js';
 import { person, startMeeting } from './support/meeting.js';
+import { startMoto } from './support/moto.js';
 import { eventually } from './support/processes.js';
 
 const POLICY = `
@@ -235,4 +238,134 @@ describe('attributes in the request to join', () => {
       assert.equal(await validate({ attributes }), status);
     });
   }
+});
+
+describe('roles during a call', () => {
+  const hostOf = (room) => [person('host', { seat: 'host' }), room];
+  /** Creates the table of the template in the DynamoDB of moto, which does not check signatures. */
+  const createStateTable = async (url) => {
+    const key = (name, type) => ({ AttributeName: name, KeyType: type });
+    const { status } = await fetch(url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/x-amz-json-1.0',
+        'x-amz-target': 'DynamoDB_20120810.CreateTable',
+        authorization: 'AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0',
+      },
+      body: JSON.stringify({
+        TableName: 'roomkey-state', BillingMode: 'PAY_PER_REQUEST', KeySchema: [key('room', 'HASH'), key('who', 'RANGE')],
+        AttributeDefinitions: ['room', 'who'].map((name) => ({ AttributeName: name, AttributeType: 'S' })),
+      }),
+    });
+    assert.equal(status, 200);
+  };
+  /** Sends a request of `caller` about a room. */
+  const request = async (method, caller, path, body, lambda = meeting.lambda) => lambda.invoke(event({
+    method, path: `/v1/rooms/${path.map(encodeURIComponent).join('/')}`, domain: FUNCTION_URL,
+    headers: { authorization: `Bearer ${await meeting.bearer(caller)}`, ...(body && { 'content-type': 'application/json' }) },
+    ...(body && { body: JSON.stringify(body) }),
+  }));
+  const change = ([caller, room], identity, role, lambda) => request('PUT', caller, [room, 'participants', identity, 'role'], { role }, lambda);
+  const expectStatus = (answer, status) => assert.equal(answer.status, status, `${answer.bytes}`);
+  const permissionOf = async (room, identity) => JSON.parse(JSON.stringify((await listed(room, identity)).permission));
+
+  test('changed role has the permission of a token with this role', async () => {
+    const room = 'change';
+    const { somebody: viewer } = await meet('viewer', room);
+    const participant = await meeting.join(person('participant'), { room_name: room });
+    const [asViewer, asParticipant] = [await permissionOf(room, viewer.identity), await permissionOf(room, participant.identity)];
+    assert.notDeepEqual(asViewer, asParticipant);
+    const answer = await change(hostOf(room), viewer.identity, 'participant');
+    expectStatus(answer, 200);
+    assert.deepEqual(answer.json, { identity: viewer.identity, role: 'participant' });
+    assert.deepEqual(await permissionOf(room, viewer.identity), asParticipant);
+    const { attributes, name } = await listed(room, viewer.identity);
+    assert.deepEqual([attributes.role, name], ['participant', 'Viewer']);
+    expectStatus(await change(hostOf(room), viewer.identity, 'viewer'), 200);
+    assert.deepEqual(await permissionOf(room, viewer.identity), asViewer);
+    expectStatus(await change(hostOf(room), viewer.identity, 'host'), 403);
+    expectStatus(await change([person('participant'), room], viewer.identity, 'participant'), 403);
+    expectStatus(await change(hostOf(room), 'nobody@example.com', 'viewer'), 404);
+    assert.deepEqual(await permissionOf(room, viewer.identity), asViewer);
+  });
+
+  test('tracks of a participant who becomes a viewer are unpublished', async () => {
+    const room = 'demotion';
+    const { watcher, somebody } = await meet('participant', room);
+    await somebody.publish('microphone');
+    await watcher.sees({ event: 'media', identity: somebody.identity, source: 'microphone' });
+    expectStatus(await change(hostOf(room), somebody.identity, 'viewer'), 200);
+    await eventually('the tracks are gone', async () => (await listed(room, somebody.identity)).tracks.length === 0);
+  });
+
+  test('hand is visible to others until it is lowered or the role changes', async () => {
+    const room = 'hand';
+    const { somebody } = await meet('viewer', room);
+    const viewer = person('viewer', { seat: 'viewer' });
+    const raise = (raised) => request('PUT', viewer, [room, 'hand'], { raised });
+    const hand = async () => (await listed(room, somebody.identity)).attributes.hand_raised_at;
+    expectStatus(await raise(true), 204);
+    assert.match(await hand(), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+    const { participants } = (await request('GET', hostOf(room)[0], [room, 'participants'])).json;
+    const shown = participants.find(({ identity }) => identity === somebody.identity);
+    assert.equal(shown.hand_raised_at, await hand());
+    expectStatus(await raise(false), 204);
+    assert.equal(await hand(), undefined);
+    expectStatus(await raise(true), 204);
+    expectStatus(await change(hostOf(room), somebody.identity, 'participant'), 200);
+    assert.equal(await hand(), undefined);
+    expectStatus(await request('PUT', person('stranger'), [room, 'hand'], { raised: true }), 404);
+  });
+
+  test('changed role survives a rejoin with state only', async () => {
+    const moto = await startMoto();
+    try {
+      const url = moto.env.AWS_ENDPOINT_URL_SECRETS_MANAGER;
+      await createStateTable(url);
+      const state = { ...moto.env, AWS_ENDPOINT_URL_DYNAMODB: url, STATE_TABLE: 'roomkey-state' };
+      for (const [name, env, role] of [['without state', {}, 'viewer'], ['with state', state, 'participant']]) {
+        const lambda = await meeting.startRoomkey(env);
+        const { somebody } = await meet('viewer', name);
+        expectStatus(await change(hostOf(name), somebody.identity, 'participant', lambda), 200);
+        const bearer = await meeting.bearer(person('viewer', { seat: 'viewer' }));
+        const again = await lambda.invoke(tokenEvent(bearer, { room_name: name }));
+        expectStatus(again, 201);
+        const rejoined = await meeting.enter(again.json.participant_token);
+        const { attributes, permission } = await listed(name, rejoined.identity);
+        assert.deepEqual([attributes.role, permission.canPublish], [role, role === 'participant'], name);
+      }
+    } finally {
+      await moto.stop();
+    }
+  });
+
+  test('list has exactly the fields of the documentation', async () => {
+    const room = 'list';
+    const { somebody } = await meet('participant', room);
+    await somebody.publish('camera');
+    await eventually('the server has the track', async () => (await listed(room, somebody.identity)).tracks.length === 1);
+    const answer = await request('GET', person('moderator', { seat: 'moderator' }), [room, 'participants']);
+    expectStatus(answer, 200);
+    assert.deepEqual(answer.json.participants.map(({ identity }) => identity).sort(), await meeting.present(room));
+    const { color, joined_at: joinedAt, ...shown } = answer.json.participants.find(({ identity }) => identity === somebody.identity);
+    assert.match(color, /^#[0-9A-Fa-f]{6}$/);
+    assert.ok(Math.abs(Date.parse(joinedAt) - Date.now()) < 60_000, joinedAt);
+    assert.deepEqual(shown, {
+      identity: somebody.identity, name: 'Participant', role: 'participant', hand_raised_at: null, tracks: [{ source: 'camera', muted: false }],
+    });
+    const empty = await request('GET', hostOf(room)[0], ['nobody was here', 'participants']);
+    assert.deepEqual([empty.status, empty.json], [200, { participants: [] }]);
+    expectStatus(await request('GET', person('participant'), [room, 'participants']), 403);
+  });
+
+  test('end disconnects everyone, and an absent room is 204', async () => {
+    const room = 'end';
+    const { watcher, somebody } = await meet('participant', room);
+    expectStatus(await request('DELETE', person('moderator', { seat: 'moderator' }), [room]), 403);
+    expectStatus(await request('DELETE', hostOf(room)[0], [room]), 204);
+    for (const who of [watcher, somebody]) await who.sees({ event: 'disconnected', reason: 'ROOM_DELETED' });
+    assert.deepEqual(await meeting.livekit.rooms.listRooms([room]), []);
+    expectStatus(await request('DELETE', hostOf(room)[0], [room]), 204);
+    expectStatus(await request('DELETE', hostOf(room)[0], ['nobody was here']), 204);
+  });
 });
