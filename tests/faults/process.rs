@@ -19,10 +19,10 @@ use crate::support::{
 
 const HOUR: u64 = 3_600;
 
-/// How many come at once.
+/// The number of simultaneous requests.
 const BURST: usize = 500;
 
-/// Name of the table.
+/// The name of the table.
 const TABLE: &str = "The process";
 
 const FROZEN: &str = "freeze of one hour with all connections closed";
@@ -44,9 +44,8 @@ fn event(token: &str) -> Value {
     Wire::token(token, &json!({})).http_api()
 }
 
-/// Three times an hour of sleep, during which everybody closes their connections. Without
-/// libfaketime the clock cannot be moved: then two seconds make keys and secret
-/// as old as an hour does.
+/// Three freezes of an hour, during which all connections close. Without libfaketime the clock
+/// cannot be moved. Then keys and secret expire after two seconds.
 #[tokio::test]
 async fn process_recovers_from_an_hour_of_freeze() {
     let name = FROZEN;
@@ -172,7 +171,7 @@ async fn process_answers_in_five_seconds_while_upstreams_hang() {
     compare(TABLE, &Row::new(name, "503 within 5 s", "–", "1 for all waiting requests"));
 }
 
-/// A body that cannot be read without a panic.
+/// A body that panics as it is read.
 struct Broken;
 
 impl AsRef<[u8]> for Broken {
@@ -201,8 +200,8 @@ async fn process_serves_requests_after_a_panic() {
     compare(TABLE, &Row::new(name, callers, "0 s", "–"));
 }
 
-/// An environment that may grow a little is sent the largest event there can be. What it answers is
-/// sound; if it ends, the next one serves.
+/// Sends the largest possible event to an environment with little memory. Its response is valid. If
+/// the process ends, the next one serves.
 #[tokio::test]
 async fn process_out_of_memory_does_not_fail_the_next_one() {
     let name = MEMORY;
@@ -236,7 +235,7 @@ async fn process_out_of_memory_does_not_fail_the_next_one() {
     compare(TABLE, &Row::new(name, "failure of that request only", recovery, "–"));
 }
 
-/// Lets the process' address space grow by so many megabytes and no more.
+/// Limits the growth of the process' address space to so many megabytes.
 async fn limit_memory(function: &Bootstrap, megabytes: u64) {
     let id = function.id().expect("a living process").to_string();
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
@@ -247,7 +246,7 @@ async fn limit_memory(function: &Bootstrap, megabytes: u64) {
     assert!(set.is_ok_and(|status| status.success()), "prlimit");
 }
 
-/// All at the first moment, over Lambda's own interface.
+/// All requests arrive at the first moment, through Lambda's own interface.
 #[tokio::test]
 async fn process_serves_a_burst_at_its_start() {
     let name = COLD_BURST;
@@ -267,7 +266,7 @@ async fn process_serves_a_burst_at_its_start() {
     compare(TABLE, &Row::new(name, "500 × 201", "–", "1 each for discovery, keys and secret"));
 }
 
-/// The same inside the process and without an init before, so that all of them wait for the fetches.
+/// The same inside the process and without an init, so that all requests wait for the fetches.
 #[tokio::test]
 async fn process_serves_a_burst_of_tasks() {
     let name = TASKS;

@@ -15,10 +15,10 @@ use crate::support::{
     Call, Env, FakeDirectory, FakeIdp, Fault, NOW, Reply, Route, Tenant, at, now,
 };
 
-/// Somebody else's profile.
+/// The profile of another person.
 const SOMEBODY_ELSE: &str = r#"{"sub":"user-2","id":"user-2","email":"eve@example.com","email_verified":true,"name":"Eve"}"#;
 
-/// Whom a failure puts on cool-down.
+/// The scope of the cool-down after a failure.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Concern {
     /// Everyone, after one failure.
@@ -102,7 +102,7 @@ impl Source {
         }
     }
 
-    /// A token whose holder has to be looked up.
+    /// A token without a name, so that the source is requested.
     fn token(&self, subject: &str) -> String {
         let change = json!({ "sub": subject, "name": null, "exp": NOW + 1_000 });
         match self {
@@ -190,7 +190,7 @@ async fn post_token(app: &Arc<App>, token: &str, second: u64) -> Reply {
     Call::bare().bearer(token).send_at(app, at(NOW + second)).await
 }
 
-/// Seconds from `mended` until the holder of `token` is served.
+/// Returns the seconds from `mended` until a request with `token` succeeds.
 async fn healed(name: &str, app: &Arc<App>, token: &str, mended: u64, refusal: u16) -> u64 {
     for healed in 1..=RECOVERY {
         let reply = within_deadline(name, post_token(app, token, mended + healed)).await;
@@ -204,7 +204,7 @@ async fn healed(name: &str, app: &Arc<App>, token: &str, mended: u64, refusal: u
     panic!("{name}: not well {RECOVERY} s after its end");
 }
 
-/// A refusal as the page tells it.
+/// Returns a refusal in the words of the page.
 fn refused(name: &str, status: u16, reply: &Reply) -> String {
     let code = if status == 401 { "invalid_token" } else { "unavailable" };
     reply.expect_problem(name, status, code);

@@ -1,4 +1,4 @@
-//! What holds on every bad day, each on its own.
+//! Guarantees during every outage, one test each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::support::{
 struct Schedule(u64);
 
 impl Schedule {
-    /// A number below `limit`.
+    /// Returns a number below `limit`.
     fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -34,8 +34,8 @@ async fn post_token(app: &Arc<App>, token: &str, time: u64) -> Reply {
     Call::bare().bearer(token).send_at(app, at(time)).await
 }
 
-/// Everybody flaps, and events of all kinds come twenty at a time: each gets one answer, and only
-/// who may get a token gets one.
+/// All upstreams flap, and twenty events of all kinds arrive at a time. Each gets one response, and
+/// only permitted callers get a token.
 #[tokio::test]
 async fn request_is_always_answered_during_an_outage() {
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
@@ -105,7 +105,7 @@ async fn request_is_always_answered_during_an_outage() {
 
 type Breakage<'a> = &'a dyn Fn(&FakeIdp, &FakeSecretsManager);
 
-/// Tokens that a check would refuse.
+/// Tokens that a check rejects.
 fn forged(idp: &FakeIdp) -> Vec<(&'static str, String)> {
     let good = idp.token(&json!({}));
     let parts: Vec<_> = good.split('.').collect();
@@ -128,7 +128,7 @@ fn forged(idp: &FakeIdp) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Whatever is broken, and where an attacker's own keys are shown in place of ours.
+/// Every upstream is broken in turn, and some serve an attacker's keys.
 #[tokio::test]
 async fn unverified_token_is_never_accepted_during_an_outage() {
     let evil = FakeIdp::start();
@@ -179,8 +179,8 @@ async fn unverified_token_is_never_accepted_during_an_outage() {
     assert_eq!(evil.counts(), (0, 0, 0), "nobody asks an attacker");
 }
 
-/// A hundred outages at cold starts, of all who are needed, of any length: ten seconds after the
-/// last of them is back, callers are served.
+/// Runs a hundred outages at cold starts, of all upstreams and of any length. Requests succeed
+/// within ten seconds after the last one.
 #[tokio::test]
 async fn outage_ends_for_clients_within_ten_seconds() {
     let mut schedule = Schedule(2);
@@ -226,8 +226,8 @@ async fn outage_ends_for_clients_within_ten_seconds() {
     assert_eq!(worst, RECOVERY, "some outage ended right after a try");
 }
 
-/// Hours of callers of every kind, at random moments, while everybody fails and recovers at
-/// random: between two requests to the same upstream lie ten seconds.
+/// Sends requests of every kind for hours, while all upstreams fail and recover at random. Ten
+/// seconds lie between two requests to one upstream.
 #[tokio::test]
 async fn upstream_is_requested_at_most_once_in_ten_seconds() {
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());

@@ -18,7 +18,7 @@ use crate::support::{
 /// The pair after a rotation.
 const NEXT: (&str, &str) = ("nextkey", "the-next-secret-of-32-bytes-or-more");
 
-/// Name of the table.
+/// The name of the table.
 const TABLE: &str = "Secrets Manager";
 
 /// The rows of faults that last, by test. `None` refuses connections.
@@ -71,7 +71,7 @@ fn restore(secrets: &FakeSecretsManager) {
     secrets.restore();
 }
 
-/// What a caller gets `after` seconds from the start.
+/// The response `after` seconds from the start.
 async fn post_token(app: &Arc<App>, after: u64) -> Reply {
     static TOKEN: LazyLock<String> = LazyLock::new(|| token(&json!({ "exp": NOW + 100_000 })));
     Call::bare().bearer(&TOKEN).send_at(app, at(NOW + after)).await
@@ -102,7 +102,7 @@ async fn cold(name: &str, fault: Option<SecretFault>) -> Outage {
     run_outage(name, 0, post_token, is_well, || secrets.asked().len(), || restore(&secrets)).await
 }
 
-/// The fault comes right before the secret is due to be read again, and hides a new pair.
+/// The fault begins right before the secret expires, and makes a new pair unavailable.
 async fn warm(name: &str, fault: Option<SecretFault>) -> Outage {
     let secrets = FakeSecretsManager::start();
     let app = started_if_it(&secrets, fault.is_some_and(SecretFault::hangs)).await;
@@ -118,7 +118,7 @@ async fn warm(name: &str, fault: Option<SecretFault>) -> Outage {
     run_outage(name, 301, post_token, is_well, || secrets.asked().len(), || restore(&secrets)).await
 }
 
-/// The key that a token says it is signed with, after a look at the signature.
+/// Returns the key that a token names, after a check of the signature.
 #[track_caller]
 fn signer(reply: &Reply) -> String {
     let named = decode_part(&reply.participant_token(), 1)["iss"].as_str().unwrap().to_owned();
@@ -154,8 +154,8 @@ async fn secret_is_reread_after_an_outage_of_five_seconds() {
     );
 }
 
-/// Four rotations under 2,000 requests: no token is signed with one pair's secret in the other
-/// pair's name, and no old pair comes back.
+/// Rotates the pair four times during 2,000 requests. No token combines the secret of one pair with
+/// the name of another, and no old pair is used again.
 #[tokio::test]
 async fn secret_rotated_in_a_burst_is_read_once() {
     let name = ROTATED;
@@ -179,7 +179,7 @@ async fn secret_rotated_in_a_burst_is_read_once() {
     compare(TABLE, &row);
 }
 
-/// LiveKit takes both pairs while the change spreads: every token has to be good by one of them.
+/// LiveKit accepts both pairs during the rotation: every token must be valid with one of them.
 #[tokio::test]
 async fn secret_rotated_with_both_pairs_valid_fails_no_request() {
     let name = BOTH;

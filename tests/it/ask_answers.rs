@@ -1,4 +1,4 @@
-//! Every way in which the app can answer, or fail to.
+//! Responses and faults of the app.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Attacks on verifiers that are known by name, as far as no other table holds them.
+//! Known attacks on verifiers that no other table contains.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::support::{
     Call, Env, FakeIdp, Key, Reply, claims, encode_part, key_set, merge, now, token,
 };
 
-/// An app that takes tokens of every kind of key.
+/// An app that accepts tokens of every kind of key.
 fn app() -> Arc<App> {
     let keys = key_set(&[&Key::rsa(), &Key::p256(), &Key::p384(), &Key::ed25519()]);
     Env::offline().with("OIDC_JWKS", &keys.to_string()).app()
@@ -21,7 +21,7 @@ async fn post_token(app: &Arc<App>, token: &str) -> Reply {
     Call::bare().bearer(token).send(app).await
 }
 
-/// A good token of `key` with these bytes as its signature.
+/// A valid token of `key` with these bytes as its signature.
 fn resigned(key: &Key, signature: &[u8]) -> String {
     let token = key.sign(&key.header(), &claims());
     let (message, _) = token.rsplit_once('.').unwrap();
@@ -32,7 +32,7 @@ fn signature_of(token: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(token.rsplit('.').next().unwrap()).unwrap()
 }
 
-/// An ECDSA signature as ASN.1, which OpenSSL makes and JWS does not take.
+/// An ECDSA signature as ASN.1. OpenSSL creates this form, and JWS does not allow it.
 fn as_der(raw: &[u8]) -> Vec<u8> {
     let integer = |half: &[u8]| {
         let digits: Vec<u8> = half.iter().copied().skip_while(|byte| *byte == 0).collect();
@@ -44,8 +44,8 @@ fn as_der(raw: &[u8]) -> Vec<u8> {
     [vec![0x30, u8::try_from(body.len()).unwrap()], body].concat()
 }
 
-/// CVE-2022-21449: r and s of zero, or of the group's order, hold for every message where nobody
-/// looks.
+/// CVE-2022-21449: without a range check, `r` and `s` of zero or of the group's order verify every
+/// message.
 #[tokio::test]
 async fn signature_of_zeros_or_the_group_order_is_rejected() {
     const ORDER: [u8; 32] = [
@@ -141,7 +141,7 @@ async fn token_header_with_a_known_attack_is_rejected() {
     post_token(&app, &twice).await.expect_problem("kid twice, once escaped", 401, "invalid_token");
 }
 
-/// Where a header says its key is, nobody goes.
+/// The URL of a key in a header is never fetched.
 #[tokio::test]
 async fn key_address_in_a_token_is_not_fetched() {
     let idp = FakeIdp::start();
@@ -263,7 +263,7 @@ async fn expiry_beyond_the_year_9999_is_rejected() {
     }
 }
 
-/// Keys that verify nothing, each beside a good one, against the tokens that they would let in.
+/// Unusable keys, each beside a valid one, and the tokens that they would let pass.
 #[tokio::test]
 async fn unsuitable_key_of_a_set_verifies_no_token() {
     let (p256, rsa, edwards) = (Key::p256(), Key::rsa(), Key::ed25519());

@@ -1,4 +1,4 @@
-//! `participant_attributes`: how many, how long, and whose.
+//! `participant_attributes`: their number, length and keys.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::{Call, Env, Reply, text};
 
-/// Asks where the token may be long enough for any of them.
+/// Sends a request to a deployment whose tokens may be long enough for any attribute.
 async fn post_token(attributes: &BTreeMap<String, String>) -> Reply {
     let app = Env::offline().with("MAX_TOKEN_BYTES", "65536").app();
     Call::asking(&json!({ "participant_attributes": attributes })).send(&app).await

@@ -1,11 +1,11 @@
-//! What a backend may ask for, and where its keys come from.
+//! Fields of a backend's request, and the source of its keys.
 
 use serde_json::{Value, json};
 
 use crate::support::signed::{KEY, SECRET, Signed, body, claims_of, env};
 use crate::support::{Call, Env, FakeSecretsManager, NOW, at};
 
-/// A good signature, and what is wrong behind it.
+/// A valid signature of an invalid request.
 #[tokio::test]
 async fn signed_body_is_rejected_if_a_field_is_missing_or_invalid() {
     let change = |name: &str, value: Value| {
@@ -132,7 +132,8 @@ async fn backend_token_has_the_grants_of_the_policys_role() {
     );
 }
 
-/// The keys are in the secret, as an object or as its text, and a malformed one makes it unusable.
+/// The secret contains the keys as an object or as its JSON text. A malformed key makes it
+/// unusable.
 #[tokio::test]
 async fn backend_keys_are_read_from_secrets_manager() {
     let secrets = FakeSecretsManager::start();
@@ -205,8 +206,8 @@ fn invalid_backend_keys_prevent_the_start() {
     }
 }
 
-/// An environment that slept through a rotation takes the new key at once, and strangers' keys make it
-/// read the secret no more than every ten seconds.
+/// An environment that was frozen during a rotation accepts the new key at once. Unknown keys cause
+/// at most one read of the secret in ten seconds.
 #[tokio::test]
 async fn unknown_backend_key_refreshes_the_secret_once_per_cooldown() {
     let secrets = FakeSecretsManager::start();

@@ -1,4 +1,4 @@
-//! `POST /v1/token` and `/v1/token/refresh`: who is believed to be a backend.
+//! `POST /v1/token` and `/v1/token/refresh`: the authentication of backends.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn signed_request_gets_the_response_of_rtcstack() {
     }
 }
 
-/// `exp` is in whole seconds, whatever the clock says.
+/// `exp` is in whole seconds, even if the clock is not.
 #[tokio::test]
 async fn response_names_the_second_in_which_the_token_expires() {
     for millis in [0, 1, 500, 999] {
@@ -39,7 +39,7 @@ async fn response_names_the_second_in_which_the_token_expires() {
     }
 }
 
-/// `RTCstack`'s own texts, and one more for what its server lets through.
+/// The texts of `RTCstack`'s server, and one more for a case that it accepts.
 const KEY_TEXT: &str = "Missing or invalid X-Api-Key header";
 const HEADER_TEXT: &str = "Missing X-RTCstack-Timestamp or X-RTCstack-Signature header";
 const TIME_TEXT: &str = "Request timestamp too old or too far in the future (replay protection)";
@@ -52,7 +52,7 @@ fn expect_401(reply: &Reply, row: &str, detail: &str) {
     assert_eq!(problem["title"], "Unauthorized", "{row}");
 }
 
-/// A name, the headers that are sent, and the text that is answered.
+/// A name, the request's headers, and the text of the response.
 type HeaderRow<'a> = (&'a str, &'a [(&'static str, &'a str)], &'a str);
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn signed_request_is_rejected_if_a_header_is_missing_doubled_or_invalid() 
     );
 }
 
-/// A good signature over whatever stands in the header, so that nothing but the time is wrong.
+/// A signature that matches the header, so that only the time is invalid.
 #[tokio::test]
 async fn timestamp_is_a_whole_number_within_five_minutes() {
     let rows = [
@@ -154,7 +154,7 @@ async fn timestamp_is_a_whole_number_within_five_minutes() {
     }
 }
 
-/// What is signed is what counts: method, path, time and every byte of the body.
+/// The signature covers the method, the path, the time and every byte of the body.
 #[tokio::test]
 async fn signature_is_invalid_after_any_change() {
     let signed = Signed::new(&body());
@@ -188,7 +188,7 @@ async fn signature_is_invalid_after_any_change() {
     expect_401(&over_nothing.send(&env().app()).await, "signed over an empty body", SIGNATURE_TEXT);
 }
 
-/// Behind a stage, a mapping, and with a query.
+/// Requests behind a stage, behind a mapping, and with a query.
 #[tokio::test]
 async fn signed_path_is_that_of_the_url_or_of_the_route() {
     for (path, signed, is_good) in [

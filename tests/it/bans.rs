@@ -405,7 +405,8 @@ async fn routes_of_bans_are_absent_without_state() {
     assert!(livekit.asked().is_empty());
 }
 
-/// Cannot remove is 503, and the ban is stored nevertheless: the next request completes it.
+/// A failed removal is answered 503, and the ban is stored nevertheless: the next request completes
+/// it.
 #[tokio::test]
 async fn ban_is_stored_before_the_person_is_removed() {
     let livekit = livekit(PEOPLE);

@@ -1,8 +1,8 @@
-//! Start-up: what is refused, and that it is refused all at once without a value.
+//! Invalid configurations: all faults are reported at once, without a value.
 
 use crate::support::{Call, Env, Key, key_set};
 
-/// Part of every bad value: must never be seen again.
+/// A part of every invalid value, which no message may contain.
 const MARK: &str = "Zx9marker";
 
 #[track_caller]
@@ -115,7 +115,7 @@ fn issuer_must_be_an_address_if_it_is_fetched_from() {
     }
 }
 
-/// With the keys at hand nobody has to be asked, and an issuer may be any text.
+/// With given keys no request is necessary, so that the issuer may be any text.
 fn spared(name: &str) -> &'static str {
     if name == "OIDC_ISSUER" { "OIDC_JWKS" } else { "" }
 }
@@ -214,7 +214,7 @@ fn valid_values_are_accepted() {
     }
 }
 
-/// The issuer is compared as it is written, byte for byte.
+/// The issuer is compared byte for byte.
 #[tokio::test]
 async fn issuer_is_compared_byte_for_byte() {
     for issuer in ["https://idp.example", "https://idp.example/", "https://IDP.example/A%2fb"] {

@@ -1,5 +1,5 @@
-//! A session cookie in place of the header: only from the pages that are listed, since it travels by
-//! itself.
+//! A session cookie in place of the header. Only listed origins may use it, since browsers send it
+//! by themselves.
 
 use serde_json::json;
 
@@ -18,13 +18,13 @@ async fn post_token(call: Call) -> Reply {
     call.send(&env().app()).await
 }
 
-/// `POST /token` with a good token in the session cookie.
+/// `POST /token` with a valid token in the session cookie.
 fn cookie() -> Call {
     Call::bare().header("cookie", &format!("__session={}", token(&json!({}))))
 }
 
-/// Insists that the page may send its cookie, and takes that header away: what else an answer
-/// promises is the same with and without it.
+/// Asserts that the page may send its cookie, and removes that header. The other headers are the
+/// same with and without it.
 #[track_caller]
 fn with_credentials(mut reply: Reply, row: &str) -> Reply {
     assert_eq!(reply.header("access-control-allow-credentials"), Some("true"), "{row}");
@@ -79,7 +79,7 @@ async fn session_cookie_is_rejected_from_any_other_origin() {
         assert_eq!(reply.header("access-control-allow-origin"), None, "{name}");
         assert_eq!(reply.header("access-control-allow-credentials"), None, "{name}");
     }
-    // Where a page comes from is not read from elsewhere.
+    // The origin of a page is read from no other header.
     let call = cookie().header("referer", "https://app.example/").header("host", "app.example");
     post_token(call).await.expect_problem("a referer", 403, "origin_not_allowed");
 }
@@ -210,7 +210,7 @@ async fn preflight_allows_credentials_to_listed_origins_only() {
     }
 }
 
-/// Payload 2.0 takes cookies out of the headers, into a list of their own.
+/// Payload 2.0 moves cookies from the headers into a list.
 #[tokio::test]
 async fn session_cookie_is_found_behind_every_gateway() {
     let function = Bootstrap::start(&env());

@@ -1,4 +1,4 @@
-//! Cross-origin requests: who may read an answer.
+//! Cross-origin requests: the origins that may read a response.
 
 use serde_json::json;
 
@@ -17,7 +17,7 @@ fn varies(reply: &Reply) -> bool {
         .any(|v| v.to_ascii_lowercase().contains("origin"))
 }
 
-/// One call for every status that a caller can bring about.
+/// One request for each status that a client can cause.
 fn calls() -> Vec<(u16, Call)> {
     let large = "x".repeat(70_000);
     vec![

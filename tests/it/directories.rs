@@ -1,4 +1,5 @@
-//! When Clerk's and WorkOS' user directories are asked, how, and what of their answer is used.
+//! Clerk's and WorkOS' user directories: the conditions of a request, its form, and the use of the
+//! response.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ pub(crate) const KINDS: [(&str, &str, &str); 2] = [
     ("workos", "WORKOS_API_URL", "WORKOS_API_KEY"),
 ];
 
-/// The deployment with that directory and nothing but its defaults.
+/// The deployment with that directory and its defaults.
 pub(crate) fn env(directory: &FakeDirectory, (provider, url, key): (&str, &str, &str)) -> Env {
     Tenant::of(provider)
         .env()
@@ -26,12 +27,12 @@ pub(crate) fn env(directory: &FakeDirectory, (provider, url, key): (&str, &str, 
         .with(key, FakeDirectory::KEY)
 }
 
-/// Asks with a token of that provider.
+/// Sends a request with a token of that provider.
 pub(crate) async fn post_token(app: &Arc<App>, provider: &str, change: &Value) -> Reply {
     Call::bare().bearer(&Tenant::of(provider).token(change)).send(app).await
 }
 
-/// Asks a fresh app.
+/// Sends a request to a new app.
 pub(crate) async fn once(
     directory: &FakeDirectory,
     kind: (&str, &str, &str),
@@ -201,7 +202,7 @@ async fn subject_is_one_path_segment_of_the_directory_url() {
     }
 }
 
-/// The caller's token is UserInfo's to see, our key the directory's.
+/// UserInfo receives the caller's token, and the directory receives the deployment's key.
 #[tokio::test]
 async fn userinfo_gets_the_access_token_and_the_directory_its_own_key() {
     let idp = FakeIdp::start();

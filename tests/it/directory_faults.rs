@@ -1,4 +1,4 @@
-//! A user directory that cannot be asked.
+//! Faults of a user directory.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::directories::{KINDS, env, once, post_token};
 use crate::support::{Call, FakeDirectory, Fault, NOW, Tenant, at, four_at_a_time};
 
-/// 503, never 401 and never half a profile; and ten seconds later the next request asks again.
+/// The response is 503, never 401 and never a part of a profile. Ten seconds later the next request
+/// tries again.
 #[tokio::test]
 async fn directory_fault_is_answered_503_and_retried_after_the_cooldown() {
     let elsewhere = FakeDirectory::start();

@@ -1,4 +1,4 @@
-//! Where the keys are: discovery, a fixed address, or the configuration itself.
+//! The sources of keys: discovery, a fixed address, or the configuration.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ async fn discovery_is_not_fetched_if_the_keys_are_configured() {
     assert_eq!(idp.counts(), (0, 0, 0));
 }
 
-/// RFC 8414 and OpenID Connect Discovery 4.3: whoever describes another issuer is not believed.
+/// RFC 8414 and OpenID Connect Discovery 4.3: a document of another issuer is rejected.
 #[tokio::test]
 async fn discovery_document_of_another_issuer_is_rejected() {
     for (name, change) in [

@@ -1,5 +1,5 @@
-//! The doctor: what it says of a token, and what it keeps to itself. `cargo test` builds it beside
-//! the tests.
+//! The doctor: its report about a token, and the data that it never prints. `cargo test` builds it
+//! beside the tests.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -14,19 +14,19 @@ use crate::support::{
     Env, FakeApp, FakeDirectory, FakeIdp, Key, Route, Say, extend, key_set, merge, today,
 };
 
-/// A person whom no output may name.
+/// A person whose data no output may contain.
 const EMAIL: &str = "ada.quux@private.example";
 const NAME: &str = "Ada Quuxworth";
 const PICTURE: &str = "https://img.private.example/quux.png";
 
-/// What the doctor made of a token.
+/// The doctor's result for a token.
 struct Finding {
     status: Option<i32>,
     output: String,
 }
 
 impl Finding {
-    /// The checks that failed, of a report for scripts.
+    /// The failed checks of a report for scripts.
     #[track_caller]
     fn failed(&self) -> Vec<String> {
         let report: Value = serde_json::from_str(&self.output).expect(&self.output);
@@ -49,7 +49,7 @@ impl Finding {
         failed
     }
 
-    /// The checks that were not made, of a report for scripts in which none failed.
+    /// The skipped checks of a report for scripts in which none failed.
     #[track_caller]
     fn open(&self) -> Vec<String> {
         assert_eq!(self.failed(), Vec::<String>::new(), "{}", self.output);
@@ -83,7 +83,7 @@ async fn doctor(env: &Env, arguments: &[&str], input: impl AsRef<[u8]>) -> Findi
     Finding { status: output.status.code(), output: String::from_utf8_lossy(&text).into_owned() }
 }
 
-/// Insists that neither the token nor whose it is can be read.
+/// Asserts that the output contains neither the token nor personal data.
 #[track_caller]
 fn tells_nothing(output: &str, token: &str, row: &str) {
     for part in token.split('.').filter(|part| part.len() > 8) {

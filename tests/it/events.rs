@@ -1,6 +1,6 @@
-//! `events/`: each file is what this code writes, and is answered as its name says.
+//! `events/`: this code writes each file, and the response to it is the one in its name.
 //!
-//! `UPDATE_EVENTS=1 cargo test --test it events` writes them anew.
+//! `UPDATE_EVENTS=1 cargo test --test it events` writes the files.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use crate::support::gateway::Wire;
 use crate::support::{Bootstrap, Env, Key, key_set, merge, text};
 
-/// 2026-01-01, and 2099-01-01: the files are good for a long time.
+/// 2026-01-01 and 2099-01-01, so that the files are valid for a long time.
 const ISSUED: u64 = 1_767_225_600;
 const EXPIRES: u64 = 4_070_908_800;
-/// Nothing listens there: whoever has to be asked is not available.
+/// An address without a server: every upstream is unavailable.
 const NOBODY: &str = "http://127.0.0.1:9";
-/// One room and fresh ones are open, all others closed. In one line, as POLICY often is.
+/// Allows one room and new ones, on one line, since `POLICY` often is.
 const POLICY: &str = r#"allow = [{ rooms = ["standup", "open-*"], role = "participant" }]"#;
 const BACKEND_KEYS: &str = r#"{"backend-1":"a secret that anyone may read here"}"#;
 
@@ -112,7 +112,7 @@ fn environment() -> Value {
         "LIVEBLOCKS_SECRET_KEY": "sk_of_nobody",
         "LIVEBLOCKS_API_URL": NOBODY,
         "ALLOWED_ORIGINS": "https://app.example",
-        // What else the template fills in, perhaps with a deployment's parameters.
+        // Other values that the template sets, some from a deployment's parameters.
         "LIVEKIT_SECRET_ID": "",
         "OIDC_AUTHORIZED_PARTIES": "",
         "OIDC_JWKS_URI": "",

@@ -1,4 +1,4 @@
-//! Between invocations Lambda freezes the process, and connections die meanwhile.
+//! Freezes between invocations, during which connections close.
 
 use std::time::{Duration, Instant};
 
@@ -37,8 +37,8 @@ async fn freeze_with_closed_connections_fails_no_request() {
     assert!(function.is_alive());
 }
 
-/// A fetch that was under way when the process froze has failed when it thaws: that is not the
-/// next caller's misfortune.
+/// A fetch that a freeze interrupted fails when the process thaws. The next request must not fail
+/// with it.
 #[tokio::test]
 async fn freeze_during_a_fetch_does_not_fail_the_next_request() {
     let idp = FakeIdp::start();

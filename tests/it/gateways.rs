@@ -1,11 +1,11 @@
-//! The same promises behind every gateway that hands events to the function.
+//! The same behavior behind every gateway that sends events to the function.
 
 use serde_json::{Value, json};
 
 use crate::support::gateway::Wire;
 use crate::support::{Bootstrap, Env, FakeApi, Reply, today, token};
 
-/// A gateway, and what it makes of a request.
+/// A gateway, and its event for a request.
 type Shape = (&'static str, fn(&Wire) -> Value);
 
 const SHAPES: [Shape; 5] = [
@@ -24,7 +24,7 @@ fn start() -> Bootstrap {
     Bootstrap::start(&Env::offline().with("ALLOWED_ORIGINS", "https://app.example"))
 }
 
-/// Insists that the page of the test's origin may read the answer.
+/// Asserts that the test's origin may read the response.
 #[track_caller]
 fn expect_shared(mut reply: Reply, row: &str) -> Reply {
     reply.origin = Some("https://app.example".into());
@@ -93,7 +93,7 @@ async fn route_is_found_after_a_mapping_of_the_gateway() {
     }
 }
 
-/// A stage is the gateway's, whatever its name: it is no part of the route.
+/// A stage of any name belongs to the gateway and not to the route.
 #[tokio::test]
 async fn route_is_found_after_a_stage_of_any_name() {
     let function = start();
@@ -116,7 +116,7 @@ async fn route_is_found_after_a_stage_of_any_name() {
     assert_eq!(lost, Vec::new());
 }
 
-/// Two `Authorization` headers, as each gateway hands them on.
+/// Two `Authorization` headers, in the form that each gateway sends.
 #[tokio::test]
 async fn two_authorization_headers_are_rejected_behind_every_gateway() {
     let function = start();
@@ -150,7 +150,7 @@ async fn two_authorization_headers_are_rejected_behind_every_gateway() {
     assert_eq!(taken, Vec::<&str>::new());
 }
 
-/// HTTP APIs decode a path before they hand it on, others do not; a name in it is the same.
+/// HTTP APIs decode a path and other gateways do not. A name in it is the same.
 #[tokio::test]
 async fn name_in_the_path_is_the_same_if_the_gateway_decoded_it() {
     let livekit = FakeApi::livekit(json!({}));
@@ -253,7 +253,7 @@ async fn route_that_the_gateway_names_decides() {
     }
 }
 
-/// The client chooses the host, and nothing follows from it.
+/// The client chooses the host, so that nothing depends on it.
 #[tokio::test]
 async fn host_is_no_part_of_the_path() {
     let function = start();

@@ -1,4 +1,4 @@
-//! Tokens that the issuer did not sign, or not like that.
+//! Tokens that the issuer did not sign, or signed in another form.
 
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
@@ -12,20 +12,20 @@ async fn post_token(token: &str) -> Reply {
     Call::bare().bearer(token).send(&Env::offline().app()).await
 }
 
-/// A good token of the usual key with its header changed.
+/// A valid token of the usual key with its header changed.
 fn with_header(change: &Value) -> String {
     let key = Key::rsa();
     key.sign(&merge(key.header(), change), &claims())
 }
 
-/// The parts of a good token.
+/// The parts of a valid token.
 fn parts() -> (String, String, String) {
     let token = token(&json!({}));
     let mut parts = token.split('.').map(str::to_owned);
     (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap())
 }
 
-/// The last character of `part` with its unused bits set: the same bytes, another text.
+/// The last character of `part` with its unused bits set: the same bytes in another spelling.
 fn with_trailing_bits(part: &str) -> String {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let (head, last) = part.split_at(part.len() - 1);
@@ -171,7 +171,7 @@ async fn token_with_an_invalid_signature_is_rejected() {
     }
 }
 
-/// The public key as an HMAC secret, in every form an attacker can get it.
+/// The public key as an HMAC secret, in every form that an attacker can obtain.
 #[tokio::test]
 async fn public_key_is_not_accepted_as_an_hmac_secret() {
     let jwk = Key::rsa().jwk();
@@ -197,7 +197,7 @@ async fn public_key_is_not_accepted_as_an_hmac_secret() {
     }
 }
 
-/// A participant token is not a bearer: it comes back with our own signature on it.
+/// A participant token is not an access token, although roomkey signed it.
 #[tokio::test]
 async fn participant_token_is_not_accepted_as_an_access_token() {
     let issued = Call::token().send(&Env::offline().app()).await.participant_token();

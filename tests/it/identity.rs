@@ -1,4 +1,4 @@
-//! Who the caller becomes: e-mail or `sub`, devices, verified e-mail, name and picture.
+//! The participant's identity (email address or `sub`), device, name and picture.
 
 use serde_json::{Value, json};
 
@@ -135,8 +135,7 @@ async fn missing_email_is_rejected() {
     }
 }
 
-/// An identity, like every other, is at most 256 bytes without characters that mislead, whoever
-/// says it.
+/// An identity from any source has at most 256 bytes and no misleading characters.
 #[tokio::test]
 async fn misleading_or_long_identity_is_rejected() {
     for (name, email) in [
@@ -170,7 +169,7 @@ async fn participant_without_a_name_is_unnamed_user() {
     }
 }
 
-/// A name comes from the provider, where people type it themselves: no name is an error.
+/// People enter their names at the provider, so that no name is an error.
 #[tokio::test]
 async fn name_of_the_provider_is_cleaned_for_livekit() {
     for (row, name, expected) in [

@@ -1,5 +1,4 @@
-//! Several issuers at once: each with its own keys and its own audience, and none stands in for
-//! another.
+//! Several issuers, each with its own keys and audience. None of them verifies tokens of another.
 
 use std::time::{Duration, Instant};
 
@@ -30,7 +29,7 @@ pub(crate) fn offline() -> Env {
         .with("PARTICIPANT_IDENTITY", "sub")
 }
 
-/// Two issuers on the wire.
+/// Two issuers on real sockets.
 fn online(app: &FakeIdp, staff: &FakeIdp) -> Env {
     staff.publish(&[&Key::rsa_next()]);
     without_issuer(Env::offline())
@@ -92,7 +91,7 @@ async fn token_is_verified_by_the_settings_of_its_own_issuer() {
     reply.expect_problem("expired", 401, "token_expired");
 }
 
-/// Two payloads in one: the issuer that chooses the keys is the one that is checked.
+/// A payload with two issuers: the one that selects the keys is the one that is checked.
 #[tokio::test]
 async fn token_that_names_two_issuers_is_rejected() {
     let env = offline();
@@ -168,7 +167,7 @@ async fn outage_of_one_issuer_does_not_affect_the_other() {
     }
 }
 
-/// What is kept of a subject is kept for its issuer's subject alone.
+/// A cached profile belongs to one subject of one issuer.
 #[tokio::test]
 async fn profile_is_cached_per_issuer_and_subject() {
     let (app, staff) = (FakeIdp::start(), FakeIdp::start());

@@ -1,4 +1,4 @@
-//! When the key set is fetched, and when it is not.
+//! The conditions of a fetch of the key set.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use crate::support::{Call, Env, FakeIdp, Fault, Key, NOW, Reply, Route, at, clai
 
 const DAY: u64 = 86_400;
 
-/// A token that is good for a week, by `key` under the name `kid`.
+/// A token of `key` with this `kid`, valid for a week.
 fn long_lived_token(idp: &FakeIdp, key: &Key, kid: &str) -> String {
     let change = json!({ "iss": idp.issuer(), "exp": NOW + 7 * DAY });
     key.sign(&merge(key.header(), &json!({ "kid": kid })), &merge(claims(), &change))
 }
 
-/// What a holder of that token gets, `after` seconds from the start.
+/// The response to that token `after` seconds from the start.
 async fn post_token(app: &Arc<App>, token: &str, after: u64) -> Reply {
     Call::bare().bearer(token).send_at(app, at(NOW + after)).await
 }

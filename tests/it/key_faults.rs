@@ -1,4 +1,4 @@
-//! Every way in which an issuer can fail to show its keys.
+//! Faults of an issuer's key set.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -94,7 +94,7 @@ async fn key_set_is_accepted_up_to_its_size_and_time_limits() {
     }
 }
 
-/// A caller with a known key never waits behind one with an unknown key.
+/// A request with a known key never waits for one with an unknown key.
 #[tokio::test]
 async fn unknown_kid_does_not_delay_requests_with_a_known_key() {
     let idp = FakeIdp::start();
@@ -117,7 +117,7 @@ async fn unknown_kid_does_not_delay_requests_with_a_known_key() {
     assert!(waited < Duration::from_millis(500), "{waited:?}");
 }
 
-/// Whom one cannot ask for want of another rests no longer than the other does.
+/// If one upstream fails because of another, its cool-down is no longer than that of the other.
 #[tokio::test]
 async fn cooldown_of_a_dependent_fetch_is_that_of_its_dependency() {
     let limits = Limits {

@@ -1,18 +1,18 @@
-//! Which keys of a set verify what.
+//! Key sets: the keys that verify a token.
 
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
 use crate::support::{Call, Env, Key, Reply, claims, encode_part, key_set, merge, weak};
 
-/// Asks with a token by `key` where the issuer's set is `set`.
+/// Sends a token of `key` to an app whose issuer publishes `set`.
 async fn post_token(set: &Value, key: &Key, header: &Value) -> Reply {
     let env = Env::offline().with("OIDC_JWKS", &set.to_string());
     let token = key.sign(&merge(key.header(), header), &claims());
     Call::bare().bearer(&token).send(&env.app()).await
 }
 
-/// A set of the usual key with its JWK changed, and another that is always good.
+/// A set of the usual key with its JWK changed, and another key that is always valid.
 fn with_jwk(change: &Value) -> Value {
     json!({ "keys": [merge(Key::rsa().jwk(), change), Key::p384().jwk()] })
 }

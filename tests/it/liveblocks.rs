@@ -68,7 +68,7 @@ async fn liveblocks_profile_equals_that_of_the_token_endpoint() {
     }
 }
 
-/// Liveblocks' client refuses to be given the same token twice.
+/// Liveblocks' client rejects the same token if it receives it twice.
 #[tokio::test]
 async fn liveblocks_token_is_never_cached() {
     let api = liveblocks();
@@ -101,7 +101,7 @@ role = "viewer"
 liveblocks = ["guests*"]
 "#;
 
-/// The caller, the room that is named, and what they may do where.
+/// The caller, the requested room, and the permissions by room.
 #[tokio::test]
 async fn liveblocks_access_token_contains_patterns_of_the_policy() {
     let api = liveblocks();
@@ -180,7 +180,7 @@ fn liveblocks_patterns_are_limited_to_ten() {
     }
 }
 
-/// Two 404s are in plain text, as apps show them; all else is a problem document.
+/// Two 404s are plain text, since apps show them. All other errors are problem documents.
 #[tokio::test]
 async fn liveblocks_rejection_is_plain_text_for_two_404s_only() {
     let api = liveblocks();

@@ -89,8 +89,8 @@ async fn agents_of_one_request_are_started_once_each() {
     assert_eq!(agents(LISTED, &unnamed).await, json!([{ "metadata": "m" }]));
 }
 
-/// What `JSON.stringify` of `@livekit/protocol` 1.52.1 and Python's `MessageToDict` with defaults
-/// write for a configuration that names one agent.
+/// The output of `JSON.stringify` of `@livekit/protocol` 1.52.1 and of Python's `MessageToDict`
+/// with defaults, for a configuration with one agent.
 #[tokio::test]
 async fn defaults_of_the_protocol_request_nothing() {
     let agent = json!({
@@ -130,7 +130,7 @@ async fn address_in_two_spellings_is_one_person() {
     assert_eq!(people[0].0, "ada@example.com");
 }
 
-/// client-sdk-js#1491: clients expect `wss`, whatever the server SDKs are given.
+/// client-sdk-js#1491: clients expect `wss`, even if server SDKs have another scheme.
 #[tokio::test]
 async fn server_url_has_a_scheme_of_websockets() {
     for (configured, expected) in [
@@ -171,7 +171,7 @@ async fn room_in_the_wrong_member_is_refused() {
     reply.expect_problem("room and identity", 400, "invalid_request");
 }
 
-/// agent-starter-react#105: LiveKit refuses every token of such a key.
+/// agent-starter-react#105: LiveKit rejects every token of such a key.
 #[tokio::test]
 async fn key_with_a_line_feed_prevents_the_start() {
     let env = Env::offline().with("LIVEKIT_API_KEY", "APItest\n");

@@ -1,4 +1,4 @@
-//! LiveKit's own crates judge our tokens and speak to our endpoint.
+//! LiveKit's own crates verify participant tokens and send requests to the endpoint.
 
 use std::sync::Arc;
 
@@ -94,7 +94,7 @@ async fn livekit_protocol_reads_the_room_config() {
     assert_eq!(config, rest, "and nothing else");
 }
 
-/// Whatever LiveKit's own types serialize is understood: they write camel case.
+/// Every value that LiveKit's own types serialize is accepted. They write camel case.
 #[tokio::test]
 async fn livekit_protocol_request_is_understood() {
     let request = livekit_protocol::TokenSourceRequest {

@@ -1,4 +1,4 @@
-//! What the function's own binary writes: ids in every line, and CloudWatch's metrics in them.
+//! The log of the function's binary: IDs in every line, and CloudWatch's metrics.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use crate::support::{
     SecretFault, extend, today, token,
 };
 
-/// What the fake Runtime API says of every invocation.
+/// The values that the fake Runtime API sends with every invocation.
 const TRACE: &str = "1-5759e988-bd862e3fe1be46a994272793";
 
 fn event() -> Wire {
@@ -81,7 +81,7 @@ async fn request_id_that_a_client_chose_is_repeated_nowhere() {
     assert!(!function.answer("HTTP API", &event).await.text().contains(&long));
 }
 
-/// A browser shows a refused preflight as a network error; the line says what is not configured.
+/// A browser shows a rejected preflight as a network error. The line names the missing setting.
 #[tokio::test]
 async fn refused_preflight_has_a_reason() {
     let variables = [("ALLOWED_ORIGINS", "https://app.example"), ("ALLOWED_HEADERS", "baggage")];
@@ -104,7 +104,7 @@ async fn refused_preflight_has_a_reason() {
     }
 }
 
-/// An id that is no part of a URI is not made one.
+/// An ID that is invalid in a URI does not become part of one.
 #[tokio::test]
 async fn instance_of_a_problem_is_a_uri() {
     let function = Bootstrap::start(&Env::offline());
@@ -127,7 +127,7 @@ async fn instance_of_a_problem_is_a_uri() {
     }
 }
 
-/// A fetch that a request has caused is told with that request's ids, and one at the start with none.
+/// The line of a fetch contains the IDs of the request that caused it. At the start there are none.
 #[tokio::test]
 async fn fetch_has_a_log_line_of_its_own() {
     let (idp, secrets) = (FakeIdp::start(), FakeSecretsManager::start());
@@ -157,8 +157,8 @@ async fn fetch_has_a_log_line_of_its_own() {
     assert!(failed["error"].is_string() && failed["duration_ms"].is_number(), "{failed}");
 }
 
-/// The metrics of a line by name, each with its dimensions and unit; and the line is as CloudWatch's
-/// specification wants it.
+/// The metrics of a line by name, each with its dimensions and unit, after a check of the line
+/// against CloudWatch's specification.
 fn metrics(line: &Value) -> BTreeSet<String> {
     let Some(metadata) = line.get("_aws") else { return BTreeSet::new() };
     let time = metadata["Timestamp"].as_u64().expect("milliseconds");
@@ -325,7 +325,7 @@ async fn fetch_is_counted_once() {
     assert_eq!(metrics(&failed.expect("a failed fetch")), expected);
 }
 
-/// Without Lambda there is nobody who reads metrics, and without lines there are none.
+/// Outside Lambda lines contain no metrics.
 #[tokio::test]
 async fn metrics_are_written_in_lambda_only_and_lines_by_level() {
     let elsewhere = Env::offline().with("AWS_LAMBDA_FUNCTION_NAME", "");

@@ -1,4 +1,4 @@
-//! Muting and removing: who may, whom, and what LiveKit is asked.
+//! Muting and removing: permissions, targets, and the requests to LiveKit.
 
 use std::time::Duration;
 
@@ -114,7 +114,7 @@ async fn remove_disconnects_the_participant_and_is_idempotent() {
     assert_eq!(asked[1].body, json!({ "room": "standup", "identity": "bob@example.com:phone" }));
 }
 
-/// One room, one minute, no right to be in it.
+/// The token for LiveKit is for one room and one minute, without the right to join.
 #[tokio::test]
 async fn moderation_token_is_limited_to_its_room() {
     let livekit = FakeApi::livekit(people());
@@ -136,7 +136,7 @@ async fn moderation_token_is_limited_to_its_room() {
     }
 }
 
-/// The caller's role, whom they mean, and what becomes of it.
+/// The caller's role, the participant, and the response.
 #[tokio::test]
 async fn moderation_of_a_host_is_allowed_to_hosts_only() {
     let livekit = FakeApi::livekit(people());
@@ -239,7 +239,7 @@ async fn moderation_request_is_checked_before_livekit_is_called() {
     assert!(livekit.asked().is_empty());
 }
 
-/// Cannot do is 503, and the next request tries again; none is taken for "not there".
+/// A failure is answered 503, never as "not found". The next request tries again.
 #[tokio::test]
 async fn livekit_fault_is_answered_503() {
     let livekit = FakeApi::livekit(people());
@@ -273,7 +273,7 @@ async fn livekit_fault_is_answered_503() {
     call("host", "DELETE", path).send(&app).await.expect_problem("plain", 503, "unavailable");
 }
 
-/// One after the other, 600 tracks at 20 ms each would take longer than a request may.
+/// One after the other, 600 tracks at 20 ms each would exceed the time limit.
 #[tokio::test]
 async fn many_tracks_are_muted_within_one_request() {
     let tracks: Vec<_> = (0..600).map(|index| json!({ "sid": format!("TR_{index}") })).collect();

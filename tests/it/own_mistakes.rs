@@ -1,4 +1,4 @@
-//! What goes wrong on our side: an answer all the same, and the next request is served.
+//! Bugs in roomkey: the request gets a response, and the next one succeeds.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::{Call, Env, now, token};
 
-/// A body that cannot be read without a panic.
+/// A body that panics as it is read.
 struct Broken;
 
 impl AsRef<[u8]> for Broken {
@@ -35,7 +35,7 @@ async fn panic_is_answered_500() {
     still_serves(&app).await;
 }
 
-/// Before 1970 there is no issue time that a token could hold.
+/// Before 1970 no issue time is representable.
 #[tokio::test]
 async fn time_before_1970_is_answered_500() {
     let app = Env::offline().app();

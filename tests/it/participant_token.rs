@@ -1,4 +1,4 @@
-//! The answer and every claim of the participant token.
+//! The response and every claim of the participant token.
 
 use serde_json::{Value, json};
 

@@ -148,7 +148,7 @@ async fn metadata_contains_claims_of_the_caller() {
     }
 }
 
-/// A request that repeats the filled metadata asks for nothing new; the braces themselves differ.
+/// A request that repeats the rule's metadata is allowed. The braces themselves differ from it.
 #[tokio::test]
 async fn requested_metadata_is_compared_with_the_filled_one() {
     let policy = "[[allow]]\nrooms = [\"*\"]\nrole = \"participant\"\nroom_config = { agents = [{ agent_name = \"tutor\", metadata = \"{org_id}\" }] }";

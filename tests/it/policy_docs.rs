@@ -346,7 +346,7 @@ fn page_lists_every_field() {
     assert_eq!(first_column(&tables("Testing your policy")[0]), known);
 }
 
-/// By LiveKit's names.
+/// Names in LiveKit's spelling.
 fn grants(policy: &str, role: &str) -> Value {
     let role = parse(&format!("{RULE}{policy}")).role(role).expect(role).grants;
     json!(VideoGrant::join("room", role))

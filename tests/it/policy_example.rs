@@ -1,4 +1,5 @@
-//! `cargo run --example policy`: what it says, and how it ends. `cargo test` builds it beside the tests.
+//! `cargo run --example policy`: its output and exit status. `cargo test` builds it beside the
+//! tests.
 
 use std::fs;
 use std::io::Write as _;
@@ -48,7 +49,7 @@ fn file(name: &str, content: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// Runs it with nothing in the environment but `POLICY`; `input` is its standard input.
+/// Runs the example with only `POLICY` in the environment. `input` is its standard input.
 fn run(policy: &str, arguments: &[&str], input: &str) -> Told {
     let directory = PathBuf::from(env!("CARGO_BIN_EXE_bootstrap"));
     let path = directory.parent().unwrap().join("examples/policy");

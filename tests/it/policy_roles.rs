@@ -1,4 +1,4 @@
-//! What roles give: the grants, the sources, the time.
+//! Roles: the grants, the sources, the time.
 
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ async fn built_in_roles_have_their_grants() {
     }
 }
 
-/// A role of the file, and what differs in `video` from a participant's.
+/// A role of the file, and the fields of `video` that differ from a participant's.
 #[tokio::test]
 async fn policy_file_changes_and_adds_roles() {
     let plain = participant("", "participant").await["video"].clone();
@@ -93,7 +93,7 @@ async fn role_has_its_own_token_lifetime() {
     }
 }
 
-/// Two rules, one role: what one of them says of rooms is not the other's.
+/// Room settings of one rule do not apply to another rule with the same role.
 #[tokio::test]
 async fn room_settings_of_a_rule_do_not_affect_other_rules() {
     let policy = "[[allow]]\nrooms = [\"a\"]\nrole = \"host\"\nroom_config = { max_participants = 2 }\n\

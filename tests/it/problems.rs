@@ -1,4 +1,4 @@
-//! `docs/problems.md` has a section for every `code` that the code answers, and for no other.
+//! `docs/problems.md` has a section for every `code` in the source, and for no other.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ fn is_code(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
-/// The first argument of each call that makes a problem.
+/// The first argument of each call that creates a problem.
 fn answered() -> BTreeSet<String> {
     let source = read("src/endpoint/problem.rs");
     let calls = ["Self::new(", "Self::unauthorized(", "Self::forbidden("];

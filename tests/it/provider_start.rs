@@ -1,5 +1,4 @@
-//! What each provider's profile makes of the variables and of an address, before and behind the
-//! checks of a token.
+//! Provider presets: the accepted variables and issuers, before and after the checks of a token.
 
 use serde_json::{Value, json};
 
@@ -9,7 +8,7 @@ async fn post_token(env: &Env, tenant: &Tenant, change: &Value) -> Reply {
     Call::bare().bearer(&tenant.token(change)).send(&env.app()).await
 }
 
-/// Insists that the start is refused with one message that names all of these.
+/// Asserts that the start fails with one message that names all of these.
 #[track_caller]
 fn refuses_to_start(env: &Env, row: &str, names: &[&str]) {
     let Err(fault) = env.config() else { panic!("{row}: it starts") };
@@ -96,7 +95,7 @@ async fn oidc_provider_overrides_what_is_recognized() {
     post_token(&env, &tenant, &moved).await.expect_issued("Clerk on a domain of its own");
     let reply = post_token(&env, &tenant, &no_session).await;
     reply.expect_problem("Clerk's conventions there", 401, "invalid_token");
-    // It gives no audience away: the issuer is still compared, and somebody must say whom it is for.
+    // The audience is not given up: the issuer is still compared, and an audience must be configured.
     let env = Tenant::of("keycloak").bare_env().with("OIDC_PROVIDER", "generic");
     refuses_to_start(&env, "generic", &["OIDC_AUDIENCE"]);
 }

@@ -1,4 +1,4 @@
-//! Every provider's own token is taken, and what else its key signs is not.
+//! Access tokens of every provider are accepted, and its other tokens are rejected.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ async fn post_token(tenant: &Tenant, token: &str) -> Reply {
     Call::bare().bearer(token).send(&tenant.env().app()).await
 }
 
-/// Refuses a good token with its header or its claims changed.
+/// Asserts that a valid token with a changed header or changed claims is rejected.
 async fn refuses(provider: &str, rows: &[(&str, Value, Value)]) {
     let tenant = Tenant::of(provider);
     let app = tenant.env().app();

@@ -89,7 +89,7 @@ fn meaning_of_every_variable_fits_a_table_cell() {
     }
 }
 
-/// `sam local` hands on only what the template declares.
+/// `sam local` sets only variables that the template declares.
 #[test]
 fn template_declares_every_variable() {
     let template = read("template.yaml");

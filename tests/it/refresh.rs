@@ -160,7 +160,7 @@ async fn request_keeps_time_to_respond_with_the_last_value() {
     }
 }
 
-/// One request whose time ends cancels nothing that others wait for.
+/// A request whose time ends does not cancel the fetch for other requests.
 #[tokio::test]
 async fn canceled_request_does_not_cancel_the_fetch_of_others() {
     let idp = FakeIdp::start();

@@ -1,10 +1,10 @@
-//! Bodies as a whole: kind, size, syntax.
+//! Bodies: media type, size and syntax.
 
 use serde_json::{Value, json};
 
 use crate::support::{Call, Env, text};
 
-/// A JSON object of exactly `size` bytes that asks for nothing.
+/// A valid JSON object of exactly `size` bytes without a field.
 fn padded(size: usize) -> String {
     let frame = json!({ "padding": "" }).to_string().len();
     json!({ "padding": text(size - frame) }).to_string()
@@ -211,7 +211,7 @@ async fn body_is_checked_after_authentication() {
     }
 }
 
-/// Each fault, and the words of the detail that tell it from the others.
+/// Each fault, and the words of the detail that distinguish it.
 #[tokio::test]
 async fn fault_of_a_body_is_named() {
     let app = Env::offline().app();

@@ -1,10 +1,10 @@
-//! `room_name`, `participant_name`, `participant_metadata`, and which fields a client may set.
+//! `room_name`, `participant_name`, `participant_metadata`, and the fields that clients may set.
 
 use serde_json::{Value, json};
 
 use crate::support::{Call, Env, text, token};
 
-/// Characters that no room, identity or name may hold.
+/// Characters that no room, identity or name may contain.
 const FORBIDDEN: [(&str, &str); 14] = [
     ("NUL", "\u{0}"),
     ("a line feed", "\n"),
@@ -174,7 +174,7 @@ async fn empty_field_needs_no_permission() {
     }
 }
 
-/// What the SDKs put on the wire, spelling for spelling.
+/// The bodies that the SDKs send, in each spelling.
 #[tokio::test]
 async fn requests_of_the_sdks_are_accepted() {
     let app = Env::offline().app();
@@ -205,7 +205,7 @@ async fn requests_of_the_sdks_are_accepted() {
     reply.expect_problem("a named agent", 403, "agent_not_allowed");
 }
 
-/// Strings of characters that leave no mark on the screen.
+/// Strings of characters without a visible glyph.
 const INVISIBLE: [&str; 17] = [
     " ",
     "   ",

@@ -1,10 +1,10 @@
-//! Members that clients send in place of a field of LiveKit's request.
+//! Unknown fields that clients send in place of a field of LiveKit's request.
 
 use serde_json::{Value, json};
 
 use crate::support::{Call, Env};
 
-/// The members, and the field that the detail must name.
+/// The fields, and the field that the detail must name.
 const NEAR_MISSES: [(&str, &str); 11] = [
     ("room", "room_name"),
     ("roomId", "room_name"),

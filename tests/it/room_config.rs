@@ -1,4 +1,4 @@
-//! `room_config`: agents by the policy's leave, nothing else.
+//! `room_config`: agents that the policy allows, and no other setting.
 
 use serde_json::{Value, json};
 
@@ -108,7 +108,7 @@ async fn room_settings_of_the_client_are_rejected() {
     }
 }
 
-/// Fields of an agent's dispatch that no SDK sends: a joiner must not choose them either.
+/// Fields of an agent's dispatch that no SDK sends. Participants must not choose them either.
 #[tokio::test]
 async fn field_of_an_agent_that_no_policy_allows_is_refused() {
     let app = Env::offline().app();

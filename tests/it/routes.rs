@@ -1,4 +1,4 @@
-//! Which path and method is what, in front of which gateway ever.
+//! Routes: paths and methods behind every gateway.
 
 use serde_json::json;
 
@@ -103,7 +103,7 @@ async fn route_and_method_are_checked_before_authentication() {
     reply.expect_problem("no such method, no token", 405, "method_not_allowed");
 }
 
-/// Route, method, authentication, body, profile, policy.
+/// Columns: route, method, authentication, body, profile, policy.
 #[tokio::test]
 async fn first_failed_check_decides_the_error() {
     let app = Env::offline().app();

@@ -15,7 +15,7 @@ fn event() -> Value {
     Wire::token(&token(&today()), &json!({ "room_name": "standup" })).http_api()
 }
 
-/// An event whose caller has to be looked up at UserInfo.
+/// An event whose caller has no name, so that UserInfo is requested.
 fn event_for_userinfo(idp: &FakeIdp, subject: &str) -> Value {
     let change = json!({ "sub": subject, "name": null });
     Wire::token(&idp.token(&extend(today(), &change)), &json!({})).http_api()

@@ -1,4 +1,4 @@
-//! No answer repeats what was sent, or what an upstream said.
+//! No response repeats a value of the request or of an upstream's response.
 
 use serde_json::{Value, json};
 

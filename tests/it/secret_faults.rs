@@ -1,4 +1,4 @@
-//! Every way in which Secrets Manager can fail to give a usable secret.
+//! Faults of Secrets Manager and of the secret.
 
 use std::time::{Duration, Instant};
 
@@ -90,7 +90,7 @@ async fn cold_start_recovers_after_an_outage_of_secrets_manager() {
     assert_eq!(secrets.asked().len(), 1);
 }
 
-/// `livekit-server --dev` uses a secret of six letters: on the loopback, and only there.
+/// `livekit-server --dev` uses a secret of six letters, which is accepted on loopback only.
 #[tokio::test]
 async fn short_secret_is_accepted_for_loopback_only() {
     for (url, status) in [

@@ -1,4 +1,4 @@
-//! The API key and its secret from Secrets Manager: when it is asked, and what for.
+//! The API key and its secret from Secrets Manager, and the conditions of a request to it.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ async fn start(secrets: &FakeSecretsManager) -> Arc<App> {
     app
 }
 
-/// What a caller gets `after` seconds from the start.
+/// The response `after` seconds from the start.
 async fn post_token(app: &Arc<App>, after: u64) -> Reply {
     let token = token(&json!({ "exp": NOW + 7 * DAY }));
     Call::bare().bearer(&token).send_at(app, at(NOW + after)).await

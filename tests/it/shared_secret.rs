@@ -1,5 +1,5 @@
-//! HS256 with a secret that the issuer shares with us: only where one is configured, and then nothing
-//! else.
+//! HS256 with a secret that the issuer shares with roomkey. It is accepted only if one is
+//! configured, and then no other algorithm is.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::support::{
     encode_part, key_set, merge, now, token, with_hmac,
 };
 
-/// Thirty-two bytes, the least that is taken.
+/// Thirty-two bytes, the minimum.
 const SHARED: &str = "shared-secret-of-thirty-two-byte";
 
 fn env() -> Env {
@@ -128,7 +128,7 @@ async fn general_checks_apply_with_a_shared_secret() {
     post_token(&app, &expired).await.expect_problem("expired", 401, "token_expired");
 }
 
-/// Supabase's anon and service keys are tokens under the same secret as people's.
+/// Supabase signs its anon and service keys with the same secret as access tokens.
 #[tokio::test]
 async fn supabase_legacy_secret_accepts_tokens_of_people_only() {
     let issuer = "https://abcdefghijklmnopqrst.supabase.co/auth/v1";
@@ -207,7 +207,7 @@ async fn shared_secret_is_read_from_secrets_manager() {
     }
 }
 
-/// Whoever puts a shared secret beside the issuer's keys has chosen it over them.
+/// A shared secret takes precedence over the issuer's keys.
 #[tokio::test]
 async fn shared_secret_in_secrets_manager_replaces_the_key_set() {
     let secrets = FakeSecretsManager::start();

@@ -1,4 +1,4 @@
-//! A flood of small changes to a good token, on the verifier itself.
+//! Many small changes to a valid token, on the verifier itself.
 
 use std::time::UNIX_EPOCH;
 
@@ -7,16 +7,16 @@ use roomkey::oidc::jwks::Lookup;
 
 use crate::support::{Env, Key, claims, clock, key_set, now};
 
-/// Percentage of the changes for each kind of key: most for the one that costs least.
+/// The percentage of the changes for each kind of key. The cheapest kind gets most.
 const SHARES: [(fn() -> Key, usize); 3] = [(Key::ed25519, 80), (Key::p256, 10), (Key::rsa, 10)];
 
 /// The number of changes, unless `SMALL_CHANGES` sets another one.
 const CHANGES: usize = 10_000;
 
-/// What a character becomes: those of a token, and some that are near.
+/// Replacement characters: those of a token, and similar ones.
 const CHARACTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ ";
 
-/// One character of a good token is changed, left out or added.
+/// Changes, removes or adds one character of a valid token.
 #[test]
 fn token_with_one_changed_character_is_rejected() {
     // xorshift64*. Every run tries other changes; a failure prints the seed.

@@ -52,7 +52,7 @@ async fn is_banned(state: &State, room: &str, person: &str, now: SystemTime) -> 
     state.read(Some(room), person, now).await.unwrap().is_banned
 }
 
-/// What every store promises. Each part uses rooms of its own.
+/// The behavior of every store. Each part uses rooms of its own.
 async fn conformance(state: &State) {
     bans_end_by_themselves(state).await;
     roles_end_with_the_room(state).await;

@@ -1,4 +1,4 @@
-//! The claims of a bearer, from a valid start, on both sides of every border.
+//! The claims of an access token, on both sides of every limit.
 
 use serde_json::{Value, json};
 

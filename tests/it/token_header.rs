@@ -59,7 +59,7 @@ async fn header_contains_one_token_and_no_other_contradicts_it() {
     assert_eq!(reply.participant()["sub"], "grace@example.com", "the header has no meaning");
 }
 
-/// A proxy adds the header to the requests of every page that the browser has its cookie for.
+/// A proxy adds the header to requests of every page for which the browser has its cookie.
 #[tokio::test]
 async fn pages_of_other_sites_must_be_listed() {
     let app = env().app();

@@ -1,4 +1,4 @@
-//! When UserInfo is asked, what for, and what of its answer is used.
+//! UserInfo: the conditions of a request, its form, and the use of the response.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Every way in which UserInfo can fail.
+//! Faults of UserInfo.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Call, Env, FakeIdp, Fault, NOW, Reply, Route, at, four_at_a_time, now};
 
-/// What somebody gets who has to be looked up during `fault`, and ten seconds later without it.
+/// The response to a caller without a name during `fault`, and ten seconds later without it.
 async fn with(fault: Fault) -> (FakeIdp, Reply, Reply) {
     let idp = FakeIdp::start();
     let app = Env::online(&idp).app_if_it(fault.hangs());
@@ -149,7 +149,7 @@ async fn slow_keys_and_hanging_userinfo_are_answered_within_five_seconds() {
     assert!(started.elapsed() < Duration::from_millis(5_300), "{:?}", started.elapsed());
 }
 
-/// However long we rest, a caller is never told to wait for more than half a minute.
+/// `Retry-After` is at most 30 s, even if the cool-down is longer.
 #[tokio::test]
 async fn retry_after_is_at_most_thirty_seconds() {
     let idp = FakeIdp::start();
@@ -160,7 +160,7 @@ async fn retry_after_is_at_most_thirty_seconds() {
     reply.expect_problem("a long rest", 503, "unavailable");
 }
 
-/// One question serves all who come meanwhile, and one refusal too.
+/// One request to UserInfo serves all callers that wait meanwhile, and so does one refusal.
 #[tokio::test]
 async fn userinfo_response_is_shared_by_concurrent_requests() {
     for (name, fault, status) in [

@@ -188,7 +188,7 @@ async fn signed_userinfo_causes_a_fetch_for_an_unknown_key() {
     assert_eq!(idp.counts().1, 2);
 }
 
-/// UserInfo identifies the person by `sub`, whatever claim the operator chose.
+/// UserInfo identifies the person by `sub`, even if the operator chose another claim.
 #[tokio::test]
 async fn userinfo_is_compared_by_sub_with_another_subject_claim() {
     let idp = FakeIdp::start();

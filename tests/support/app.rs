@@ -11,16 +11,17 @@ use super::fake_idp::FakeIdp;
 use super::fake_secrets_manager::FakeSecretsManager;
 use super::keys::{Key, key_set};
 
-/// The issuer of tests that ask nobody.
+/// The issuer of tests without a network.
 pub(crate) const ISSUER: &str = "https://idp.example/";
-/// What a token must be for.
+/// The audience of access tokens.
 pub(crate) const AUDIENCE: &str = "roomkey";
 /// LiveKit's development key, or the one in the fake Secrets Manager.
 pub(crate) const API_KEY: &str = "devkey";
-/// Thirty-two bytes, the least that is taken away from the loopback.
+/// Thirty-two bytes, the minimum for a server that is not on loopback.
 pub(crate) const API_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// The policy that is built in as it is shipped: these tests hold for a team's own as well.
+/// A policy that allows every room, so that the built-in one can be replaced without a change to
+/// these tests.
 pub(crate) const ANYONE: &str = "[[allow]]\nrooms = [\"*\"]\nrole = \"participant\"";
 
 /// Environment variables, from one valid start.
@@ -57,7 +58,7 @@ impl Env {
             .without("OIDC_JWKS")
     }
 
-    /// The secret from `secrets` in place of the environment.
+    /// Reads the secret from `secrets` in place of the environment.
     pub(crate) fn secret_in(self, secrets: &FakeSecretsManager) -> Self {
         self.without("LIVEKIT_API_KEY")
             .without("LIVEKIT_API_SECRET")
@@ -70,19 +71,19 @@ impl Env {
             .with("AWS_SESSION_TOKEN", "session-token")
     }
 
-    /// The same with this variable set.
+    /// Sets a variable.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.0.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// The same without this variable.
+    /// Removes a variable.
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.0.remove(name);
         self
     }
 
-    /// The same with all of these set.
+    /// Sets all of these variables.
     pub(crate) fn with_all(self, variables: &[(&str, &str)]) -> Self {
         variables.iter().fold(self, |env, (name, value)| env.with(name, value))
     }
@@ -92,12 +93,12 @@ impl Env {
         self.0.iter()
     }
 
-    /// What the library makes of it.
+    /// The configuration that the library reads.
     pub(crate) fn config(&self) -> Result<Config, ConfigError> {
         Config::from_lookup(|name| self.0.get(name).cloned())
     }
 
-    /// The app, with short time limits if an upstream `hangs`: the test would take many seconds.
+    /// The app, with short time limits if an upstream `hangs`, which would take many seconds.
     #[track_caller]
     pub(crate) fn app_if_it(&self, hangs: bool) -> Arc<App> {
         if !hangs {
@@ -110,7 +111,7 @@ impl Env {
         Arc::new(App::new(config))
     }
 
-    /// The app, before it asked anyone.
+    /// The app before its first fetch.
     #[track_caller]
     pub(crate) fn app(&self) -> Arc<App> {
         Arc::new(App::new(self.config().unwrap_or_else(|fault| panic!("{fault}"))))

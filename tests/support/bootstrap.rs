@@ -1,4 +1,4 @@
-//! The function's own binary, started as Lambda starts it.
+//! The function's own binary, started in the same way as by Lambda.
 
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -15,10 +15,10 @@ use super::reply::Reply;
 use super::runtime_api::{Outcome, RuntimeApi};
 use super::server::lock;
 
-/// How long the tests wait for anything; far over what any of it should take.
+/// The longest wait of a test, far longer than any step should take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A running `bootstrap` and the Runtime API it talks to. Killed when dropped.
+/// A running `bootstrap` and its Runtime API. Killed when dropped.
 pub(crate) struct Bootstrap {
     api: RuntimeApi,
     child: Child,
@@ -60,7 +60,7 @@ impl Signals {
 }
 
 impl Bootstrap {
-    /// Starts the process with `env` and what Lambda itself sets, and nothing else.
+    /// Starts the process with only `env` and Lambda's own variables.
     pub(crate) fn start(env: &Env) -> Self {
         Self::start_build(env!("CARGO_BIN_EXE_bootstrap"), env)
     }
@@ -93,7 +93,7 @@ impl Bootstrap {
         Self { api, child, started, output, readers, signals }
     }
 
-    /// Sends an event and waits for how it ends.
+    /// Sends an event and returns its result.
     pub(crate) async fn invoke(&self, event: &Value) -> Outcome {
         self.invoke_within(event.to_string(), Duration::from_secs(10)).await
     }
@@ -110,7 +110,7 @@ impl Bootstrap {
             .map_or(Outcome::Nothing, |outcome| outcome.unwrap_or(Outcome::Nothing))
     }
 
-    /// The answer to an event.
+    /// Sends an event and returns the response.
     pub(crate) async fn answer(&self, row: &str, event: &Value) -> Reply {
         let outcome = self.invoke(event).await;
         if !matches!(outcome, Outcome::Answer(_)) {
@@ -119,7 +119,7 @@ impl Bootstrap {
         outcome.reply(row)
     }
 
-    /// How long init took, once the process asked for its first event.
+    /// The duration of init, after the request for the first event.
     pub(crate) async fn init_time(&self) -> Duration {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -131,17 +131,17 @@ impl Bootstrap {
         }
     }
 
-    /// Whether the process is still the one that was started.
+    /// Whether the process still runs.
     pub(crate) fn is_alive(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|status| status.is_none())
     }
 
-    /// Stops the process where it is, as Lambda does between invocations.
+    /// Stops the process, as Lambda does between invocations.
     pub(crate) async fn freeze(&self) {
         self.signal("-STOP").await;
     }
 
-    /// Lets it go on.
+    /// Continues the process.
     pub(crate) async fn thaw(&self) {
         self.signal("-CONT").await;
     }
@@ -154,12 +154,12 @@ impl Bootstrap {
         signals.as_mut().unwrap().send(signal).await;
     }
 
-    /// The process' id, while it lives.
+    /// The process ID while it runs.
     pub(crate) fn id(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Sends these bytes as an event and waits for how it ends, or the process with it.
+    /// Sends these bytes as an event and returns its result, or the exit status of the process.
     pub(crate) async fn invoke_or_exit(
         &mut self,
         event: impl Into<Vec<u8>>,
@@ -171,8 +171,7 @@ impl Bootstrap {
         }
     }
 
-    /// How many events the process was given so far, and how many answers each of those got that
-    /// got any.
+    /// The number of events so far, and the numbers of responses to those that have any.
     pub(crate) fn answers(&self) -> (usize, Vec<usize>) {
         self.api.answers()
     }
@@ -186,7 +185,7 @@ impl Bootstrap {
         status.expect("the process should have ended").unwrap()
     }
 
-    /// How often the process reported a failed init.
+    /// The number of reports of a failed init.
     pub(crate) fn init_errors(&self) -> usize {
         self.api.init_errors()
     }
@@ -196,7 +195,7 @@ impl Bootstrap {
         self.lines().join("\n")
     }
 
-    /// The log lines of requests, once there are `count` of them.
+    /// The log lines of requests, after there are `count` of them.
     pub(crate) async fn request_logs(&self, count: usize) -> Vec<Value> {
         let deadline = Instant::now() + Duration::from_secs(3);
         loop {
@@ -209,7 +208,7 @@ impl Bootstrap {
         }
     }
 
-    /// The log line of the first failed fetch from `upstream`, once there is one.
+    /// The log line of the first failed fetch from `upstream`, after it was written.
     pub(crate) async fn failed_fetch(&self, upstream: &str) -> Value {
         let deadline = Instant::now() + PATIENCE;
         let is_it = |line: &Value| line["level"] == "WARN" && line["upstream"] == upstream;
@@ -222,7 +221,7 @@ impl Bootstrap {
         }
     }
 
-    /// The log lines of fetches, once there are `count` of them.
+    /// The log lines of fetches, after there are `count` of them.
     pub(crate) async fn fetch_lines(&self, count: usize) -> Vec<Value> {
         let deadline = Instant::now() + PATIENCE;
         loop {

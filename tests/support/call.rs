@@ -1,4 +1,4 @@
-//! One request to the app, from a valid start.
+//! A request to the app, from a valid one.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::reply::Reply;
 use super::tokens::{now, token};
 
-/// A request; every method changes one thing of it.
+/// A request. Every method changes one thing of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     method: Method,
@@ -25,68 +25,68 @@ impl Call {
         Self { method: Method::POST, path: "/token".into(), headers: Vec::new(), body: Vec::new() }
     }
 
-    /// `POST /token` with a bearer that is accepted, and no body.
+    /// `POST /token` with a valid access token and no body.
     pub(crate) fn token() -> Self {
         Self::bare().bearer(&token(&json!({})))
     }
 
-    /// `POST /token` with a bearer that is accepted, and this body.
+    /// `POST /token` with a valid access token and this body.
     pub(crate) fn asking(body: &Value) -> Self {
         Self::token().json(body)
     }
 
-    /// The same with this method and path.
+    /// Sets the method and the path.
     pub(crate) fn at(mut self, method: &str, path: &str) -> Self {
         self.method = method.parse().unwrap();
         path.clone_into(&mut self.path);
         self
     }
 
-    /// The same with one more header.
+    /// Adds a header.
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.parse().unwrap(), value.parse().unwrap()));
         self
     }
 
-    /// The same with one more header, of any bytes a connection can carry.
+    /// Adds a header of any bytes that a connection can transmit.
     pub(crate) fn raw_header(mut self, name: &str, value: &[u8]) -> Self {
         self.headers.push((name.parse().unwrap(), HeaderValue::from_bytes(value).unwrap()));
         self
     }
 
-    /// The same with this token as bearer.
+    /// Adds an access token.
     pub(crate) fn bearer(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
-    /// The same from a page of this origin.
+    /// Adds the origin of a page.
     pub(crate) fn origin(self, origin: &str) -> Self {
         self.header("origin", origin)
     }
 
-    /// The same with a JSON body.
+    /// Sets a JSON body.
     pub(crate) fn json(self, body: &Value) -> Self {
         self.body("application/json", body.to_string())
     }
 
-    /// The same with a body of this type.
+    /// Sets a body of this media type.
     pub(crate) fn body(mut self, kind: &str, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self.header("content-type", kind)
     }
 
-    /// The same with a body and no word of its type.
+    /// Sets a body without a media type.
     pub(crate) fn untyped_body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// Asks the app at [`NOW`](super::NOW).
+    /// Sends the request at [`NOW`](super::NOW).
     pub(crate) async fn send(self, app: &Arc<App>) -> Reply {
         self.send_at(app, now()).await
     }
 
-    /// Asks the app at `now`.
+    /// Sends the request at `now`.
     pub(crate) async fn send_at(self, app: &Arc<App>, now: SystemTime) -> Reply {
         let origin = self.headers.iter().find(|(name, _)| name == "origin").cloned();
         let mut request = Request::builder().method(self.method).uri(self.path);

@@ -1,4 +1,5 @@
-//! An API that is posted JSON, on a real socket, with a memory: LiveKit's `RoomService`, Liveblocks.
+//! An API with JSON requests on a real socket: LiveKit's `RoomService`, Liveblocks. It records
+//! every request.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use super::fault::Fault;
 use super::server::{Server, lock};
 
-/// One request, as it came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) method: String,
@@ -19,14 +20,14 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// What stands behind `Bearer`.
+    /// The token after `Bearer`.
     pub(crate) fn bearer(&self) -> &str {
         let header = self.headers["authorization"].to_str().unwrap();
         header.strip_prefix("Bearer ").expect("a bearer")
     }
 }
 
-/// What is answered to a path and a body: a status and JSON.
+/// The response to a path and a body: a status and JSON.
 type Answer = dyn Fn(&str, &Value) -> (u16, Value) + Send + Sync;
 
 /// Serves until dropped.
@@ -82,17 +83,17 @@ impl FakeApi {
         })
     }
 
-    /// Its address, which a service may call by another scheme.
+    /// The address with another scheme.
     pub(crate) fn url(&self, scheme: &str) -> String {
         format!("{scheme}://{}", self.server.address())
     }
 
-    /// Answers badly from now on.
+    /// Injects a fault.
     pub(crate) fn inject(&self, fault: Fault) {
         self.state().fault = Some(fault);
     }
 
-    /// Answers well again.
+    /// Removes the fault.
     pub(crate) fn restore(&self) {
         self.state().fault = None;
     }

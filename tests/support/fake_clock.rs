@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::app::Env;
 
-/// libfaketime, which stands between a process and the C library's clock. The monotonic clock stays
-/// as it is, as it does in a virtual machine that was stopped.
+/// libfaketime, which replaces the C library's wall clock. The monotonic clock is not changed, as
+/// in a virtual machine that was stopped.
 pub(crate) struct FakeClock {
     library: PathBuf,
-    /// Holds the distance from the real clock; read at each look at the clock.
+    /// The file with the difference from the real clock, read by each call.
     file: PathBuf,
 }
 
 impl FakeClock {
-    /// A clock that is right at first; `None` where libfaketime is not installed.
+    /// A clock without a difference. `None` if libfaketime is not installed.
     pub(crate) fn find() -> Option<Self> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let places = fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path());

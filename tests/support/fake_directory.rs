@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::server::{Server, lock};
 use super::tokens::merge;
 
-/// One request, as it came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) method: String,
@@ -19,7 +19,7 @@ pub(crate) struct Asked {
     pub(crate) headers: HeaderMap,
 }
 
-/// Knows one person under every id until dropped, whose key is shown.
+/// Serves one person for every ID until dropped, if the request has its key.
 pub(crate) struct FakeDirectory {
     server: Server,
     state: Arc<Mutex<State>>,
@@ -27,14 +27,14 @@ pub(crate) struct FakeDirectory {
 
 struct State {
     key: String,
-    /// What is changed of the person.
+    /// The changes to the person.
     change: Value,
     fault: Option<Fault>,
     asked: Vec<Asked>,
 }
 
 impl FakeDirectory {
-    /// The key that it takes.
+    /// The accepted key.
     pub(crate) const KEY: &'static str = "sk_test_c2VjcmV0LW9mLXRoZS1vcGVyYXRvcg";
 
     pub(crate) fn start() -> Self {
@@ -51,22 +51,22 @@ impl FakeDirectory {
         self.server.url()
     }
 
-    /// Says this of the person from now on: a change of what it says at first.
+    /// Changes the person from now on.
     pub(crate) fn introduce(&self, change: &Value) {
         self.state().change = change.clone();
     }
 
-    /// Takes this key and no other from now on.
+    /// Accepts only this key from now on.
     pub(crate) fn rotate(&self, key: &str) {
         key.clone_into(&mut self.state().key);
     }
 
-    /// Answers badly from now on.
+    /// Injects a fault.
     pub(crate) fn inject(&self, fault: Fault) {
         self.state().fault = Some(fault);
     }
 
-    /// Answers well again.
+    /// Removes the fault.
     pub(crate) fn restore(&self) {
         self.state().fault = None;
     }
@@ -81,7 +81,7 @@ impl FakeDirectory {
         self.state().asked.clone()
     }
 
-    /// How many there were.
+    /// The number of requests.
     pub(crate) fn count(&self) -> usize {
         self.state().asked.len()
     }
@@ -112,7 +112,7 @@ fn answer(
     Fault::answer(fault, good)
 }
 
-/// The person at `path`, where there is one.
+/// The person at `path`, if there is one.
 fn person(path: &str) -> Option<Value> {
     let person = if let Some(segment) = path.strip_prefix("/v1/users/") {
         (segment, clerk as fn(&str) -> Value)

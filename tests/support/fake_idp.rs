@@ -1,4 +1,4 @@
-//! An identity provider on a real socket: discovery, keys, UserInfo, and a memory.
+//! An identity provider on a real socket: discovery, keys, UserInfo. It records every request.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,7 +12,7 @@ use super::keys::{Key, key_set};
 use super::server::{Server, lock};
 use super::tokens::{claims, decode_part, merge};
 
-/// What one can ask an identity provider.
+/// A route of an identity provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Route {
     Discovery,
@@ -20,17 +20,17 @@ pub(crate) enum Route {
     UserInfo,
 }
 
-/// One request, as it came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
 }
 
-/// Issues tokens and answers for them until dropped.
+/// Issues tokens and serves until dropped.
 pub(crate) struct FakeIdp {
     server: Server,
-    /// Follows the address: empty, or a path such as `/tenant/`.
+    /// The path after the address: empty, or such as `/tenant/`.
     path: &'static str,
     state: Arc<Mutex<State>>,
 }
@@ -39,10 +39,10 @@ pub(crate) struct FakeIdp {
 struct State {
     discovery: Value,
     keys: Value,
-    /// What UserInfo knows besides the `sub` of whoever asks.
+    /// Claims of UserInfo in addition to the caller's `sub`.
     person: Value,
     faults: BTreeMap<Route, Fault>,
-    /// Faults of UserInfo for one `sub` each.
+    /// Faults of UserInfo by `sub`.
     faults_of_people: BTreeMap<String, Fault>,
     asked: Vec<(Option<Route>, Asked)>,
 }
@@ -88,50 +88,50 @@ impl FakeIdp {
         self.token_by(&Key::rsa(), change)
     }
 
-    /// The same by another key.
+    /// A token of another key.
     pub(crate) fn token_by(&self, key: &Key, change: &Value) -> String {
         let claims = merge(claims(), &json!({ "iss": self.issuer() }));
         key.sign(&key.header(), &merge(claims, change))
     }
 
-    /// A token that says nothing of who its holder is, so that UserInfo has to.
+    /// A token without personal claims, so that UserInfo is requested.
     pub(crate) fn bare_token(&self) -> String {
         self.token(&json!({ "email": null, "email_verified": null, "name": null, "picture": null }))
     }
 
-    /// Shows these keys from now on.
+    /// Publishes these keys from now on.
     pub(crate) fn publish(&self, keys: &[&Key]) {
         self.publish_set(key_set(keys));
     }
 
-    /// Shows this document as key set from now on.
+    /// Publishes this document as key set from now on.
     pub(crate) fn publish_set(&self, document: Value) {
         self.state().keys = document;
     }
 
-    /// Changes what discovery says.
+    /// Changes the discovery document.
     pub(crate) fn describe(&self, change: &Value) {
         let discovery = self.state().discovery.take();
         self.state().discovery = merge(discovery, change);
     }
 
-    /// Changes what UserInfo says.
+    /// Changes the claims of UserInfo.
     pub(crate) fn introduce(&self, change: &Value) {
         let person = self.state().person.take();
         self.state().person = merge(person, change);
     }
 
-    /// Answers badly on `route` from now on.
+    /// Injects a fault into `route`.
     pub(crate) fn inject(&self, route: Route, fault: Fault) {
         self.state().faults.insert(route, fault);
     }
 
-    /// Answers badly to this `sub` at UserInfo from now on.
+    /// Injects a fault into UserInfo for this `sub`.
     pub(crate) fn inject_for(&self, subject: &str, fault: Fault) {
         self.state().faults_of_people.insert(subject.to_owned(), fault);
     }
 
-    /// Answers well again.
+    /// Removes the fault.
     pub(crate) fn restore(&self, route: Route) {
         self.state().faults.remove(&route);
     }
@@ -153,13 +153,13 @@ impl FakeIdp {
         asked.map(|(_, asked)| asked.clone()).collect()
     }
 
-    /// How often discovery, keys and UserInfo were asked for so far.
+    /// The number of requests for discovery, keys and UserInfo so far.
     pub(crate) fn counts(&self) -> (usize, usize, usize) {
         let count = |route| self.asked(route).len();
         (count(Route::Discovery), count(Route::Jwks), count(Route::UserInfo))
     }
 
-    /// Requests for anything that this issuer does not have.
+    /// Requests for unknown paths.
     pub(crate) fn strays(&self) -> Vec<String> {
         let state = self.state();
         let strays = state.asked.iter().filter(|(to, _)| to.is_none());

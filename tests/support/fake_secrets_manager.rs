@@ -1,4 +1,5 @@
-//! AWS Secrets Manager's `GetSecretValue` over its real protocol (JSON 1.1), with a memory.
+//! AWS Secrets Manager's `GetSecretValue` over its real protocol (JSON 1.1). It records every
+//! request.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use super::app::{API_KEY, API_SECRET};
 use super::server::{Server, lock};
 
-/// What Secrets Manager can do instead of answering well.
+/// A fault of Secrets Manager.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum SecretFault {
     /// 400 with this AWS error.
@@ -21,27 +22,27 @@ pub(crate) enum SecretFault {
     Binary,
     /// A `SecretString` that is this text.
     Text(&'static str),
-    /// The good answer after this many milliseconds.
+    /// The regular response after this many milliseconds.
     Slow(u64),
-    /// No answer, ever.
+    /// No response.
     Hang,
 }
 
 impl SecretFault {
-    /// Whether a client waits for its own time limit.
+    /// Whether a client waits until its own time limit.
     pub(crate) const fn hangs(self) -> bool {
         matches!(self, Self::Slow(_) | Self::Hang)
     }
 }
 
-/// One request, as it came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
 }
 
-/// Holds one secret until dropped.
+/// Serves one secret until dropped.
 pub(crate) struct FakeSecretsManager {
     server: Server,
     state: Arc<Mutex<State>>,
@@ -54,7 +55,7 @@ struct State {
 }
 
 impl FakeSecretsManager {
-    /// The one secret that it has.
+    /// The ID of the secret.
     pub(crate) const SECRET_ID: &'static str = "prod/livekit";
 
     /// Starts with the keys of [`Env::offline`](super::Env::offline).
@@ -80,17 +81,17 @@ impl FakeSecretsManager {
         self.server.url()
     }
 
-    /// Holds this secret from now on.
+    /// Replaces the secret.
     pub(crate) fn keep(&self, secret: Value) {
         self.state().secret = secret;
     }
 
-    /// Answers badly from now on.
+    /// Injects a fault.
     pub(crate) fn inject(&self, fault: SecretFault) {
         self.state().fault = Some(fault);
     }
 
-    /// Answers well again.
+    /// Removes the fault.
     pub(crate) fn restore(&self) {
         self.state().fault = None;
     }
@@ -105,7 +106,7 @@ impl FakeSecretsManager {
         self.server.up();
     }
 
-    /// Every request so far.
+    /// All requests so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.state().asked.clone()
     }
@@ -141,7 +142,7 @@ async fn answer(state: Arc<Mutex<State>>, request: Request<Body>) -> Response<Bo
             tokio::time::sleep(Duration::from_millis(millis)).await;
             value(&json!({ "SecretString": secret }))
         }
-        // Without a stage the answer may be an older version: whoever wants the current one says so.
+        // Without a stage the response may be an older version, so the current one must be requested.
         None if body["VersionStage"] != "AWSCURRENT" => {
             let previous =
                 FakeSecretsManager::secret("previous", "previous-secret-previous-secret!");

@@ -1,4 +1,4 @@
-//! What an upstream can do instead of answering well.
+//! Faults of an upstream.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,28 +10,28 @@ use axum::http::Response;
 use futures_util::stream;
 use serde_json::Value;
 
-/// A fault of one route, until it is mended.
+/// A fault of one route until it is removed.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
     /// This status with an empty JSON object.
     Status(u16),
     /// This status and this `Retry-After`.
     RetryAfter(u16, &'static str),
-    /// 200 with this JSON in place of the good one.
+    /// 200 with this JSON in place of the regular response.
     Json(Value),
     /// 200 with these bytes, as `application/json`.
     Bytes(Vec<u8>),
     /// 200 with this media type and body.
     Typed(&'static str, String),
-    /// 200 with a web page, as a proxy that wants one to sign in answers.
+    /// 200 with an HTML page, such as the sign-in page of a proxy.
     Html,
-    /// The good answer, filled up with blanks to this many bytes.
+    /// The regular response, padded with blanks to this many bytes.
     Padded(usize),
-    /// The good answer after this long.
+    /// The regular response after this time.
     Slow(Duration),
-    /// No answer, ever.
+    /// No response.
     Hang,
-    /// The good answer one byte every 50 ms, so that no single read is slow.
+    /// The regular response one byte every 50 ms, so that no single read is slow.
     Drip,
     /// Bytes without end.
     Endless,
@@ -44,12 +44,12 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// Whether a client waits for its own time limit.
+    /// Whether a client waits until its own time limit.
     pub(crate) const fn hangs(&self) -> bool {
         matches!(self, Self::Slow(_) | Self::Hang | Self::Drip)
     }
 
-    /// Answers as the fault says, where `good` would be the answer without it.
+    /// Returns the faulty response in place of `good`.
     pub(crate) async fn answer(fault: Option<Self>, good: Value) -> Response<Body> {
         let good = good.to_string();
         match fault {

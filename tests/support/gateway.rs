@@ -1,4 +1,4 @@
-//! The events that AWS's gateways make of one HTTP request.
+//! The events that AWS's gateways create for one HTTP request.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ const HOST: &str = "abc123.execute-api.eu-central-1.amazonaws.com";
 const TIME: &str = "01/Jan/2026:00:00:00 +0000";
 const EPOCH: u64 = 1_767_225_600_000;
 
-/// One HTTP request, before a gateway wrapped it.
+/// An HTTP request before a gateway wraps it.
 #[derive(Clone, Debug)]
 pub(crate) struct Wire {
     pub(crate) method: &'static str,
@@ -32,7 +32,7 @@ impl Wire {
         }
     }
 
-    /// The same with another method and path, and no body.
+    /// Sets the method and the path, and removes the body.
     pub(crate) fn at(mut self, method: &'static str, path: &'static str) -> Self {
         self.method = method;
         self.path = path;
@@ -40,26 +40,26 @@ impl Wire {
         self.without("content-type")
     }
 
-    /// The same without this header.
+    /// Removes a header.
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.headers.retain(|(header, _)| *header != name);
         self
     }
 
-    /// The same with this header, in place of the one of that name.
+    /// Sets a header.
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
         self = self.without(name);
         self.headers.push((name, value.to_owned()));
         self
     }
 
-    /// The same with this text as body.
+    /// Sets the body.
     pub(crate) fn text(mut self, body: &str) -> Self {
         self.body = Some(body.to_owned());
         self
     }
 
-    /// The same with its body said to be base64.
+    /// Sets the body and marks it as base64.
     pub(crate) fn base64(mut self, body: &str) -> Self {
         self.base64 = true;
         self.text(body)

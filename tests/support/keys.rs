@@ -167,7 +167,7 @@ impl Key {
     }
 }
 
-/// The public half of an RSA key of 1,024 bits, and a token by it that is good but for that.
+/// The public half of an RSA key of 1,024 bits, and a token of it that is otherwise valid.
 pub(crate) fn weak() -> (Value, &'static str) {
     let jwk = serde_json::from_str(include_str!("../keys/rsa-1024.jwk.json")).unwrap();
     (jwk, include_str!("../keys/rsa-1024.jwt"))

@@ -1,5 +1,4 @@
-//! What the tests are made of: keys, tokens, requests, and fakes on the wire that remember what
-//! they were asked.
+//! The parts of tests: keys, tokens, requests, and fakes on real sockets that record every request.
 
 mod app;
 mod bootstrap;

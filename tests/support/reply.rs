@@ -1,4 +1,4 @@
-//! One answer, and the promises that every answer keeps.
+//! A response, and the checks that apply to every response.
 
 use http::HeaderMap;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::app::API_SECRET;
 
-/// Where the `type` of every problem points to.
+/// The start of every problem's `type`.
 const PROBLEMS: &str = "https://github.com/roomkey/roomkey/blob/main/docs/problems.md#";
 
-/// The only headers an answer may carry.
+/// The only headers of responses.
 const HEADERS: [&str; 15] = [
     "access-control-allow-credentials",
     "access-control-allow-headers",
@@ -28,7 +28,7 @@ const HEADERS: [&str; 15] = [
     "x-content-type-options",
 ];
 
-/// What the app answered.
+/// A response of the app.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -39,7 +39,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// The value of a header, where it is there exactly once.
+    /// The value of a header, which must not be repeated.
     #[track_caller]
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.get_all(name).iter();
@@ -59,7 +59,7 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.text()))
     }
 
-    /// The `code` of a problem document; empty where there is none.
+    /// The `code` of a problem document. Empty if there is none.
     pub(crate) fn code(&self) -> String {
         let body = serde_json::from_slice::<Value>(&self.body).unwrap_or_default();
         body["code"].as_str().unwrap_or_default().to_owned()
@@ -78,7 +78,7 @@ impl Reply {
         self.participant_signed_with(API_SECRET)
     }
 
-    /// The same where another secret should have signed.
+    /// The claims of a participant token that another secret signed.
     #[track_caller]
     pub(crate) fn participant_signed_with(&self, secret: &str) -> Value {
         let mut validation = Validation::new(Algorithm::HS256);
@@ -88,7 +88,7 @@ impl Reply {
         jsonwebtoken::decode::<Value>(&token, &key, &validation).expect("our signature").claims
     }
 
-    /// Insists on 201 and on what every 201 promises.
+    /// Asserts a 201 and everything that every 201 contains.
     #[track_caller]
     pub(crate) fn expect_issued(&self, row: &str) -> &Self {
         assert_eq!(self.status, 201, "{row}: {}", self.text());
@@ -102,7 +102,7 @@ impl Reply {
         self
     }
 
-    /// Insists on this problem and on what every problem promises.
+    /// Asserts this problem and everything that every problem contains.
     #[track_caller]
     pub(crate) fn expect_problem(&self, row: &str, status: u16, code: &str) -> &Self {
         let got = (self.status, self.code());
@@ -127,7 +127,7 @@ impl Reply {
         self
     }
 
-    /// What every answer promises, whatever it says.
+    /// Asserts the properties of every response.
     #[track_caller]
     fn expect_promises(&self, row: &str) {
         for name in self.headers.keys() {

@@ -1,4 +1,4 @@
-//! Lambda's Runtime API, as much of it as a function sees.
+//! The part of Lambda's Runtime API that a function uses.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,19 +15,19 @@ use super::reply::Reply;
 use super::server::{Server, lock};
 use super::tokens::clock;
 
-/// How one invocation ended.
+/// The result of an invocation.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// The function answered.
+    /// A response of the function.
     Answer(Box<Reply>),
-    /// The function reported an error: the caller would see a 502.
+    /// An error that the function reported: the client would receive a 502.
     Error(String),
-    /// Nothing came: the process is gone, or hangs.
+    /// No response: the process has ended, or hangs.
     Nothing,
 }
 
 impl Outcome {
-    /// The answer, where there is one.
+    /// The response, if there is one.
     #[track_caller]
     pub(crate) fn reply(self, row: &str) -> Reply {
         match self {
@@ -38,7 +38,7 @@ impl Outcome {
     }
 }
 
-/// Hands out events and takes in answers until dropped.
+/// Serves events and receives responses until dropped.
 pub(crate) struct RuntimeApi {
     server: Server,
     shared: Arc<Shared>,
@@ -55,9 +55,9 @@ struct State {
     events: VecDeque<Event>,
     waiting: BTreeMap<String, oneshot::Sender<Outcome>>,
     invocations: usize,
-    /// How many answers each event got, failures included.
+    /// The number of responses to each event, failures included.
     answers: BTreeMap<String, usize>,
-    /// When the function asked for its first event: init is over.
+    /// The time of the request for the first event, which ends the init.
     ready: Option<Instant>,
     init_errors: usize,
 }
@@ -82,7 +82,7 @@ impl RuntimeApi {
         self.server.address().to_string()
     }
 
-    /// Queues an event that must be answered within `deadline`.
+    /// Queues an event with this `deadline`.
     pub(crate) fn invoke(&self, body: Vec<u8>, deadline: Duration) -> oneshot::Receiver<Outcome> {
         let (done, receiver) = oneshot::channel();
         let mut state = self.shared.lock();
@@ -94,19 +94,18 @@ impl RuntimeApi {
         receiver
     }
 
-    /// When the function asked for its first event.
+    /// The time of the request for the first event.
     pub(crate) fn ready(&self) -> Option<Instant> {
         self.shared.lock().ready
     }
 
-    /// How many events have been handed in so far, and how many answers each of those got that got
-    /// any.
+    /// The number of events so far, and the numbers of responses to those that have any.
     pub(crate) fn answers(&self) -> (usize, Vec<usize>) {
         let state = self.shared.lock();
         (state.invocations, state.answers.values().copied().collect())
     }
 
-    /// How often the function said that its init failed.
+    /// The number of reports of a failed init.
     pub(crate) fn init_errors(&self) -> usize {
         self.shared.lock().init_errors
     }
@@ -171,7 +170,7 @@ async fn answer(shared: Arc<Shared>, request: Request<Body>) -> Response<Body> {
     accepted.body(Body::from(json!({ "status": "OK" }).to_string())).unwrap()
 }
 
-/// What a gateway makes of the function's answer.
+/// The HTTP response that a gateway creates from the function's response.
 fn reply(answer: &Bytes) -> Reply {
     let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
     let status = answer["statusCode"].as_u64().and_then(|status| status.try_into().ok());

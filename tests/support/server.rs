@@ -1,4 +1,4 @@
-//! A real HTTP server on the loopback that can go down and come back on the same port.
+//! A real HTTP server on loopback that can stop and listen again on the same port.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use axum::http::{Request, Response};
 use tokio::net::TcpSocket;
 use tokio::runtime::{Builder, Runtime};
 
-/// Serves until dropped, on a thread of its own: a test may block without stopping its fakes.
+/// Serves until dropped, on a thread of its own, so that a test may block.
 pub(crate) struct Server {
     address: SocketAddr,
     router: Router,
@@ -20,8 +20,8 @@ pub(crate) struct Server {
 
 enum State {
     Up(Runtime),
-    /// The port is kept but nobody listens, so that a connection is refused and no other test
-    /// gets the port meanwhile.
+    /// The port stays bound without a listener, so that connections are refused and no other test
+    /// gets the port.
     Down(TcpSocket),
 }
 
@@ -39,7 +39,7 @@ impl Server {
         Self { address, router, state }
     }
 
-    /// Where it listens.
+    /// The address of the listener.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
     }
@@ -70,7 +70,7 @@ impl Server {
         }
     }
 
-    /// The port can be bound as soon as the old listener is gone.
+    /// Binds the port, which is possible after the old listener is closed.
     fn park(&self) -> TcpSocket {
         for _ in 0..500 {
             if let Ok(socket) = bind(self.address) {
@@ -106,7 +106,7 @@ fn serve(socket: TcpSocket, router: Router) -> State {
     State::Up(runtime)
 }
 
-/// What `state` holds, also where a test has failed with it in hand.
+/// Locks `state`, even if a test failed while it was locked.
 pub(crate) fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -24,12 +24,12 @@ pub(crate) fn body() -> Value {
     json!({ "roomId": "room-abc", "userId": "user-123", "name": "Alice", "role": "participant" })
 }
 
-/// A signed request; each row changes one thing of it.
+/// A signed request. Each row changes one thing of it.
 #[derive(Clone)]
 pub(crate) struct Signed {
     pub(crate) method: &'static str,
     pub(crate) path: String,
-    /// What is signed as the path, where it is not the path itself.
+    /// The signed path, if it is not the path itself.
     pub(crate) other_path: Option<String>,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) secret: &'static str,

@@ -1,5 +1,5 @@
-//! A customer of each identity provider: the deployment that takes their tokens, and a token as that
-//! provider really issues it.
+//! A customer of each identity provider: a deployment that accepts their tokens, and a token as
+//! that provider issues it.
 
 use serde_json::{Value, json};
 
@@ -10,13 +10,13 @@ use super::tokens::{NOW, merge};
 /// The id of the tenant at Entra.
 const DIRECTORY: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
-/// Somebody's account at a provider.
+/// An account at a provider.
 pub(crate) struct Tenant {
     pub(crate) provider: &'static str,
     pub(crate) issuer: &'static str,
-    /// What is set besides the issuer.
+    /// The variables besides the issuer.
     pub(crate) variables: &'static [(&'static str, &'static str)],
-    /// Identity and name of whom the token is.
+    /// The identity and the name of the token's subject.
     pub(crate) person: (&'static str, &'static str),
     header: Value,
     claims: Value,
@@ -28,7 +28,7 @@ impl Tenant {
         self.bare_env().with_all(self.variables)
     }
 
-    /// The same with nothing set but the issuer.
+    /// The deployment with only the issuer.
     pub(crate) fn bare_env(&self) -> Env {
         Env::offline().without("OIDC_AUDIENCE").with("OIDC_ISSUER", self.issuer)
     }

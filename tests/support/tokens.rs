@@ -1,4 +1,4 @@
-//! Bearer tokens that start valid and are changed in one place.
+//! Access tokens with one change to a valid one.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use super::app::{AUDIENCE, ISSUER};
 use super::keys::Key;
 
-/// 2026-01-01T00:00:00Z. Tests in the process never ask the real clock.
+/// 2026-01-01T00:00:00Z. Tests inside the process never read the real clock.
 pub(crate) const NOW: u64 = 1_767_225_600;
 
-/// [`NOW`] as the library takes it.
+/// [`NOW`] as a `SystemTime`.
 pub(crate) fn now() -> SystemTime {
     at(NOW)
 }
@@ -22,7 +22,7 @@ pub(crate) fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-/// The real time, for what reads the real clock: the `bootstrap` process and LiveKit's crates.
+/// The real time, for programs that read it: the `bootstrap` process and LiveKit's crates.
 #[expect(clippy::disallowed_methods, reason = "a process cannot be handed the time")]
 pub(crate) fn clock() -> SystemTime {
     SystemTime::now()
@@ -43,7 +43,7 @@ pub(crate) fn claims() -> Value {
     })
 }
 
-/// `base` with the members of `change`; `null` removes one.
+/// `base` with the fields of `change`. `null` removes one.
 pub(crate) fn merge(mut base: Value, change: &Value) -> Value {
     let members = base.as_object_mut().unwrap();
     for (name, value) in change.as_object().expect("a change is an object") {
@@ -56,7 +56,7 @@ pub(crate) fn merge(mut base: Value, change: &Value) -> Value {
     base
 }
 
-/// One change after another, for [`merge`]: here a `null` stays.
+/// Two changes for [`merge`]. A `null` stays.
 pub(crate) fn extend(mut change: Value, further: &Value) -> Value {
     let further = further.as_object().expect("a change is an object").clone();
     change.as_object_mut().unwrap().extend(further);
@@ -69,24 +69,24 @@ pub(crate) fn token(change: &Value) -> String {
     key.sign(&key.header(), &merge(claims(), change))
 }
 
-/// What makes a token valid by the real clock: a change for [`merge`].
+/// A change for [`merge`] that makes a token valid by the real clock.
 pub(crate) fn today() -> Value {
     let now = clock().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     json!({ "iat": now - 5, "exp": now + 300 })
 }
 
-/// One part of a token, from its text.
+/// One part of a token, encoded.
 pub(crate) fn encode_part(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(text)
 }
 
-/// One part of a token, as JSON.
+/// One part of a token, decoded as JSON.
 pub(crate) fn decode_part(token: &str, part: usize) -> Value {
     let encoded = token.split('.').nth(part).expect("a token has three parts");
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(encoded).expect("base64url")).expect("JSON")
 }
 
-/// A text of this many bytes.
+/// A string of this many bytes.
 pub(crate) fn text(length: usize) -> String {
     "x".repeat(length)
 }
