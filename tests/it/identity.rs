@@ -19,7 +19,7 @@ async fn identity_is_the_subject_if_configured() {
     let env = Env::offline().with("PARTICIPANT_IDENTITY", "sub");
     #[rustfmt::skip]
     let rows = [
-        ("with an e-mail",        json!({})),
+        ("with an email",         json!({})),
         ("without one",           json!({ "email": null, "email_verified": null })),
         ("with an empty one",     json!({ "email": "" })),
         ("with an unverified one", json!({ "email_verified": false })),
@@ -33,7 +33,7 @@ async fn identity_is_the_subject_if_configured() {
     reply.expect_issued("asking for one's own");
     let reply =
         post_token(&env, &json!({}), &json!({ "participant_identity": "ada@example.com" })).await;
-    reply.expect_problem("the e-mail is not it", 403, "field_not_allowed");
+    reply.expect_problem("the email is not it", 403, "field_not_allowed");
 }
 
 #[tokio::test]

@@ -115,9 +115,9 @@ async fn first_failed_check_decides_the_error() {
         ("caller before kind",     Call::bare().body("text/plain", "x"),                                401, "missing_token"),
         ("kind before syntax",     Call::token().body("text/plain", "{"),                               415, "unsupported_media_type"),
         ("body before profile",    Call::bare().bearer(&unverified).body("application/json", "{"),      400, "invalid_request"),
-        ("body before e-mail",     Call::bare().bearer(&nameless).body("application/json", "[]"),       400, "invalid_request"),
+        ("body before email",      Call::bare().bearer(&nameless).body("application/json", "[]"),       400, "invalid_request"),
         ("profile before policy",  Call::bare().bearer(&unverified).json(&agent),                       403, "email_not_verified"),
-        ("e-mail before policy",   Call::bare().bearer(&nameless).json(&agent),                         404, "email_not_set"),
+        ("email before policy",    Call::bare().bearer(&nameless).json(&agent),                         404, "email_not_set"),
     ];
     for (name, call, status, code) in rows {
         call.send(&app).await.expect_problem(name, status, code);

@@ -89,10 +89,10 @@ async fn response_repeats_nothing_of_the_token() {
         ("exp", token(&json!({ "exp": MARK }))),
         ("expired", token(&json!({ "exp": 0, "sub": MARK }))),
         (
-            "e-mail unverified",
+            "email unverified",
             token(&json!({ "email": "Zx9marker@example.com", "email_verified": false })),
         ),
-        ("no e-mail", token(&json!({ "email": null, "name": MARK }))),
+        ("no email", token(&json!({ "email": null, "name": MARK }))),
     ] {
         expect_silent(row, &Call::bare().bearer(&token).send(&app).await);
     }

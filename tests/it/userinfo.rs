@@ -44,8 +44,8 @@ async fn userinfo_is_queried_only_for_missing_claims() {
         ("nothing is missing",         json!({}),                                              0),
         ("no picture",                 json!({ "picture": null }),                             0),
         ("no name",                    json!({ "name": null }),                                1),
-        ("no e-mail",                  json!({ "email": null, "email_verified": null }),       1),
-        ("an e-mail, no word of it",   json!({ "email_verified": null }),                      1),
+        ("no email",                   json!({ "email": null, "email_verified": null }),       1),
+        ("an email, no word of it",    json!({ "email_verified": null }),                      1),
         ("nothing is there",           json!({ "email": null, "email_verified": null, "name": null, "picture": null }), 1),
     ];
     for (name, change, expected) in rows {
@@ -105,7 +105,7 @@ async fn userinfo_without_the_missing_claims_changes_nothing() {
     let reply = post_token(&start(&idp).await, &idp.bare_token()).await;
     assert_eq!(reply.participant()["name"], "Unnamed User");
     for (name, change, status, code) in [
-        ("no e-mail anywhere", no_email, 404, "email_not_set"),
+        ("no email anywhere", no_email, 404, "email_not_set"),
         ("unverified there", unverified, 403, "email_not_verified"),
         ("no word of it", json!({ "email_verified": null }), 403, "email_not_verified"),
         ("an empty one", json!({ "email": "" }), 404, "email_not_set"),
@@ -125,7 +125,7 @@ async fn userinfo_is_not_queried_for_an_unused_email() {
     app.warm_up(now()).await;
     let token = idp.token(&json!({ "email": null, "email_verified": null }));
     assert_eq!(post_token(&app, &token).await.participant()["sub"], "user-1");
-    assert_eq!(idp.counts().2, 0, "the identity is not the e-mail and the name is known");
+    assert_eq!(idp.counts().2, 0, "the identity is not the email and the name is known");
 }
 
 #[tokio::test]
