@@ -114,7 +114,7 @@ describe('metrics', () => {
     const fetched = (name) => linesOf(first).map((line) => JSON.parse(line)).filter((line) => line.message === 'fetched' && line[name] === 1).length;
     assert.equal(fetched('SecretFetches'), secretReads().length);
     const asked = upstream.issuer.seen.filter((url) => ['/jwks', '/.well-known/openid-configuration'].includes(url)).length;
-    const both = functions.slice(0, 3).flatMap(linesOf).map((line) => JSON.parse(line)).filter((line) => line.message === 'fetched' && line.KeyFetches === 1).length;
+    const both = functions.slice(0, 4).flatMap(linesOf).map((line) => JSON.parse(line)).filter((line) => line.message === 'fetched' && line.KeyFetches === 1).length;
     assert.equal(both, asked);
     assert.ok(sum('FetchFailures') >= 4);
   });
@@ -174,7 +174,7 @@ describe('the queries of the page', () => {
       times: group.length, rooms: distinct(group, 'room'), subject: subjectOf(group[0].person), code: group[0].code,
     })));
     falling(rows, 'times');
-    assert.deepEqual([rows[0].times, rows[0].rooms, rows[0].subject], [3, 2, subjectOf('nora')]);
+    assert.deepEqual([rows[0].times, rows[0].rooms, rows[0].subject], [4, 3, subjectOf('nora')]);
   });
 
   question('Is a client flooding the endpoint?', () => {
@@ -232,7 +232,7 @@ describe('the queries of the page', () => {
     const rows = ask('Which upstream is down?');
     const named = (message) => rows.filter((row) => row.message === message).map(({ upstream }) => upstream);
     for (const upstream of ['secret', 'discovery', 'keys']) assert.ok(named('fetch failed').includes(upstream), upstream);
-    assert.deepEqual(named('request').filter((name) => !['keys', 'discovery'].includes(name)).sort(), ['deadline', 'liveblocks', 'livekit', 'state', 'userinfo']);
+    assert.deepEqual(named('request').filter((name) => !['keys', 'discovery'].includes(name)).sort(), ['ask', 'deadline', 'liveblocks', 'livekit', 'state', 'userinfo']);
     for (const { first, last } of rows) assert.ok(first <= last);
   });
 

@@ -33,6 +33,7 @@ export const confidential = new Set([SECRET, BACKEND.secret, LIVEBLOCKS]);
 export const upstream = {};
 let slow;
 let livekit;
+let app;
 let third;
 
 /** Returns the keyed hash that the page describes. */
@@ -124,6 +125,7 @@ export async function start() {
     BACKEND_API_KEYS: JSON.stringify({ [BACKEND.key]: BACKEND.secret }), ...await upstream.moto.createTable('bans'),
   });
   await somebodyIsBanned(third, bearers);
+  await appDecides(trusting, bearers);
   await everythingFails(first, second, trusting, bearers);
   await everyEvent();
   await eventually('every line is there', () => sent.filter(({ file }) => !file).every(requestOf)
@@ -131,7 +133,7 @@ export async function start() {
 }
 
 export async function stop() {
-  for (const server of [slow, livekit]) {
+  for (const server of [slow, livekit, app]) {
     server?.closeAllConnections();
     server?.close();
   }
@@ -175,6 +177,21 @@ async function somebodyIsBanned(lambda, bearers) {
   await ask(lambda, tokenEvent(bearers.nora, { room_name: 'standup' }), { person: 'nora', room: 'standup', door: '/token' });
   const joined = '{"event":"participant_joined","room":{"name":"standup"},"participant":{"identity":"nora@example.com"}}';
   await ask(lambda, await webhookRequest(joined), { room: 'standup', door: WEBHOOK });
+}
+
+/** Starts a function whose policy asks an app, which refuses a caller, fails and accepts, and sends requests to the limit. */
+async function appDecides(trusting, bearers) {
+  const statuses = [403, 500];
+  app = createServer((request, response) => response.writeHead(statuses.shift() ?? 200).end()).listen(0, '127.0.0.1');
+  await once(app, 'listening');
+  const policy = `
+allow = [{ rooms = ["standup"], role = "participant" }, { rooms = ["team-*"], role = "participant", ask = "members" }]
+[ask.members]
+url = "http://127.0.0.1:${app.address().port}/members/{sub}"`;
+  const lambda = await environment({ ...DEV_LIVEKIT, LIVEKIT_API_SECRET: SECRET, ...trusting, POLICY: policy, TOKENS_PER_MINUTE: '30' });
+  const join = (room, known = { room }) => ask(lambda, tokenEvent(bearers.nora, { room_name: room }), { person: 'nora', door: '/token', ...known });
+  for (const room of [...Array(3).fill('team-1'), ...Array(27).fill('standup')]) await join(room);
+  await join('standup', {});
 }
 
 /** Stops the issuer and Secrets Manager for good, and sends requests. */
