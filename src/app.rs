@@ -59,7 +59,7 @@ impl App {
             liveblocks: Liveblocks::new(Arc::clone(&client), &config.liveblocks_url),
             client,
             replays: Replays::default(),
-            rate_limit: config.rate_limit,
+            rate_limits: config.rate_limits,
             state,
         };
         let endpoint = Endpoint::new(exchange, config.cors)

@@ -20,7 +20,7 @@ use crate::logging;
 use crate::participant::{ClientField, Identity, ParticipantSettings};
 use crate::policy::Policy;
 use crate::presence::{Choice, Presence, parse_palette};
-use crate::rate_limit::RateLimit;
+use crate::rate_limit::RateLimits;
 use crate::reason::Reason;
 use crate::upstream::client::{Timeouts, is_https_or_loopback};
 use crate::upstream::roots::RootSource;
@@ -51,7 +51,7 @@ pub struct Config {
     /// `REQUIRE_VERIFIED_EMAIL`
     pub participant: ParticipantSettings,
     /// `TOKENS_PER_MINUTE`; `None` limits nobody
-    pub rate_limit: Option<RateLimit>,
+    pub rate_limits: Option<RateLimits>,
     /// `POLICY`, or `policy.toml` in `LAMBDA_TASK_ROOT`
     pub policy: Policy,
     /// `ALLOWED_ORIGINS`, `ALLOWED_HEADERS`
@@ -132,7 +132,7 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
     let workos = reader.parsed("WORKOS_API_URL", url);
     let liveblocks_url = reader.parsed("LIVEBLOCKS_API_URL", url);
     let participant = participant(reader);
-    let rate_limit = reader.parsed("TOKENS_PER_MINUTE", rate_limit);
+    let rate_limits = reader.parsed("TOKENS_PER_MINUTE", rate_limits);
     let palette = reader.parsed("PRESENCE_PALETTE", parse_palette);
     let choice = reader.parsed("PRESENCE_COLOR", |text| match text {
         "stable" => Ok(Choice::Stable),
@@ -169,7 +169,7 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
         presence: Presence::new(palette?, choice?),
         secrets: secrets?,
         participant,
-        rate_limit: rate_limit?,
+        rate_limits: rate_limits?,
         policy: policy?,
         cors: cors?,
         base_path,
@@ -300,10 +300,10 @@ fn stored_bytes(text: &str) -> Result<usize, Reason> {
 
 /// Parses the number of tokens per minute. LiveKit's `useSession` requests several for one call, so that
 /// a lower limit would refuse apps that do nothing wrong.
-fn rate_limit(text: &str) -> Result<Option<RateLimit>, Reason> {
+fn rate_limits(text: &str) -> Result<Option<RateLimits>, Reason> {
     match text.parse() {
         Ok(0) => Ok(None),
-        Ok(tokens @ 30..) => Ok(Some(RateLimit::new(tokens))),
+        Ok(tokens @ 30..) => Ok(Some(RateLimits::new(tokens))),
         _ => Err(Reason("must be a whole number from 30, or 0 for no limit")),
     }
 }

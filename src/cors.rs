@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use crate::reason::Reason;
 
 /// The request headers that every deployment allows.
-const HEADERS: [&str; 2] = ["Authorization", "Content-Type"];
+const HEADERS: [&str; 3] = ["Authorization", "Content-Type", "X-Roomkey-Guest"];
 
 /// The cross-origin settings of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Origins {
 
 impl Cors {
     /// Creates the settings of pages of `origins`, whose requests may carry `headers` besides
-    /// `Authorization` and `Content-Type`: a comma-separated list of header names, or an empty text.
+    /// those of [`HEADERS`]: a comma-separated list of header names, or an empty text.
     ///
     /// # Errors
     ///
@@ -286,10 +286,16 @@ mod tests {
             Ok(response.headers()[ACCESS_CONTROL_ALLOW_HEADERS].to_str().unwrap().to_owned())
         };
         let rows = [
-            ("", Some("Authorization, Content-Type")),
-            ("baggage", Some("Authorization, Content-Type, baggage")),
-            ("Baggage, sentry-trace", Some("Authorization, Content-Type, baggage, sentry-trace")),
-            ("authorization,traceparent", Some("Authorization, Content-Type, traceparent")),
+            ("", Some("Authorization, Content-Type, X-Roomkey-Guest")),
+            ("baggage", Some("Authorization, Content-Type, X-Roomkey-Guest, baggage")),
+            (
+                "Baggage, sentry-trace",
+                Some("Authorization, Content-Type, X-Roomkey-Guest, baggage, sentry-trace"),
+            ),
+            (
+                "authorization,traceparent",
+                Some("Authorization, Content-Type, X-Roomkey-Guest, traceparent"),
+            ),
             ("*", None),
             ("baggage,", None),
             (",", None),

@@ -3,6 +3,8 @@
 mod backend;
 mod bans;
 mod context;
+mod guests;
+mod invitations;
 mod liveblocks;
 mod moderation;
 pub mod problem;
@@ -186,6 +188,7 @@ impl Endpoint {
             (Route::Remove, &Method::DELETE) => {
                 context.moderate(route, ModerationAction::Remove, record).await
             }
+            (Route::Invitations, &Method::POST) => Box::pin(context.invite(route, record)).await,
             (Route::Liveblocks, &Method::POST) => context.liveblocks(record).await,
             // On the heap, since a token's request would pay for the size of these futures.
             (Route::Role, &Method::PUT) => Box::pin(context.change_role(record)).await,

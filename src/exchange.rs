@@ -6,6 +6,8 @@ mod backend;
 mod bans;
 mod diagnosis;
 mod error;
+mod guests;
+mod invitations;
 mod liveblocks;
 mod moderation;
 mod roles;
@@ -39,7 +41,7 @@ use crate::policy::{CallerClaims, Policy, Role};
 use crate::presence::Presence;
 use crate::profile::resolver::ProfileResolver;
 use crate::profile::{Profile, ProfileError};
-use crate::rate_limit::RateLimit;
+use crate::rate_limit::RateLimits;
 use crate::secrets::{SecretStore, Secrets};
 use crate::state::State;
 use crate::text::Name;
@@ -48,6 +50,7 @@ use crate::upstream::client::Client;
 pub use bans::{BanAuthor, BanRequest};
 pub use diagnosis::{Asked, Diagnosis, Pending, Question};
 pub use error::ExchangeError;
+pub use guests::{Guest, GuestSecret};
 pub use moderation::{ModerationAction, ParticipantRef};
 
 /// An issuer whose access tokens are accepted.
@@ -92,8 +95,8 @@ pub struct Exchange {
     pub liveblocks: Liveblocks,
     /// Signatures of recently accepted backend requests.
     pub replays: Replays,
-    /// The limit of participant tokens per minute and person. `None` limits nobody.
-    pub rate_limit: Option<RateLimit>,
+    /// The limits of participant tokens per minute and person. `None` limits nobody.
+    pub rate_limits: Option<RateLimits>,
     /// Bans and given roles, if the deployment keeps them.
     pub state: Option<State>,
 }
@@ -111,7 +114,7 @@ struct Participant<'a> {
     room: Name,
     role: &'a Role,
     room_config: RoomConfiguration,
-    /// The lifetime, unless the role has its own.
+    /// The lifetime.
     ttl: Duration,
 }
 
@@ -203,8 +206,8 @@ impl Exchange {
     ///
     /// [`ExchangeError::TooManyRequests`] if `TOKENS_PER_MINUTE` is reached.
     pub fn check_rate(&self, caller: &Caller<'_>, now: SystemTime) -> Result<(), ExchangeError> {
-        match &self.rate_limit {
-            Some(limit) => Ok(limit.count(&caller.key(), 1, now)?),
+        match &self.rate_limits {
+            Some(limits) => Ok(limits.people.count(&caller.key(), 1, now)?),
             None => Ok(()),
         }
     }
@@ -255,6 +258,7 @@ impl Exchange {
         let room = authorization.fresh_room.or_else(|| request.room_name.clone());
         let room = room.ok_or(ExchangeError::Bug("the participant has no room"))?;
 
+        let role = given_role.unwrap_or(authorization.role);
         let of_client = request.participant_attributes.iter();
         let of_client = of_client.map(|(key, value)| (key.as_str(), value.as_str()));
         let of_rule = authorization.attributes.iter().map(|(key, value)| (*key, value.as_ref()));
@@ -269,7 +273,7 @@ impl Exchange {
                 room,
                 role: given_role.unwrap_or(own_role),
                 room_config: authorization.room_config,
-                ttl: self.participant.token_ttl,
+                ttl: role.ttl.unwrap_or(self.participant.token_ttl),
             },
             &caller.secrets,
             now,
@@ -300,7 +304,7 @@ impl Exchange {
             attributes,
             room_config: participant.room_config,
         };
-        let ttl = role.ttl.unwrap_or(participant.ttl);
+        let ttl = participant.ttl;
         let token = token.sign(&secrets.api_key, now, ttl)?;
         if token.token.len() > self.participant.max_token_bytes {
             return Err(ExchangeError::TokenTooLarge);

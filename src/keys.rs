@@ -3,6 +3,7 @@
 
 pub mod ask;
 pub mod backend;
+pub mod invitation;
 pub mod livekit;
 pub mod shared;
 

@@ -93,6 +93,7 @@
 // | `oidc` | verification of access tokens |
 // | `backend` | requests signed by trusted backends |
 // | `ask` | client for the app that decides by its own data |
+// | `invitation` | invitations, and the identities of guests |
 // | `liveblocks` | client for the Liveblocks API |
 // | `livekit` | participant tokens and client for `RoomService` |
 // | `state` | bans, and roles given during a call |
@@ -127,6 +128,8 @@ pub mod cors;
 pub mod endpoint;
 #[doc(hidden)]
 pub mod exchange;
+#[doc(hidden)]
+pub mod invitation;
 #[doc(hidden)]
 pub mod json;
 #[doc(hidden)]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::body::InvalidField;
+use crate::invitation::{self, IDENTITY_PREFIX};
 use crate::livekit::attributes::reserved;
 use crate::livekit::token_source::{RequestLimits, RequestedRoomConfig, TokenSourceRequest};
 use crate::profile::Profile;
@@ -72,6 +73,9 @@ pub enum ParticipantError {
     /// The email address, which is to be the identity, is not verified.
     #[error("the email address is not verified")]
     EmailNotVerified,
+    /// The identity starts as the identities of guests do.
+    #[error("the identity starts with guest: or is the start of guests' identities")]
+    ReservedIdentity,
     /// The identity would be longer than a [`Name`] can be.
     #[error("the identity would be longer than 256 bytes")]
     IdentityTooLong,
@@ -122,6 +126,39 @@ impl ParticipantSettings {
         Ok(())
     }
 
+    /// Checks that the `request` of the guest with `identity` sets only fields that guests may set: a
+    /// name, and metadata and attributes by `CLIENT_FIELDS`. The room is that of the invitation.
+    pub(crate) fn check_guest_fields(
+        &self,
+        identity: &str,
+        request: &TokenSourceRequest,
+    ) -> Result<(), ParticipantError> {
+        let fields = [
+            (
+                Some(ClientField::ParticipantMetadata),
+                request.participant_metadata.is_some(),
+                "participant_metadata",
+            ),
+            (
+                Some(ClientField::ParticipantAttributes),
+                !request.participant_attributes.is_empty(),
+                "participant_attributes",
+            ),
+            (None, !request.room_config.is_empty(), "room_config"),
+        ];
+        for (field, is_set, name) in fields {
+            if is_set && !field.is_some_and(|field| self.may_set(None, field)) {
+                return Err(not_allowed(format!("{name} must not be set by guests")));
+            }
+        }
+        match &request.participant_identity {
+            Some(requested) if requested.as_str() != identity => {
+                Err(not_allowed("participant_identity must be absent or the guest's own identity"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether clients may set `field`: by the list of the deciding rule, or else by `CLIENT_FIELDS`.
     fn may_set(&self, of_rule: Option<&[ClientField]>, field: ClientField) -> bool {
         of_rule.unwrap_or(&self.client_fields).contains(&field)
@@ -154,13 +191,26 @@ impl ParticipantSettings {
         if identity.len() > text::NAME_BYTES {
             return Err(ParticipantError::IdentityTooLong);
         }
+        if self.is_of_guests(&identity) {
+            return Err(ParticipantError::ReservedIdentity);
+        }
         Ok(identity)
+    }
+
+    /// Whether `identity`, or that of one of its devices, starts as the identities of guests do.
+    fn is_of_guests(&self, identity: &str) -> bool {
+        match identity.strip_prefix(IDENTITY_PREFIX.trim_end_matches(':')) {
+            Some("") => self.devices,
+            Some(rest) => rest.starts_with(':'),
+            None => false,
+        }
     }
 
     /// Returns the person behind a participant's `identity`: without the device, and with an email
     /// address as [`ParticipantSettings::identity_of`] writes it.
     pub(crate) fn person_of<'a>(&self, identity: &'a str) -> Cow<'a, str> {
-        let device = if self.devices { identity.find(':') } else { None };
+        let has_device = self.devices && !identity.starts_with(IDENTITY_PREFIX);
+        let device = if has_device { identity.find(':') } else { None };
         let person = match device {
             Some(end @ 1..) => &identity[..end],
             _ => identity,
@@ -231,6 +281,31 @@ impl ParticipantSettings {
         } else {
             Err(not_allowed("participant_name must be absent or the name of the profile"))
         }
+    }
+}
+
+/// Returns the name of a guest: that of the invitation, or else the requested one, or else `Guest`.
+pub(crate) fn guest_name(
+    of_invitation: Option<&Name>,
+    requested: Option<&str>,
+) -> Result<String, ParticipantError> {
+    const DEFAULT: &str = "Guest";
+    let invalid = |reason: String| {
+        ParticipantError::InvalidName(InvalidField::new("participant_name", reason))
+    };
+    match (of_invitation.map(Name::as_str), requested) {
+        (Some(own), Some(requested)) if !text::is_same_name(requested, own) => {
+            Err(not_allowed("participant_name must be absent or the name in the invitation"))
+        }
+        (Some(own), _) => Ok(own.to_owned()),
+        (None, None) => Ok(DEFAULT.to_owned()),
+        (None, Some(chosen)) if chosen.len() > invitation::NAME_BYTES => {
+            Err(invalid("must be at most 64 bytes for a guest".to_owned()))
+        }
+        (None, Some(chosen)) => match Name::parse(chosen) {
+            Ok(name) => Ok(name.into()),
+            Err(error) => Err(invalid(error.to_string())),
+        },
     }
 }
 

@@ -106,6 +106,9 @@ pub enum Refusal {
     /// The caller's role does not allow the action, or not against this participant.
     #[error("the caller's role does not allow the action")]
     Moderation,
+    /// The caller's role does not invite guests with this role.
+    #[error("the caller's role may not invite guests with this role")]
+    Invitation,
     /// The policy has no such role.
     #[error("the policy has no such role")]
     Role,

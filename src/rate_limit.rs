@@ -30,6 +30,23 @@ pub struct RateLimit {
     full_at: Mutex<HashMap<u64, u64>>,
 }
 
+/// The limits of one process.
+#[derive(Debug)]
+pub struct RateLimits {
+    /// The limit of people with an access token.
+    pub people: RateLimit,
+    /// The limit of guests, and of invitations that are not accepted. Anybody can send those, which must
+    /// not affect the counts of people.
+    pub guests: RateLimit,
+}
+
+impl RateLimits {
+    /// Creates limits of `per_minute` requests.
+    pub fn new(per_minute: u32) -> Self {
+        Self { people: RateLimit::new(per_minute), guests: RateLimit::new(per_minute) }
+    }
+}
+
 /// The reason why a request is refused: the limit is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("more requests than TOKENS_PER_MINUTE allows")]

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::keys::ask::AskKey;
 use crate::keys::backend::BackendKeys;
+use crate::keys::invitation::InvitationKey;
 use crate::keys::livekit::ApiKey;
 use crate::keys::shared::SharedKey;
 use crate::keys::{check_issued, check_length, check_liveblocks, check_pasted};
@@ -24,7 +25,7 @@ use crate::upstream::last_good::LastGood;
 pub const UPSTREAM: &str = "secret";
 
 /// Names of secrets, besides those that issuers share (`OIDC_HS256_SECRET`).
-pub const NAMES: [&str; 8] = [
+pub const NAMES: [&str; 9] = [
     "LIVEKIT_URL",
     "LIVEKIT_API_KEY",
     "LIVEKIT_API_SECRET",
@@ -33,6 +34,7 @@ pub const NAMES: [&str; 8] = [
     "LIVEBLOCKS_SECRET_KEY",
     "BACKEND_API_KEYS",
     "ASK_SECRET",
+    "INVITATION_SECRET",
 ];
 
 /// LiveKit's address and every key of the deployment. `Debug` shows nothing.
@@ -52,6 +54,8 @@ pub struct Secrets {
     pub backend_keys: Option<BackendKeys>,
     /// `ASK_SECRET`, which signs requests to the app.
     pub ask_key: Option<AskKey>,
+    /// `INVITATION_SECRET`, which signs invitations.
+    pub invitation_key: Option<InvitationKey>,
     /// Secrets that issuers share, by name: `OIDC_HS256_SECRET`, `OIDC_STAFF_HS256_SECRET`.
     pub hs256: BTreeMap<String, SharedKey>,
 }
@@ -160,6 +164,15 @@ impl Secrets {
         let liveblocks_secret_key = read("LIVEBLOCKS_SECRET_KEY", &check_liveblocks, false);
         let check = |keys: &str| BackendKeys::parse(keys).map(drop);
         let backend_keys = read("BACKEND_API_KEYS", &check, false);
+        let check = |invitation: &str| {
+            InvitationKey::parse(invitation)?;
+            if secret.as_ref().is_some_and(|secret| secret.as_str() == invitation) {
+                // An invitation would be a token of LiveKit, and the reverse.
+                return Err(Reason("must not be LIVEKIT_API_SECRET"));
+            }
+            Ok(())
+        };
+        let invitation_secret = read("INVITATION_SECRET", &check, false);
         let ask_secret = read("ASK_SECRET", &|secret| AskKey::parse(secret).map(drop), false);
         let check = |secret: &str| check_length(secret).and_then(|()| check_pasted(secret));
         let hs256: Vec<_> = hs256_names
@@ -178,6 +191,7 @@ impl Secrets {
             workos_api_key,
             liveblocks_secret_key,
             backend_keys: backend_keys.and_then(|keys| BackendKeys::parse(&keys).ok()),
+            invitation_key: invitation_secret.and_then(|secret| InvitationKey::parse(&secret).ok()),
             ask_key: ask_secret.and_then(|secret| AskKey::parse(&secret).ok()),
             hs256: hs256
                 .into_iter()

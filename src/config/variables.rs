@@ -105,6 +105,8 @@ pub const VARIABLES: &[Variable] = &[
         "Secret shared with the issuer, for runs without Secrets Manager"),
     variable("BACKEND_API_KEYS", "",
         "JSON object of backends' API keys, for runs without Secrets Manager"),
+    variable("INVITATION_SECRET", "",
+        "Secret that signs invitations, for runs without Secrets Manager"),
     variable("ASK_SECRET", "",
         "Secret that signs requests to the app, for runs without Secrets Manager"),
     variable("LIVEBLOCKS_SECRET_KEY", "",

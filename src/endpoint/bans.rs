@@ -1,7 +1,6 @@
 //! Bans: `/v1/rooms/{room}/bans` and `/v1/rooms/{room}/bans/{identity}`.
 
 use http::StatusCode;
-use http::header::AUTHORIZATION;
 use serde::Serialize;
 
 use super::context::RequestContext;
@@ -81,8 +80,7 @@ impl RequestContext<'_> {
         Ok(HandlerResponse::empty())
     }
 
-    /// Authenticates the sender: a backend if the request has a backend's signature, or its API key and
-    /// no access token. Otherwise a caller.
+    /// Authenticates the sender: a backend or a caller.
     async fn ban_author(
         &self,
         route: Route,
@@ -90,9 +88,7 @@ impl RequestContext<'_> {
     ) -> Result<BanAuthor<'_>, ExchangeError> {
         // Without state there are no bans, whoever asks.
         self.exchange().state()?;
-        let headers = &self.parts.headers;
-        let has_key = headers.contains_key("x-api-key") && !headers.contains_key(AUTHORIZATION);
-        if has_key || headers.contains_key("x-rtcstack-signature") {
+        if self.is_from_backend() {
             return Ok(BanAuthor::Backend(self.backend(route).await?));
         }
         Ok(BanAuthor::Caller(Box::new(self.caller(record).await?)))

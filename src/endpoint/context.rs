@@ -39,7 +39,7 @@ impl<'a> RequestContext<'a> {
 
     /// Reads the access token. Proxies and browsers attach a header of `TOKEN_HEADER` and a cookie to
     /// the requests of every page, so pages of other sites must be listed.
-    fn bearer(&self) -> Result<UnverifiedBearer<'a>, ExchangeError> {
+    pub(super) fn bearer(&self) -> Result<UnverifiedBearer<'a>, ExchangeError> {
         let headers = &self.parts.headers;
         let is_listed = || self.endpoint.cors.lists(headers);
         if let Some(name) = &self.endpoint.token_header {
@@ -90,6 +90,14 @@ impl<'a> RequestContext<'a> {
     pub(super) fn pseudonym(&self, caller: &Caller<'_>, identity: &str) -> String {
         let person = self.exchange().participant.person_of(identity);
         caller.secrets.api_key.pseudonym(&person)
+    }
+
+    /// Whether the request is a backend's: it has a backend's signature, or its API key and no access
+    /// token.
+    pub(super) fn is_from_backend(&self) -> bool {
+        let headers = &self.parts.headers;
+        let has_key = headers.contains_key("x-api-key") && !headers.contains_key(AUTHORIZATION);
+        has_key || headers.contains_key("x-rtcstack-signature")
     }
 
     /// Returns the body, which is empty or declared as JSON, and at most [`BODY_BYTES`] long. Handlers

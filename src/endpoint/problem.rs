@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::backend::SignatureError;
 use crate::bearer::BearerError;
 use crate::exchange::ExchangeError;
+use crate::invitation::InvitationError;
 use crate::oidc::error::VerifyError;
 use crate::participant::ParticipantError;
 use crate::policy::Refusal;
@@ -212,6 +213,9 @@ impl From<&ExchangeError> for Problem {
                 "The bearer token expired",
                 r#"Bearer realm="roomkey", error="invalid_token", error_description="The access token expired""#,
             ),
+            ExchangeError::Invitation(error) => Self::from(error),
+            ExchangeError::Participant(ParticipantError::ReservedIdentity) => Self::invalid_token()
+                .with_detail("the identity of a person must not start with guest:"),
             // The identity is made of the token's subject, which no provider makes that long (OIDC Core §2).
             ExchangeError::Bearer(BearerError::Malformed)
             | ExchangeError::Rejected(_)
@@ -244,7 +248,7 @@ impl From<&ExchangeError> for Problem {
             ExchangeError::Participant(ParticipantError::EmailNotVerified) => {
                 Self::forbidden("email_not_verified", "The email address is not verified")
             }
-            ExchangeError::Refused(Refusal::Moderation) => {
+            ExchangeError::Refused(Refusal::Moderation | Refusal::Invitation) => {
                 Self::forbidden("role_not_allowed", "The role does not allow it")
             }
             ExchangeError::Refused(Refusal::Role) => {
@@ -294,6 +298,30 @@ impl From<&ExchangeError> for Problem {
             ExchangeError::TooManyRequests(limit) => Self::too_many_requests(limit.retry_after),
             ExchangeError::Unavailable(unavailable) => Self::unavailable(unavailable.retry_after),
             ExchangeError::Bug(_) => Self::internal(),
+        }
+    }
+}
+
+impl From<&InvitationError> for Problem {
+    fn from(error: &InvitationError) -> Self {
+        match error {
+            // A code of its own, since the guest can act: ask for another link.
+            InvitationError::Expired => Self::unauthorized(
+                "invitation_expired",
+                "The invitation expired",
+                r#"Bearer realm="roomkey", error="invalid_token", error_description="The invitation expired""#,
+            ),
+            InvitationError::Role => {
+                Self::forbidden("role_not_allowed", "The role does not allow it")
+                    .with_detail("the role of the invitation is not available to guests any more")
+            }
+            InvitationError::Malformed
+            | InvitationError::Header
+            | InvitationError::NotConfigured
+            | InvitationError::Signature
+            | InvitationError::Claim
+            | InvitationError::NeedsState
+            | InvitationError::TooLong => Self::invalid_token(),
         }
     }
 }

@@ -28,6 +28,8 @@ pub enum Route {
     Ban,
     /// The bans of a room, and a new one.
     Bans,
+    /// A new invitation to a room.
+    Invitations,
     /// Ends a room.
     Room,
     /// Events of LiveKit.
@@ -52,6 +54,7 @@ const ROUTES: &[(&str, Route)] = &[
     ("/v1/rooms/{room}/hand", Route::Hand),
     ("/v1/rooms/{room}/bans/{identity}", Route::Ban),
     ("/v1/rooms/{room}/bans", Route::Bans),
+    ("/v1/rooms/{room}/invitations", Route::Invitations),
     ("/v1/rooms/{room}", Route::Room),
     ("/v1/livekit-webhook", Route::Webhook),
     ("/v1/token/refresh", Route::BackendRefresh),
@@ -118,6 +121,7 @@ impl Route {
             | Self::BackendRefresh
             | Self::Mute
             | Self::Webhook
+            | Self::Invitations
             | Self::Liveblocks => "POST, OPTIONS",
             Self::Remove | Self::Ban | Self::Room => "DELETE, OPTIONS",
             Self::Role | Self::Hand => "PUT, OPTIONS",

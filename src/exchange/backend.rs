@@ -81,7 +81,7 @@ impl Exchange {
                 room: request.room.clone(),
                 role,
                 room_config,
-                ttl: self.participant.backend_token_ttl,
+                ttl: role.ttl.unwrap_or(self.participant.backend_token_ttl),
             },
             secrets,
             now,

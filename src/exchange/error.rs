@@ -4,6 +4,7 @@ use crate::ask::{AskError, AskRefusal};
 use crate::backend::SignatureError;
 use crate::bearer::BearerError;
 use crate::body::InvalidField;
+use crate::invitation::InvitationError;
 use crate::livekit::access_token::SignError;
 use crate::livekit::webhook::WebhookError;
 use crate::oidc::error::VerifyError;
@@ -27,6 +28,9 @@ pub enum ExchangeError {
     /// not listed.
     #[error("a session cookie from an origin that ALLOWED_ORIGINS does not list")]
     Origin,
+    /// The invitation was rejected.
+    #[error(transparent)]
+    Invitation(#[from] InvitationError),
     /// The access token was rejected.
     #[error(transparent)]
     Rejected(#[from] VerifyError),

@@ -35,6 +35,12 @@ pub struct RequestLog {
     /// The `jti` of the participant token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jti: Option<String>,
+    /// The `jti` of the invitation that was created or used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invitation: Option<String>,
+    /// Whether the request is a guest's: `true` or absent.
+    #[serde(rename = "guest", skip_serializing_if = "std::ops::Not::not")]
+    pub is_guest: bool,
     /// Whether the request is the first of this execution environment.
     #[serde(rename = "cold_start")]
     pub is_cold: bool,
@@ -107,6 +113,9 @@ impl RequestLine<'_> {
             ("Issued", request.jti.is_some()),
             ("Banned", self.outcome.code == "banned"),
             ("Ejected", request.has_ejected),
+            ("Invited", request.invitation.is_some() && !request.is_guest),
+            ("GuestsAdmitted", request.is_guest && request.jti.is_some()),
+            ("GuestsRefused", request.is_guest && (400..500).contains(&request.status)),
             ("ColdStart", request.is_cold),
             ("StaleServes", self.stale.is_some()),
             ("Asked", self.ask_ms.is_some()),

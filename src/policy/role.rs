@@ -19,6 +19,8 @@ pub struct Role {
     /// The roles that its holders may give to participants who have one of them. None of these roles
     /// administers or moderates.
     pub may_give: Vec<String>,
+    /// The roles with which its holders may invite guests. None of these roles administers or moderates.
+    pub may_invite: Vec<String>,
     /// The roles that its holders may take themselves. None of these roles administers, and one that
     /// moderates is listed only if this role moderates.
     pub may_become: Vec<String>,
@@ -63,6 +65,7 @@ impl Role {
             grants,
             can_moderate,
             may_give: Vec::new(),
+            may_invite: Vec::new(),
             may_become: Vec::new(),
             may_raise_hand: true,
             consent: false,
@@ -86,6 +89,7 @@ impl Role {
             role.can_moderate |= name == "moderator";
             if name == "host" {
                 role.may_give = ["participant", "viewer"].map(str::to_owned).into();
+                role.may_invite = role.may_give.clone();
             }
             (name.to_owned(), role)
         };

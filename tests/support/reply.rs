@@ -158,6 +158,9 @@ impl Reply {
             (401, "token_expired") => Some(
                 r#"Bearer realm="roomkey", error="invalid_token", error_description="The access token expired""#,
             ),
+            (401, "invitation_expired") => Some(
+                r#"Bearer realm="roomkey", error="invalid_token", error_description="The invitation expired""#,
+            ),
             (401, "invalid_signature") => Some(r#"RTCstack-HMAC-SHA256 realm="roomkey""#),
             (401, _) => Some(r#"Bearer realm="roomkey", error="invalid_token""#),
             _ => None,

@@ -1,4 +1,4 @@
-//! Parser of a policy's text: the roles that a role may give or become.
+//! Parser of a policy's text: the roles that a role may give, invite to or become.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use toml::de::DeTable;
 use super::faults::{Faults, Located};
 use crate::policy::role::Role;
 
-/// Reads `may_give` and `may_become` of all roles in `table`, whose other fields `roles` contains
+/// Reads `may_give`, `may_invite` and `may_become` of all roles in `table`, whose other fields `roles` contains
 /// already: a list can name a role that is defined after it.
 pub(super) fn read(
     table: &DeTable<'_>,
@@ -23,6 +23,10 @@ pub(super) fn read(
                     let may_give = role_names("may_give", value, roles, cannot_be_given, faults);
                     roles.entry(name.to_owned()).and_modify(|role| role.may_give = may_give);
                 }
+                "may_invite" => {
+                    let may_invite = role_names("may_invite", value, roles, cannot_invite, faults);
+                    roles.entry(name.to_owned()).and_modify(|role| role.may_invite = may_invite);
+                }
                 "may_become" => {
                     let refusal = |role: &Role| cannot_be_taken(role, may_moderate);
                     let may_become = role_names("may_become", value, roles, refusal, faults);
@@ -37,6 +41,7 @@ pub(super) fn read(
         roles.values().filter(|role| role.is_in_charge()).map(|role| role.name.clone()).collect();
     for role in roles.values_mut() {
         role.may_give.retain(|name| !in_charge.contains(name));
+        role.may_invite.retain(|name| !in_charge.contains(name));
     }
 }
 
@@ -75,6 +80,12 @@ fn role_names(
 fn cannot_be_given(role: &Role) -> Option<&'static str> {
     role.is_in_charge().then_some(
         "may_give must not list a role with room_admin or can_moderate: nobody can give such a role",
+    )
+}
+
+fn cannot_invite(role: &Role) -> Option<&'static str> {
+    role.is_in_charge().then_some(
+        "may_invite must not list a role with room_admin or can_moderate: guests never moderate",
     )
 }
 

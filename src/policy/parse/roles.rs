@@ -64,7 +64,7 @@ fn role(built_in: Option<&Role>, name: &str, value: &Located<'_>, faults: &mut F
         match key_text {
             "can_moderate" => moderate = faults.read(value, boolean),
             // Read after all roles, which they name.
-            "may_give" | "may_become" => {}
+            "may_give" | "may_invite" | "may_become" => {}
             "may_raise_hand" => {
                 role.may_raise_hand = faults.read(value, boolean).unwrap_or_default();
             }
@@ -89,7 +89,7 @@ fn role(built_in: Option<&Role>, name: &str, value: &Located<'_>, faults: &mut F
                 key.span().start,
                 "no such field of a role: there are can_publish, can_publish_data, can_subscribe, \
                  can_publish_sources, can_update_own_metadata, can_subscribe_metrics, \
-                 can_manage_agent_session, room_admin, can_moderate, may_give, may_become, \
+                 can_manage_agent_session, room_admin, can_moderate, may_give, may_invite, may_become, \
                  may_raise_hand, consent, ttl_seconds, room_config and max_participants",
             ),
         }

@@ -1,0 +1,81 @@
+//! The request for an invitation, and the response.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{NAME_BYTES, SECONDS};
+use crate::body::{self, InvalidField};
+use crate::text::Name;
+
+/// The fields of a request.
+const FIELDS: [&str; 5] = ["role", "seconds", "name", "uses", "lobby"];
+
+/// A request for an invitation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvitationRequest {
+    /// The name of the guests' role.
+    pub role: Name,
+    /// The lifetime of the invitation.
+    pub lifetime: Duration,
+    /// The guest's name, if the guest does not choose it.
+    pub name: Option<Name>,
+}
+
+/// The response to a request for an invitation.
+#[derive(Clone, Debug, Serialize)]
+pub struct InvitationResponse<'a> {
+    /// The invitation, a JWT.
+    pub invitation: &'a str,
+    /// The expiry, as [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) in UTC.
+    pub expires_at: String,
+}
+
+impl InvitationRequest {
+    /// Parses a body: a JSON object with `role`, `seconds` and, optionally, `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidField`] for a body that is not a JSON object, and a field that is unknown, missing,
+    /// invalid or sent twice. An unknown field may be a restriction, so it is not ignored.
+    pub fn from_body(body: &[u8]) -> Result<Self, InvalidField> {
+        let fields = body::parse_object(body)?;
+        if fields.keys().any(|field| !FIELDS.contains(&field.as_str())) {
+            let reason = "must have no other fields than role, seconds, name and uses";
+            return Err(InvalidField::new("the body", reason));
+        }
+        for needs_state in ["uses", "lobby"] {
+            if present(&fields, needs_state).is_some() {
+                return Err(InvalidField::new(needs_state, "must be absent without STATE_TABLE"));
+            }
+        }
+        let seconds = present(&fields, "seconds").and_then(Value::as_u64);
+        let seconds = seconds.filter(|seconds| SECONDS.contains(seconds)).ok_or_else(|| {
+            InvalidField::new("seconds", "must be a whole number from 60 to 604800")
+        })?;
+        let name = name(&fields, "name")?;
+        if name.as_ref().is_some_and(|name| name.as_str().len() > NAME_BYTES) {
+            return Err(InvalidField::new("name", "must be at most 64 bytes"));
+        }
+        Ok(Self { role: name_of_role(&fields)?, lifetime: Duration::from_secs(seconds), name })
+    }
+}
+
+fn name_of_role(fields: &Map<String, Value>) -> Result<Name, InvalidField> {
+    name(fields, "role")?.ok_or_else(|| InvalidField::new("role", "must be sent"))
+}
+
+fn name(fields: &Map<String, Value>, field: &'static str) -> Result<Option<Name>, InvalidField> {
+    match present(fields, field) {
+        None => Ok(None),
+        Some(Value::String(name)) => Name::parse(name.as_str())
+            .map(Some)
+            .map_err(|error| InvalidField::new(field, error.to_string())),
+        Some(_) => Err(InvalidField::new(field, "must be a string")),
+    }
+}
+
+fn present<'a>(fields: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {
+    fields.get(field).filter(|value| !value.is_null())
+}
