@@ -133,6 +133,9 @@ const FULL = {
   CLIENT_FIELDS: 'room_name,participant_name,participant_metadata,participant_attributes,room_config',
   ALLOWED_ORIGINS: '*',
   MAX_TOKEN_BYTES: '65536',
+  INVITATION_SECRET: 'an invitation secret of this suite',
+  // One person sends all requests.
+  TOKENS_PER_MINUTE: '0',
 };
 const SIGNING = { ROOMKEY_API_KEY: 'backend-1', ROOMKEY_API_SECRET: KEYS['backend-1'], ROOMKEY_IDENTITY: HOST.email };
 
@@ -190,6 +193,7 @@ describe('Schemathesis', () => {
       'POST /api/liveblocks-auth 200': 5, 'POST /api/liveblocks-auth 400': 5,
       'POST /v1/rooms/{room}/participants/{identity}/mute 204': 1, 'POST /v1/rooms/{room}/participants/{identity}/mute 404': 5,
       'DELETE /v1/rooms/{room}/participants/{identity} 204': 1, 'DELETE /v1/rooms/{room}/participants/{identity} 404': 5,
+      'POST /v1/rooms/{room}/invitations 201': 1, 'POST /v1/rooms/{room}/invitations 400': 5,
       'POST /v1/rooms/{room}/bans 201': 1, 'POST /v1/rooms/{room}/bans 400': 5, 'GET /v1/rooms/{room}/bans 200': 1,
       'DELETE /v1/rooms/{room}/bans/{identity} 204': 1, 'POST /v1/livekit-webhook 401': 1,
       'GET /health 200': 1, 'HEAD /health 200': 1, 'OPTIONS /token 204': 1,

@@ -57,7 +57,7 @@ export const questions = [...section('Queries').matchAll(/^### (.*)$/gm)].map(([
 const ROUTES = [
   '/token', '/v1/token', '/v1/token/refresh', '/v1/rooms/{room}/participants/{identity}/mute', '/v1/rooms/{room}/participants/{identity}',
   '/v1/rooms/{room}/participants/{identity}/role', '/v1/rooms/{room}/participants', '/v1/rooms/{room}/hand', '/v1/rooms/{room}',
-  '/v1/rooms/{room}/bans', '/v1/rooms/{room}/bans/{identity}', '/v1/livekit-webhook',
+  '/v1/rooms/{room}/bans', '/v1/rooms/{room}/bans/{identity}', '/v1/rooms/{room}/invitations', '/v1/livekit-webhook',
   '/api/liveblocks-auth', '/health',
 ];
 const TYPES = {
@@ -100,6 +100,9 @@ function checkRequest(line, text) {
   assert.deepEqual(counted(line), {
     ...(line.jti !== undefined && { Issued: 1 }),
     ...(line.code === 'banned' && { Banned: 1 }),
+    ...(line.invitation !== undefined && !line.guest && { Invited: 1 }),
+    ...(line.guest && line.jti !== undefined && { GuestsAdmitted: 1 }),
+    ...(line.guest && outcome === 'refused' && { GuestsRefused: 1 }),
     // No other field tells a removal by the webhook.
     ...('Ejected' in line && { Ejected: 1 }),
     ...(line.stale && { StaleServes: 1 }),
