@@ -153,7 +153,7 @@ async fn cold(name: &str, breakage: &Breakage) -> Outage {
         _ => idp.counts().1,
     };
     let is_well = |reply: &Reply| reply.status == 201;
-    let outage = run_outage(name, 0, post_token, is_well, asked, || restore(&idp)).await;
+    let outage = Box::pin(run_outage(name, 0, post_token, is_well, asked, || restore(&idp))).await;
     let (discovery, _, userinfo) = idp.counts();
     assert!(discovery <= 4 && userinfo == 0, "{name}: {:?}", idp.counts());
     assert_eq!(idp.strays(), Vec::<String>::new(), "{name}");
@@ -175,7 +175,7 @@ async fn warm(name: &str, breakage: &Breakage) -> Outage {
         post_token(&app, &next, second).await
     };
     let is_well = |reply: &Reply| reply.status == 201;
-    run_outage(name, 11, post_token, is_well, || idp.counts().1, || restore(&idp)).await
+    Box::pin(run_outage(name, 11, post_token, is_well, || idp.counts().1, || restore(&idp))).await
 }
 
 #[tokio::test]

@@ -115,7 +115,15 @@ async fn warm(name: &str, fault: Option<SecretFault>) -> Outage {
         reply
     };
     let is_well = |reply: &Reply| signer(reply) == NEXT.0;
-    run_outage(name, 301, post_token, is_well, || secrets.asked().len(), || restore(&secrets)).await
+    Box::pin(run_outage(
+        name,
+        301,
+        post_token,
+        is_well,
+        || secrets.asked().len(),
+        || restore(&secrets),
+    ))
+    .await
 }
 
 /// Returns the key that a token names, after a check of the signature.
