@@ -17,13 +17,20 @@ const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
 
 /// Path, media type and content of each file.
-const FILES: [(&str, &str, &str); 10] = [
+const FILES: [(&str, &str, &str); 17] = [
     ("/", HTML, include_str!("page.html")),
     ("/page.css", CSS, include_str!("page.css")),
     ("/page.js", JS, include_str!("page.js")),
     ("/room.js", JS, include_str!("room.js")),
+    ("/requests.js", JS, include_str!("requests.js")),
     ("/tiles.js", JS, include_str!("tiles.js")),
+    ("/participant.js", JS, include_str!("participant.js")),
     ("/meeting.js", JS, include_str!("meeting.js")),
+    ("/call.js", JS, include_str!("call.js")),
+    ("/people.js", JS, include_str!("people.js")),
+    ("/rights.js", JS, include_str!("rights.js")),
+    ("/bans.js", JS, include_str!("bans.js")),
+    ("/exchanges.js", JS, include_str!("exchanges.js")),
     ("/token.js", JS, include_str!("token.js")),
     ("/trouble.js", JS, include_str!("trouble.js")),
     ("/element.js", JS, include_str!("element.js")),

@@ -44,7 +44,7 @@ pub(crate) const PEOPLE: [Person; 4] = [
     Person {
         id: "ada",
         label: "Ada Lovelace, admin of acme",
-        outcome: "201, with name and picture",
+        outcome: "201, host, with name and picture",
         email: Some("ada@example.com"),
         name: Some("Ada Lovelace"),
         picture: Some("http://127.0.0.1:3001/ada.svg"),
@@ -53,7 +53,7 @@ pub(crate) const PEOPLE: [Person; 4] = [
     Person {
         id: "grace",
         label: "Grace Hopper, member of acme",
-        outcome: "201, with a name",
+        outcome: "201, participant, with a name",
         email: Some("grace@example.com"),
         name: Some("Grace Hopper"),
         picture: None,
@@ -62,7 +62,7 @@ pub(crate) const PEOPLE: [Person; 4] = [
     Person {
         id: "nemo",
         label: "Nemo, who has no name",
-        outcome: "201, as Unnamed User",
+        outcome: "201, viewer, as Unnamed User",
         email: Some("nemo@example.com"),
         name: None,
         picture: None,

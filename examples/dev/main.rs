@@ -2,8 +2,8 @@
 //!
 //! `cargo run --example dev` starts the token endpoint on <http://127.0.0.1:3000> and the identity
 //! provider of `idp.rs` on <http://127.0.0.1:3001>. It prints ready-to-paste requests, and serves a
-//! page that sends them and joins rooms. Any variable of `docs/configuration.md` overrides the defaults
-//! below.
+//! page that sends them, joins rooms and moderates them. Any variable of `docs/configuration.md` overrides
+//! the defaults below.
 
 mod endpoint;
 mod idp;
@@ -21,7 +21,7 @@ use crate::idp::{IdentityProvider, PEOPLE};
 const ENDPOINT: &str = "127.0.0.1:3000";
 
 /// Default configuration, for a LiveKit server that was started with `livekit-server --dev`.
-const DEFAULTS: [(&str, &str); 7] = [
+const DEFAULTS: [(&str, &str); 9] = [
     ("OIDC_ISSUER", idp::ISSUER),
     ("OIDC_AUDIENCE", idp::AUDIENCE),
     ("LIVEKIT_URL", "ws://127.0.0.1:7880"),
@@ -31,6 +31,9 @@ const DEFAULTS: [(&str, &str); 7] = [
     ("ALLOWED_ORIGINS", "*"),
     // The page can join as a separate device, so that one person can use two tabs.
     ("PARTICIPANT_DEVICES", "true"),
+    // Bans and given roles, until this program ends.
+    ("STATE_TABLE", "memory"),
+    ("POLICY", include_str!("policy.toml")),
 ];
 
 #[tokio::main]
@@ -65,9 +68,13 @@ async fn run() -> Result<(), String> {
 
 /// Returns the variable of the environment, or the default above.
 fn variable(name: &str) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "the example reads its own environment")]
-    let own = std::env::var(name).ok().filter(|value| !value.is_empty());
-    own.or_else(|| DEFAULTS.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).into()))
+    from_environment(name)
+        .or_else(|| DEFAULTS.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).into()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the example reads its own environment")]
+fn from_environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one clock of this example")]
@@ -85,19 +92,15 @@ async fn bind(address: &str) -> Result<TcpListener, String> {
 }
 
 fn print_welcome(provider: &IdentityProvider) -> Result<(), String> {
-    let livekit = variable("LIVEKIT_URL").unwrap_or_default();
     println!("roomkey and an identity provider, on this machine only. Ctrl-C stops both.\n");
     println!("  page               http://{ENDPOINT}/");
     println!("  token endpoint     http://{ENDPOINT}/token");
     println!("  identity provider  {}", idp::ISSUER);
-    let start = if livekit.starts_with("ws://127.0.0.1") {
-        " (start it: livekit-server --dev)"
-    } else {
-        ""
-    };
-    println!("  LiveKit            {livekit}{start}");
-    let policy = if variable("POLICY").is_some() { "the variable POLICY" } else { "policy.toml" };
+    println!("  LiveKit            {}", variable("LIVEKIT_URL").unwrap_or_default());
+    let policy =
+        from_environment("POLICY").map_or("examples/dev/policy.toml", |_| "the variable POLICY");
     println!("  policy             {policy}");
+    print_livekit_server();
 
     if variable("OIDC_ISSUER").as_deref() != Some(idp::ISSUER) {
         println!(
@@ -114,9 +117,22 @@ fn print_welcome(provider: &IdentityProvider) -> Result<(), String> {
         );
     }
     println!("\nThese tokens expire after an hour. The page gets new ones: http://{ENDPOINT}/");
-    println!("With a custom policy, the response can be 403: see policy.toml and POLICY.");
+    println!("With a policy in the variable POLICY, the response can be 403.");
     println!("The following log has one line per request.\n");
     Ok(())
+}
+
+/// Prints the configuration and the command of a LiveKit server on this machine, if that is used. The
+/// webhook lets roomkey remove banned participants who join with an earlier token.
+fn print_livekit_server() {
+    let is_local = variable("LIVEKIT_URL").is_some_and(|url| url.starts_with("ws://127.0.0.1"));
+    if let (true, Some(key)) = (is_local, variable("LIVEKIT_API_KEY")) {
+        println!("\n# The LiveKit server, with roomkey's webhook:");
+        println!(
+            "cat > livekit.yaml <<'END'\nwebhook:\n  api_key: {key}\n  urls: \
+             [http://{ENDPOINT}/v1/livekit-webhook]\nEND\nlivekit-server --dev --config livekit.yaml"
+        );
+    }
 }
 
 fn text(error: impl Display) -> String {

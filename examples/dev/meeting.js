@@ -1,5 +1,7 @@
 // The card "Room" of this page: participants, the switches that the token allows, and error messages.
 import { ConnectionState, DisconnectReason, MediaDeviceFailure, Room, RoomEvent, Track } from "livekit-client";
+import { Call } from "./call.js";
+import { handRaisedAt, nameOf, roleOf } from "./participant.js";
 import { asOwnDevice, join, JoinError, mayPublish, whyEnded } from "./room.js";
 import { Tiles } from "./tiles.js";
 import { clearTrouble, showTrouble } from "./trouble.js";
@@ -37,17 +39,25 @@ const NO_DEVICES = "A separate device requires PARTICIPANT_DEVICES=true at the t
 
 let room;
 let tiles;
+let call;
 
 /**
- * Joins a room. `device` is the name of this tab if it is a separate device. `showToken` receives the details of the
- * token. Resolves when the connection has ended or failed.
+ * Joins a room. `device` is the name of this tab if it is a separate device. `requests` sends the person's requests about
+ * the room. `showToken` receives the details of the token. Resolves when the connection has ended or failed.
  */
-export async function meet({ tokens, options, device, showToken }) {
+export async function meet({ tokens, requests, options, device, showToken }) {
   room = new Room({ adaptiveStream: true, dynacast: true });
   tiles = new Tiles(room, $("tiles"));
+  call = new Call(room, requests);
   for (const event of CHANGES) room.on(event, refresh);
-  room.on(RoomEvent.ParticipantConnected, ({ name, identity }) => announce(`${name || identity} joined.`));
-  room.on(RoomEvent.ParticipantDisconnected, ({ name, identity }) => announce(`${name || identity} left.`));
+  room.on(RoomEvent.ParticipantConnected, (participant) => announce(`${nameOf(participant)} joined.`));
+  room.on(RoomEvent.ParticipantDisconnected, (participant) => announce(`${nameOf(participant)} left.`));
+  room.on(RoomEvent.ParticipantAttributesChanged, (changed, participant) => {
+    if (room?.state !== ConnectionState.Connected) return;
+    announceChange(changed, participant);
+    // The last token contains the former role.
+    if (changed.role && participant.isLocal) tokens.forget();
+  });
   room.on(RoomEvent.ConnectionStateChanged, showState);
   const ended = new Promise((resolve) => room.on(RoomEvent.Disconnected, resolve));
 
@@ -73,6 +83,7 @@ export async function meet({ tokens, options, device, showToken }) {
   } finally {
     room = undefined;
     tiles.clear();
+    call.close();
     announce("");
     $("controls").hidden = true;
     $("leave").hidden = true;
@@ -98,12 +109,21 @@ for (const { button, what, isOn, set } of SWITCHES) {
     refresh();
   });
 }
+$("hand").addEventListener("click", () => {
+  const raised = !handRaisedAt(room.localParticipant);
+  const { name } = room;
+  call.perform(raised ? "Raise your hand" : "Lower your hand", (to) => to.setHand(name, raised));
+});
 $("sound").addEventListener("click", () => room?.startAudio());
 
 function refresh() {
   if (room?.state !== ConnectionState.Connected) return;
   tiles.sync();
+  call.sync();
   const me = room.localParticipant;
+  const role = roleOf(me);
+  setState(`In ${room.name} as ${nameOf(me)}${role ? `, ${role}` : ""}`);
+  $("hand").querySelector("span").textContent = handRaisedAt(me) ? "Lower hand" : "Raise hand";
   const refused = [];
   for (const { button, source, what, isOn, exists } of SWITCHES) {
     const may = mayPublish(me, source);
@@ -112,7 +132,7 @@ function refresh() {
     button.setAttribute("aria-checked", String(isOn(me)));
   }
   $("refused").hidden = refused.length === 0;
-  $("refused").textContent = whyRefused(refused, me.attributes.role);
+  $("refused").textContent = whyRefused(refused, role);
   // Browsers play sound only after a click on the page, for which the button exists.
   $("sound").hidden = room.canPlaybackAudio;
 }
@@ -126,16 +146,20 @@ function showState(state) {
     $("leave").hidden = false;
   }
   if (state !== ConnectionState.Connected) return;
-  const { name, identity, attributes } = room.localParticipant;
-  setState(`In ${room.name} as ${name || identity}${attributes.role ? `, ${attributes.role}` : ""}`);
   $("controls").hidden = false;
   $("leave").textContent = "Leave";
   refresh();
 }
 
 function whoIsHere() {
-  const names = [...room?.remoteParticipants.values() ?? []].map(({ name, identity }) => name || identity);
+  const names = [...room?.remoteParticipants.values() ?? []].map(nameOf);
   return names.length ? `Already in the room: ${names.join(", ")}.` : "No other participant is here: join as another person in a second window.";
+}
+
+/** Announces a raised hand, and a change of the own role. */
+function announceChange(changed, participant) {
+  if (changed.hand_raised_at) announce(`${nameOf(participant)} raised the hand.`);
+  if (changed.role && participant.isLocal) announce(`Your role is now “${changed.role}”.`);
 }
 
 /** Returns a text about the media that the token does not allow. LiveKit's server enforces it. */
@@ -162,7 +186,8 @@ function withHint(why, hint) {
 }
 
 function setState(words) {
-  $("state").textContent = words;
+  // The same words are not announced again.
+  if ($("state").textContent !== words) $("state").textContent = words;
 }
 
 function announce(words) {

@@ -1,5 +1,6 @@
 // The form of this page, and the sign-in at the identity provider of the example.
 import { el } from "./element.js";
+import { roomRequests } from "./requests.js";
 import { copy, showAnswer, showDetails, showNoAnswer, showRequest } from "./token.js";
 import { showTrouble } from "./trouble.js";
 
@@ -47,6 +48,7 @@ async function joinRoom() {
     if (!sources.has(person)) sources.set(person, roomTokens(ENDPOINT, () => signIn(person)));
     await meet({
       tokens: sources.get(person),
+      requests: roomRequests(location.origin, () => signIn(person)),
       options: roomName ? { roomName } : {},
       device: $("own-device").checked ? DEVICE : undefined,
       showToken: showDetails,

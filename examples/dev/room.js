@@ -1,6 +1,6 @@
 // Joins a LiveKit room with tokens from roomkey, and explains errors to the user. You can copy this file: it requires
 // only `livekit-client`.
-import { ConnectionErrorReason, DisconnectReason, TokenSource } from "livekit-client";
+import { ConnectionErrorReason, DisconnectReason, RoomEvent, TokenSource } from "livekit-client";
 
 /**
  * Creates the token source of one person. Another person requires another source. `accessToken` calls your identity
@@ -41,12 +41,16 @@ export function roomTokens(endpoint, accessToken) {
  */
 export async function join(room, tokens, options) {
   const details = await tokens.fetch(options);
+  let isRemoved = false;
+  room.once(RoomEvent.Disconnected, (reason) => { isRemoved = reason === DisconnectReason.PARTICIPANT_REMOVED; });
   try {
     await room.connect(details.serverUrl, details.participantToken);
   } catch (error) {
     tokens.forget();
     if (error.reason === ConnectionErrorReason.Cancelled) return undefined;
-    throw new JoinError(whyNoConnection(error, details.serverUrl), error);
+    // A banned person whose token is still valid is removed while the client connects.
+    const why = isRemoved ? whyEnded(DisconnectReason.PARTICIPANT_REMOVED) : whyNoConnection(error, details.serverUrl);
+    throw new JoinError(why, error);
   }
   return details;
 }

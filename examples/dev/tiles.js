@@ -2,6 +2,7 @@
 import { Track } from "livekit-client";
 import { initials, paint } from "./colors.js";
 import { el, icon } from "./element.js";
+import { deviceOf, handRaisedAt, nameOf } from "./participant.js";
 
 /** Color of participants whose token is not from roomkey. */
 const NO_COLOR = "#374151";
@@ -77,33 +78,34 @@ class PersonTile {
   #avatar = el("div", { class: "avatar", "aria-hidden": "true" });
   #name = el("span", { class: "name" });
   #microphone = el("span", { class: "mark" });
+  #hand = el("span", { class: "mark", title: "hand raised" }, icon("hand"), el("span", { class: "unseen" }, "hand raised: "));
   #shown = "";
 
   constructor(participant) {
     this.#participant = participant;
     this.#video = new Player(el("video", { playsinline: "" }));
-    this.label = el("p", { class: "label" }, this.#microphone, this.#name);
+    this.label = el("p", { class: "label" }, this.#hand, this.#microphone, this.#name);
     this.element = el("li", { class: "tile" }, this.#avatar, this.#video.element, this.#voice.element, this.label);
     this.element.classList.toggle("mine", participant.isLocal);
   }
 
   sync() {
     const participant = this.#participant;
-    const name = participant.name || participant.identity;
-    const { color = NO_COLOR, imageUrl, identity } = participant.attributes;
+    const name = nameOf(participant);
+    const { color = NO_COLOR, imageUrl } = participant.attributes;
     this.element.dataset.identity = participant.identity;
     this.element.style.borderColor = color;
     this.element.classList.toggle("speaking", participant.isSpeaking);
     paint(this.label, color);
 
-    // The identity of a separate device is that of the person, which is an attribute, followed by a colon and the device.
-    const device = identity && identity !== participant.identity ? participant.identity.slice(identity.length + 1) : "";
+    const device = deviceOf(participant);
     this.#name.replaceChildren(
       name, participant.isLocal ? " (you)" : "", device ? el("small", {}, ` device ${device}`) : "",
     );
     this.#video.element.setAttribute("aria-label", `${name}, camera`);
     this.#showAvatar(name, color, imageUrl);
     this.#showMicrophone(participant.isMicrophoneEnabled, participant.isSpeaking);
+    this.#hand.hidden = !handRaisedAt(participant);
 
     this.#video.play(participant.getTrackPublication(Track.Source.Camera));
     if (!participant.isLocal) this.#voice.play(participant.getTrackPublication(Track.Source.Microphone));
@@ -153,7 +155,7 @@ class ScreenTile {
   sync() {
     const participant = this.#participant;
     const { color = NO_COLOR } = participant.attributes;
-    const words = participant.isLocal ? "Your screen" : `Screen of ${participant.name || participant.identity}`;
+    const words = participant.isLocal ? "Your screen" : `Screen of ${nameOf(participant)}`;
     this.element.dataset.screenOf = participant.identity;
     this.element.style.borderColor = color;
     paint(this.#label, color);

@@ -99,8 +99,9 @@ function decode(token) {
   return { header, payload };
 }
 
-function json(value) {
-  const pre = el("pre", { class: "wrap", tabindex: "0" });
+/** Creates a block with `value` as JSON. `label` is its accessible name. */
+export function json(value, label) {
+  const pre = el("pre", { class: "wrap", tabindex: "0", ...(label && { "aria-label": label }) });
   for (const part of JSON.stringify(value, null, 2).split(/("(?:\\.|[^"\\])*"(?:\s*:)?)/)) {
     const kind = !part.startsWith('"') ? "" : part.endsWith(":") ? "key" : "string";
     pre.append(kind ? el("span", { class: kind }, part) : part);

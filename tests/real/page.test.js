@@ -181,7 +181,7 @@ describe('the page', () => {
       const label = /^Ada Lovelace device [0-9a-f]{8}$/;
       await second.tiles.getByText(label).waitFor();
       assert.equal(await first.tiles.count(), 2);
-      assert.equal(await second.state.innerText(), 'In desk as Ada Lovelace, participant');
+      assert.equal(await second.state.innerText(), 'In desk as Ada Lovelace, host');
       const { participant_identity: identity } = JSON.parse(first.asked.at(-1));
       assert.match(identity, /^ada@example\.com:[0-9a-f]{8}$/);
       const [one, other] = await livekit.rooms.listParticipants('desk');
@@ -208,9 +208,9 @@ describe('the page', () => {
         await keyboard.press('Tab');
         assert.deepEqual(await tabStop(visitor), { name, visible: true });
       };
-      await next('Ada Lovelace, admin of acme 201, with name and picture');
+      await next('Ada Lovelace, admin of acme 201, host, with name and picture');
       await keyboard.press('ArrowDown');
-      assert.deepEqual(await tabStop(visitor), { name: 'Grace Hopper, member of acme 201, with a name', visible: true });
+      assert.deepEqual(await tabStop(visitor), { name: 'Grace Hopper, member of acme 201, participant, with a name', visible: true });
       await next('Room name');
       await keyboard.press('ControlOrMeta+a');
       await keyboard.type('keys');
@@ -223,6 +223,7 @@ describe('the page', () => {
       await keyboard.press('Space');
       await eventually('the camera is on', async () => await visitor.switch('Camera').getAttribute('aria-checked') === 'true');
       await next('Screen share');
+      await next('Raise hand');
       await next('Leave');
       await keyboard.press('Enter');
       await reads(visitor.state, 'You left the room');

@@ -36,7 +36,7 @@ describe('the page', () => {
 
     livekit = await startLiveKit({ port: livekitPort });
     await ada.button('Join again').click();
-    assert.equal(await reads(ada.state, 'In standup'), 'In standup as Ada Lovelace, participant');
+    assert.equal(await reads(ada.state, 'In standup'), 'In standup as Ada Lovelace, host');
     assert.ok(await ada.trouble.isHidden());
     assert.equal(ada.asked.length, 2, 'a token that got nobody in is not used again');
     await ada.close();
@@ -115,7 +115,7 @@ describe('the page', () => {
     await reads(ada.trouble, 'No camera. The browser was not allowed to use it.');
     assert.ok(await ada.button('Join again').isHidden());
     assert.equal(await ada.switch('Camera').getAttribute('aria-checked'), 'false');
-    assert.equal(await ada.state.innerText(), 'In standup as Ada Lovelace, participant');
+    assert.equal(await ada.state.innerText(), 'In standup as Ada Lovelace, host');
     await strict.stop();
   });
 

@@ -11,9 +11,10 @@ const entries = (log, wanted) => log.split('\n')
 /**
  * Starts the server. `rooms` and `dispatches` read its state with the server's own key. `says` waits until its log has
  * `count` matching entries, for facts that no API exposes. `call` uses one of its APIs with any token. `port` is the
- * HTTP port, by default a free one. `webhook` is a URL that receives the server's events.
+ * HTTP port, by default a free one. `webhook` is a URL that receives the server's events. `yaml` is further
+ * configuration.
  */
-export async function startLiveKit({ port, key = 'devkey', secret = 'secret', webhook } = {}) {
+export async function startLiveKit({ port, key = 'devkey', secret = 'secret', webhook, yaml = '' } = {}) {
   const httpPort = port ?? await freePort();
   const config = {
     port: httpPort,
@@ -33,7 +34,8 @@ export async function startLiveKit({ port, key = 'devkey', secret = 'secret', we
     },
   };
   // JSON is valid YAML.
-  const program = start(`${work}/livekit-server`, ['--config-body', JSON.stringify(config)]);
+  const fields = Object.entries(config).map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
+  const program = start(`${work}/livekit-server`, ['--config-body', [yaml, ...fields].join('\n')]);
   const httpUrl = `http://127.0.0.1:${httpPort}`;
   try {
     await eventually('the LiveKit server responds', async () => (await fetch(httpUrl)).ok);

@@ -36,11 +36,15 @@ async function startExample(env) {
   return example;
 }
 
-/** Runs the example during the tests of a `describe`. `env` returns its environment. */
+/**
+ * Runs the example during the tests of a `describe`. `env` returns its environment. Returns a function, which returns
+ * what the example has printed.
+ */
 export function withExample(env) {
   let example;
   before(async () => { example = await startExample(env()); });
   after(() => example?.stop());
+  return () => example.output;
 }
 
 const answer = (body) => (route) => route.fulfill({
@@ -136,6 +140,11 @@ class Visitor {
     this.happened = this.room.locator('[aria-live=polite]');
     this.tiles = this.room.getByRole('list', { name: 'Participants' }).getByRole('listitem');
     this.switches = this.room.getByRole('switch');
+    this.call = page.getByRole('region', { name: 'Call' });
+    this.people = this.call.getByRole('list', { name: 'People' }).getByRole('listitem');
+    this.bans = this.call.getByRole('list', { name: 'Banned people' }).getByRole('listitem');
+    this.exchanges = this.call.getByRole('list', { name: 'Requests and answers' }).getByRole('listitem');
+    this.outcome = this.call.getByRole('status');
   }
 
   /** Opens another tab of the same browser profile. */
@@ -144,6 +153,14 @@ class Visitor {
 
   button = (name) => this.page.getByRole('button', { name, exact: true });
   switch = (name) => this.room.getByRole('switch', { name, exact: true });
+  /** Returns the entry of a participant in the list of people. */
+  entry = (name) => this.people.filter({ hasText: name });
+  /** Waits until the list of people has `count` entries. */
+  sees = (count) => eventually(`${count} people`, async () => {
+    const people = await this.people.allInnerTexts();
+    if (people.length !== count) throw new Error(`there are ${JSON.stringify(people)}`);
+    return true;
+  }, PATIENCE);
   /** Returns the tile with exactly this label. */
   tile = (label) => this.tiles.filter({ has: this.page.getByText(label, { exact: true }) });
 
@@ -166,6 +183,28 @@ class Visitor {
   async turn(name, on) {
     await this.switch(name).click();
     await this.switch(name).and(this.page.locator(`[aria-checked=${on}]`)).waitFor();
+  }
+
+  /** Presses a button of the call, and returns the newest request and its answer as shown on the page. */
+  async act(button, what) {
+    const shown = await this.exchanges.count();
+    await this.button(button).click();
+    return this.shows(what, shown);
+  }
+
+  /** Waits for the request of the action `what` after `shown` others, and returns it with its answer as shown. */
+  async shows(what, shown) {
+    const newest = this.exchanges.first();
+    await eventually(`the request “${what}”`, async () => await this.exchanges.count() > shown
+      && await newest.getByRole('heading', { name: what, exact: true }).isVisible(), PATIENCE);
+    const [request, answer] = await newest.locator('pre').allInnerTexts();
+    const [line, body] = request.split('\n\n');
+    return {
+      request: line,
+      ...(body && { body: JSON.parse(body) }),
+      status: await newest.locator('.status').innerText(),
+      ...(answer && { answer: JSON.parse(answer) }),
+    };
   }
 
   async leave() {

@@ -25,7 +25,8 @@ export async function shoot({ page }, name) {
 }
 
 const NEED_NAMES = new Set([
-  'button', 'switch', 'radio', 'checkbox', 'combobox', 'textbox', 'link', 'region', 'group', 'img', 'image', 'heading', 'Video',
+  'button', 'switch', 'radio', 'checkbox', 'combobox', 'textbox', 'spinbutton', 'DisclosureTriangle', 'link', 'region', 'group',
+  'dialog', 'img', 'image', 'heading', 'Video',
 ]);
 
 async function accessibilityTree({ context, page }) {
