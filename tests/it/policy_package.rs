@@ -42,7 +42,10 @@ async fn file_of_the_package_replaces_the_built_in_policy() {
     assert_eq!(role(&variable).await, "viewer", "the variable replaces the file");
     let elsewhere = env(&folder).without("LAMBDA_TASK_ROOT");
     assert!(elsewhere.config().is_ok(), "built in");
-    assert!(env(&package("package-empty", None)).config().is_ok(), "built in without a file");
+    assert!(
+        env(&package("package-without-file", None)).config().is_ok(),
+        "built in without a file"
+    );
     assert!(env(Path::new("/nowhere")).config().is_ok(), "built in without a folder");
 }
 
