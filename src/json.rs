@@ -169,6 +169,18 @@ impl<'de> Visitor<'de> for UniqueVisitor {
     }
 }
 
+/// Returns the value of a whole number that is not negative. JSON Schema counts `60.0` as one.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the number is whole, not negative and at most 2^53"
+)]
+pub fn whole_number(value: &Value) -> Option<u64> {
+    let is_whole =
+        |number: &f64| number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(number);
+    value.as_u64().or_else(|| value.as_f64().filter(is_whole).map(|number| number as u64))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Caller, Exchange, ExchangeError};
 use crate::body::{self, InvalidField};
+use crate::json;
 use crate::livekit::room_service::{RoomService, RoomServiceError};
 use crate::livekit::token_source::RequestedRoomConfig;
 use crate::participant::Identity;
@@ -69,7 +70,8 @@ impl BanRequest {
             Some(_) => return Err(InvalidField::new("identity", "must be a string")),
         };
         let duration = field("seconds").map(|seconds| {
-            let seconds = seconds.as_u64().filter(|seconds| (1..=MAX_SECONDS).contains(seconds));
+            let seconds =
+                json::whole_number(seconds).filter(|seconds| (1..=MAX_SECONDS).contains(seconds));
             seconds.map(Duration::from_secs).ok_or_else(|| {
                 let reason = "must be a whole number from 1 to 315360000, or absent for a ban \
                               without an end";

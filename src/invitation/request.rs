@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{NAME_BYTES, SECONDS};
 use crate::body::{self, InvalidField};
+use crate::json;
 use crate::text::Name;
 
 /// The fields of a request.
@@ -50,7 +51,7 @@ impl InvitationRequest {
                 return Err(InvalidField::new(needs_state, "must be absent without STATE_TABLE"));
             }
         }
-        let seconds = present(&fields, "seconds").and_then(Value::as_u64);
+        let seconds = present(&fields, "seconds").and_then(json::whole_number);
         let seconds = seconds.filter(|seconds| SECONDS.contains(seconds)).ok_or_else(|| {
             InvalidField::new("seconds", "must be a whole number from 60 to 604800")
         })?;

@@ -121,6 +121,7 @@ async fn invitation_request_is_checked_field_by_field() {
     #[rustfmt::skip]
     let rows = [
         ("the shortest",           json!({ "seconds": 60 }),              None),
+        ("as JSON Schema allows",  json!({ "seconds": 60.0 }),            None),
         ("too short",              json!({ "seconds": 59 }),              Some("seconds must be")),
         ("seven days",             json!({ "seconds": 604_800 }),         None),
         ("too long",               json!({ "seconds": 604_801 }),         Some("seconds must be")),

@@ -172,7 +172,7 @@ describe('the API', () => {
   test('CORS allows the listed origins, and credentials only with a session cookie', () => each(({ given, resources }) => {
     assert.deepEqual(resources.HttpApi.Body['x-amazon-apigateway-cors'], {
       allowOrigins: ['https://app.example'],
-      allowHeaders: ['Authorization', 'Content-Type'],
+      allowHeaders: ['Authorization', 'Content-Type', 'X-Roomkey-Guest'],
       allowMethods: ['POST', 'GET', 'PUT', 'DELETE', 'OPTIONS'],
       exposeHeaders: ['Retry-After', 'WWW-Authenticate'],
       maxAge: 7200,

@@ -20,6 +20,7 @@ allow = [
   { rooms = ["standup"], role = "participant" },
 ]`;
 const BANS = '/v1/rooms/{room}/bans';
+const INVITATIONS = '/v1/rooms/{room}/invitations';
 const WEBHOOK = '/v1/livekit-webhook';
 const MUTE = '/v1/rooms/{room}/participants/{identity}/mute';
 
@@ -64,8 +65,8 @@ async function ask(lambda, question, known = {}) {
   const token = answer.json?.participant_token ?? (answer.status === 200 ? answer.json?.token : undefined);
   if (token) token.split('.').forEach((part) => confidential.add(part));
   const { jti } = token ? JSON.parse(Buffer.from(token.split('.')[1], 'base64url')) : {};
-  const { code = 'ok', instance } = answer.json ?? {};
-  sent.push({ lambda, id, trace, status: answer.status, code, instance, jti, ...known });
+  const { code = 'ok', instance, invitation } = answer.json ?? {};
+  sent.push({ lambda, id, trace, status: answer.status, code, instance, invitation, jti, ...known });
   return sent.at(-1);
 }
 
@@ -122,9 +123,11 @@ export async function start() {
   await once(livekit, 'listening');
   third = await environment({
     ...DEV_LIVEKIT, LIVEKIT_API_SECRET: SECRET, LIVEKIT_URL: `ws://127.0.0.1:${livekit.address().port}`, ...trusting,
-    BACKEND_API_KEYS: JSON.stringify({ [BACKEND.key]: BACKEND.secret }), ...await upstream.moto.createTable('bans'),
+    BACKEND_API_KEYS: JSON.stringify({ [BACKEND.key]: BACKEND.secret }),
+    INVITATION_SECRET: 'an invitation secret of this suite', ...await upstream.moto.createTable('bans'),
   });
   await somebodyIsBanned(third, bearers);
+  await guestsEnter(third);
   await appDecides(trusting, bearers);
   await everythingFails(first, second, trusting, bearers);
   await everyEvent();
@@ -177,6 +180,15 @@ async function somebodyIsBanned(lambda, bearers) {
   await ask(lambda, tokenEvent(bearers.nora, { room_name: 'standup' }), { person: 'nora', room: 'standup', door: '/token' });
   const joined = '{"event":"participant_joined","room":{"name":"standup"},"participant":{"identity":"nora@example.com"}}';
   await ask(lambda, await webhookRequest(joined), { room: 'standup', door: WEBHOOK });
+}
+
+/** Creates an invitation, which one guest uses and another one alters. */
+async function guestsEnter(lambda) {
+  const body = '{"role":"participant","seconds":600}';
+  const { invitation } = await ask(lambda, backendRequest(body, '/v1/rooms/standup/invitations'), { room: 'standup', door: INVITATIONS });
+  invitation.split('.').forEach((part) => confidential.add(part));
+  await ask(lambda, tokenEvent(invitation), { room: 'standup', door: '/token' });
+  await ask(lambda, tokenEvent(`${invitation}A`), { door: '/token' });
 }
 
 /** Starts a function whose policy asks an app, which refuses a caller, fails and accepts, and sends requests to the limit. */
