@@ -206,6 +206,7 @@ describe('the queries of the page', () => {
 
   question('Which check do tokens fail?', () => same(ask('Which check do tokens fail?'), [
     [1, 'invalid_token', 'the signature is invalid'], [2, 'invalid_token', 'not a well-formed JWT'], [1, 'missing_token', 'no bearer token in the request'],
+    [1, 'invalid_token', 'invalid signature of the invitation'], [1, 'invitation_expired', 'the invitation expired'],
   ].map(([refusals, code, reason]) => ({ refusals, code, reason }))));
 
   question('How long do requests take?', () => {
@@ -253,7 +254,8 @@ describe('the queries of the page', () => {
     const rows = ask('Which roles does the policy assign?');
     const given = Object.fromEntries(rows.map(({ role, requests, people }) => [role, [requests, people]]));
     const tokens = (person) => issued().filter((request) => request.person === person).length;
-    assert.deepEqual(given.participant, [tokens('nora'), 1]);
+    // The others are an invitation and its guest.
+    assert.deepEqual(given.participant, [tokens('nora') + 2, 2]);
     assert.deepEqual(given.viewer, [1, 1]);
     assert.ok(given.moderator[0] >= tokens('alice') && given.moderator[1] === 1);
   });

@@ -14,6 +14,7 @@ import { signIn } from './sign_in.js';
 export const SECRET = 'a-secret-that-only-this-suite-knows....';
 const BACKEND = { key: 'backend-1', secret: 'another-secret-of-thirty-two-bytes..' };
 const LIVEBLOCKS = 'sk_of_this_suite_alone';
+const INVITATION_SECRET = 'an invitation secret of this suite';
 const POLICY = `
 allow = [
   { when = { email = "alice@example.com", email_verified = true }, rooms = ["standup", "town-hall"], role = "moderator" },
@@ -29,7 +30,7 @@ export const functions = [];
 /** Requests with their known callers and their responses. `file` is the name of an event. */
 export const sent = [];
 /** Strings that no line may contain. */
-export const confidential = new Set([SECRET, BACKEND.secret, LIVEBLOCKS]);
+export const confidential = new Set([SECRET, BACKEND.secret, LIVEBLOCKS, INVITATION_SECRET]);
 /** The issuer and Secrets Manager, which record their requests. */
 export const upstream = {};
 let slow;
@@ -64,9 +65,9 @@ async function ask(lambda, question, known = {}) {
   const answer = await lambda.invoke(question);
   const token = answer.json?.participant_token ?? (answer.status === 200 ? answer.json?.token : undefined);
   if (token) token.split('.').forEach((part) => confidential.add(part));
-  const { jti } = token ? JSON.parse(Buffer.from(token.split('.')[1], 'base64url')) : {};
+  const { jti, sub } = token ? JSON.parse(Buffer.from(token.split('.')[1], 'base64url')) : {};
   const { code = 'ok', instance, invitation } = answer.json ?? {};
-  sent.push({ lambda, id, trace, status: answer.status, code, instance, invitation, jti, ...known });
+  sent.push({ lambda, id, trace, status: answer.status, code, instance, invitation, jti, ...known, ...(known.isGuest && { person: sub }) });
   return sent.at(-1);
 }
 
@@ -124,7 +125,7 @@ export async function start() {
   third = await environment({
     ...DEV_LIVEKIT, LIVEKIT_API_SECRET: SECRET, LIVEKIT_URL: `ws://127.0.0.1:${livekit.address().port}`, ...trusting,
     BACKEND_API_KEYS: JSON.stringify({ [BACKEND.key]: BACKEND.secret }),
-    INVITATION_SECRET: 'an invitation secret of this suite', ...await upstream.moto.createTable('bans'),
+    INVITATION_SECRET, ...await upstream.moto.createTable('bans'),
   });
   await somebodyIsBanned(third, bearers);
   await guestsEnter(third);
@@ -182,13 +183,18 @@ async function somebodyIsBanned(lambda, bearers) {
   await ask(lambda, await webhookRequest(joined), { room: 'standup', door: WEBHOOK });
 }
 
-/** Creates an invitation, which one guest uses and another one alters. */
+/** Creates an invitation, which one guest uses, and others alter or use too late. */
 async function guestsEnter(lambda) {
   const body = '{"role":"participant","seconds":600}';
   const { invitation } = await ask(lambda, backendRequest(body, '/v1/rooms/standup/invitations'), { room: 'standup', door: INVITATIONS });
   invitation.split('.').forEach((part) => confidential.add(part));
-  await ask(lambda, tokenEvent(invitation), { room: 'standup', door: '/token' });
+  await ask(lambda, tokenEvent(invitation), { isGuest: true, room: 'standup', door: '/token' });
   await ask(lambda, tokenEvent(`${invitation}A`), { door: '/token' });
+  const claims = jose.decodeJwt(invitation);
+  const expired = await new jose.SignJWT({ ...claims, exp: claims.exp - 3600 })
+    .setProtectedHeader(jose.decodeProtectedHeader(invitation)).sign(Buffer.from(INVITATION_SECRET));
+  expired.split('.').forEach((part) => confidential.add(part));
+  await ask(lambda, tokenEvent(expired), { door: '/token' });
 }
 
 /** Starts a function whose policy asks an app, which refuses a caller, fails and accepts, and sends requests to the limit. */
