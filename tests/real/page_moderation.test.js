@@ -175,6 +175,7 @@ describe('a call with a host, a participant and a viewer', () => {
       assert.deepEqual([answer.identity, answer.reason], ['grace@example.com', 'noise']);
       assert.equal(Date.parse(answer.expires_at) - Date.parse(answer.banned_at), 1_800_000);
       await reads(grace.trouble, 'You were removed from the room.');
+      await ada.sees(2);
     });
 
     test('banned person receives no token', async () => {
@@ -191,6 +192,7 @@ describe('a call with a host, a participant and a viewer', () => {
       await reads(grace.trouble, 'You were removed from the room.');
       await grace.page.unroute('**/token');
       await eventually('two people', async () => (await present()).length === 2);
+      await ada.sees(2);
     });
 
     test('host lists the ban', async () => {

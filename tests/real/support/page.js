@@ -141,7 +141,7 @@ class Visitor {
     this.tiles = this.room.getByRole('list', { name: 'Participants' }).getByRole('listitem');
     this.switches = this.room.getByRole('switch');
     this.call = page.getByRole('region', { name: 'Call' });
-    this.people = this.call.getByRole('list', { name: 'People' }).getByRole('listitem');
+    this.people = this.call.getByRole('list', { name: 'People', exact: true }).getByRole('listitem');
     this.bans = this.call.getByRole('list', { name: 'Banned people' }).getByRole('listitem');
     this.exchanges = this.call.getByRole('list', { name: 'Requests and answers' }).getByRole('listitem');
     this.outcome = this.call.getByRole('status');
