@@ -98,6 +98,6 @@ fn measure(
     rounds.took.push(ms(answer.took));
     // Both are fetched concurrently.
     rounds.own.push(ms(answer.took.saturating_sub(held.secrets.max(held.keys))));
-    rounds.cpu.push(ms(answer.cpu - cpu));
+    rounds.cpu.push(ms(answer.cpu.saturating_sub(cpu)));
     Ok(())
 }
