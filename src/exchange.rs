@@ -251,14 +251,11 @@ impl Exchange {
         if let Some((own, _)) = authorization.attributes.iter().find(|(own, _)| is_requested(own)) {
             return Err(reserved_key(own).into());
         }
-        let given_role = self.check_not_banned(early_state, room, &person, now).await?;
-        // A role that moderates is kept only by those who may moderate by the policy anyway.
         let own_role = authorization.role;
-        let given_role = given_role.filter(|given| !given.can_moderate || own_role.can_moderate);
+        let role = self.role_unless_banned(early_state, room, &person, own_role, now).await?;
         let room = authorization.fresh_room.or_else(|| request.room_name.clone());
         let room = room.ok_or(ExchangeError::Bug("the participant has no room"))?;
 
-        let role = given_role.unwrap_or(authorization.role);
         let of_client = request.participant_attributes.iter();
         let of_client = of_client.map(|(key, value)| (key.as_str(), value.as_str()));
         let of_rule = authorization.attributes.iter().map(|(key, value)| (*key, value.as_ref()));
@@ -271,7 +268,7 @@ impl Exchange {
                 metadata: request.participant_metadata.as_deref(),
                 attributes: of_client.chain(of_rule).collect(),
                 room,
-                role: given_role.unwrap_or(own_role),
+                role,
                 room_config: authorization.room_config,
                 ttl: role.ttl.unwrap_or(self.participant.token_ttl),
             },

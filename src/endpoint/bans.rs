@@ -44,7 +44,7 @@ impl RequestContext<'_> {
         let author = self.ban_author(route, record).await?;
         let room = self.room(route, record)?;
         let request = BanRequest::from_body(self.json_body()?).map_err(ExchangeError::from)?;
-        self.set_target(&author, request.identity.as_str(), record);
+        record.target = Some(self.pseudonym(author.secrets(), request.identity.as_str()));
         let (person, ban, role) = self.exchange().ban(&author, &room, request, self.now).await?;
         record.role = role.map(|role| role.name.clone());
         Ok(HandlerResponse::serialized(StatusCode::CREATED, &BanEntry::new(&person, &ban)?)?)
@@ -73,7 +73,7 @@ impl RequestContext<'_> {
     ) -> Result<HandlerResponse, HandlerResponse> {
         let author = self.ban_author(route, record).await?;
         let target = self.target(route, record)?;
-        self.set_target(&author, &target.identity, record);
+        record.target = Some(self.pseudonym(author.secrets(), &target.identity));
         let (room, identity) = (&target.room, &target.identity);
         let role = self.exchange().unban(&author, room, identity, self.now).await?;
         record.role = role.map(|role| role.name.clone());
@@ -92,11 +92,5 @@ impl RequestContext<'_> {
             return Ok(BanAuthor::Backend(self.backend(route).await?));
         }
         Ok(BanAuthor::Caller(Box::new(self.caller(record).await?)))
-    }
-
-    /// Records the person that the request concerns.
-    fn set_target(&self, author: &BanAuthor<'_>, identity: &str, record: &mut RequestLog) {
-        let person = self.exchange().participant.person_of(identity);
-        record.target = Some(author.secrets().api_key.pseudonym(&person));
     }
 }

@@ -12,6 +12,7 @@ use crate::bearer::{BearerError, UnverifiedBearer};
 use crate::body::InvalidField;
 use crate::exchange::{Caller, Exchange, ExchangeError, Issued, ParticipantRef};
 use crate::logging::RequestLog;
+use crate::secrets::Secrets;
 
 /// A request, with the settings of the endpoint.
 pub(super) struct RequestContext<'a> {
@@ -87,9 +88,9 @@ impl<'a> RequestContext<'a> {
 
     /// Returns the person of the participant `identity` as a keyed hash, as `subject` in the log is one
     /// of the caller.
-    pub(super) fn pseudonym(&self, caller: &Caller<'_>, identity: &str) -> String {
+    pub(super) fn pseudonym(&self, secrets: &Secrets, identity: &str) -> String {
         let person = self.exchange().participant.person_of(identity);
-        caller.secrets.api_key.pseudonym(&person)
+        secrets.api_key.pseudonym(&person)
     }
 
     /// Whether the request is a backend's: it has a backend's signature, or its API key and no access

@@ -16,7 +16,7 @@ impl RequestContext<'_> {
     ) -> Result<HandlerResponse, HandlerResponse> {
         let caller = self.caller(record).await?;
         let target = self.target(route, record)?;
-        record.target = Some(self.pseudonym(&caller, &target.identity));
+        record.target = Some(self.pseudonym(&caller.secrets, &target.identity));
         let role = self.exchange().moderate(&caller, action, &target, self.now).await?;
         record.role = Some(role.name.clone());
         Ok(HandlerResponse::empty())

@@ -27,7 +27,7 @@ impl RequestContext<'_> {
     ) -> Result<HandlerResponse, HandlerResponse> {
         let caller = self.caller(record).await?;
         let target = self.target(Route::Role, record)?;
-        record.target = Some(self.pseudonym(&caller, &target.identity));
+        record.target = Some(self.pseudonym(&caller.secrets, &target.identity));
         let body = parse_object(self.json_body()?).map_err(ExchangeError::from)?;
         let name = match body.get("role") {
             None | Some(Value::Null) => Err(InvalidField::new("role", "must be sent")),

@@ -31,8 +31,7 @@ impl RequestContext<'_> {
         let event = WebhookEvent::from_body(self.body).map_err(ExchangeError::from)?;
         if let WebhookEvent::Joined { room, identity } = &event {
             record.room = Some(room.clone());
-            let person = self.exchange().participant.person_of(identity);
-            record.target = Some(secrets.api_key.pseudonym(&person));
+            record.target = Some(self.pseudonym(&secrets, identity));
         } else if let WebhookEvent::Finished { room, .. } = &event {
             record.room = Some(room.clone());
         }

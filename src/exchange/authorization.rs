@@ -70,6 +70,16 @@ impl Exchange {
         Ok(Authorization { role, rule, fresh_room, room_config, attributes })
     }
 
+    /// Decides whether `caller` may act in `room`, and in which role, as [`Exchange::authorize`] does.
+    pub(super) async fn authorize_in<'a>(
+        &'a self,
+        caller: &Caller<'_>,
+        room: &str,
+        now: SystemTime,
+    ) -> Result<Authorization<'a>, ExchangeError> {
+        self.authorize(caller, Some(room), &RequestedRoomConfig::default(), now).await
+    }
+
     /// Decides which rooms of Liveblocks `caller` may enter, who is about to enter `room` if one is
     /// named. `None` if the policy has no patterns for Liveblocks. Costs a request to the app if the
     /// rule that matches asks it.

@@ -69,7 +69,8 @@ impl Exchange {
             self.policy.decide_for_backend(request.role.as_str(), &request.room_config)?;
         let (room, identity) = (request.room.as_str(), request.identity.as_str());
         let person = self.participant.person_of(identity);
-        self.check_not_banned(None, Some(room), &person, now).await?;
+        // A backend names the role itself.
+        self.role_unless_banned(None, Some(room), &person, role, now).await?;
         self.sign_participant_token(
             Participant {
                 person: identity,

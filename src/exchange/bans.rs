@@ -9,7 +9,6 @@ use super::{Caller, Exchange, ExchangeError};
 use crate::body::{self, InvalidField};
 use crate::json;
 use crate::livekit::room_service::{RoomService, RoomServiceError};
-use crate::livekit::token_source::RequestedRoomConfig;
 use crate::participant::Identity;
 use crate::policy::{Refusal, Role};
 use crate::profile::Profile;
@@ -128,20 +127,23 @@ impl Exchange {
     }
 
     /// Checks that `person` may enter `room`, or a new room if none is requested. Returns the role that
-    /// a host gave them there, or that they took, if the policy has it and it does not administer.
+    /// a host gave them there, or that they took, if the policy has it and it does not administer; and
+    /// else `own`, the role by the policy or the invitation. A role that moderates is kept only by those
+    /// whose own role moderates.
     ///
     /// # Errors
     ///
     /// - [`ExchangeError::Banned`] if they are banned.
     /// - [`ExchangeError::Unavailable`] if the state cannot be read.
-    pub(super) async fn check_not_banned(
-        &self,
+    pub(super) async fn role_unless_banned<'a>(
+        &'a self,
         early: Option<EarlyState>,
         room: Option<&str>,
         person: &str,
+        own: &'a Role,
         now: SystemTime,
-    ) -> Result<Option<&Role>, ExchangeError> {
-        let Some(state) = &self.state else { return Ok(None) };
+    ) -> Result<&'a Role, ExchangeError> {
+        let Some(state) = &self.state else { return Ok(own) };
         let state = match early {
             Some(early) if early.person == person => early.state?,
             _ => Box::pin(state.read(room, person, now)).await?,
@@ -150,7 +152,9 @@ impl Exchange {
             return Err(ExchangeError::Banned);
         }
         let given = state.role.and_then(|role| self.policy.role(&role));
-        Ok(given.filter(|role| !role.grants.room_admin))
+        let is_kept =
+            |given: &&Role| !given.grants.room_admin && (!given.can_moderate || own.can_moderate);
+        Ok(given.filter(is_kept).unwrap_or(own))
     }
 
     /// Bans a person from `room`, or from all rooms if it is [`EVERY_ROOM`], and removes their devices
@@ -173,8 +177,7 @@ impl Exchange {
         let state = self.state()?;
         let person = self.participant.person_of(request.identity.as_str());
         let role = self.authorize_bans(author, room, now).await?;
-        let (url, key) = (&author.secrets().livekit_url, &author.secrets().api_key);
-        let service = RoomService::new(&self.client, url, key, room, now)?;
+        let service = self.room_service(author.secrets(), room, now)?;
         if role.is_some_and(|role| !role.grants.room_admin) {
             self.check_present_non_host(&service, &person).await?;
         }
@@ -242,8 +245,7 @@ impl Exchange {
         now: SystemTime,
     ) -> Result<Option<&Role>, ExchangeError> {
         let BanAuthor::Caller(caller) = author else { return Ok(None) };
-        let nothing = RequestedRoomConfig::default();
-        let authorization = self.authorize(caller, Some(room), &nothing, now).await?;
+        let authorization = self.authorize_in(caller, room, now).await?;
         let role = authorization.role;
         let rules_every_room = role.grants.room_admin && authorization.rule.opens_every_room();
         if !role.can_moderate || room == EVERY_ROOM && !rules_every_room {

@@ -8,7 +8,7 @@ use crate::bearer::UnverifiedBearer;
 use crate::invitation::{Invitation, InvitationError, UnverifiedInvitation};
 use crate::keys::invitation::InvitationKey;
 use crate::livekit::room_config::RoomConfiguration;
-use crate::livekit::token_source::TokenSourceRequest;
+use crate::livekit::token_source::{RequestedRoomConfig, TokenSourceRequest};
 use crate::participant::{check_reserved, guest_name};
 use crate::policy::{Refusal, Role};
 use crate::secrets::Secrets;
@@ -139,8 +139,7 @@ impl Exchange {
         }
         let name = guest_name(invitation.name.as_ref(), request.participant_name.as_deref())?;
         let room = invitation.room.as_str();
-        let given_role = self.check_not_banned(None, Some(room), identity, now).await?;
-        let role = given_role.unwrap_or(guest.role);
+        let role = self.role_unless_banned(None, Some(room), identity, guest.role, now).await?;
         let of_client = request.participant_attributes.iter();
         let of_client = of_client.map(|(key, value)| (key.as_str(), value.as_str()));
         let left = invitation.expires_at.saturating_sub(seconds(now));
@@ -173,7 +172,7 @@ impl Exchange {
 
     /// Returns the settings of the room if a guest is its first participant.
     fn guests_room_config(&self, role: &Role) -> Result<RoomConfiguration, ExchangeError> {
-        let nothing = crate::livekit::token_source::RequestedRoomConfig::default();
+        let nothing = RequestedRoomConfig::default();
         Ok(self.policy.decide_for_backend(&role.name, &nothing)?.1)
     }
 }

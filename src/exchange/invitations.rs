@@ -7,7 +7,6 @@ use super::{Caller, Exchange, ExchangeError, unguessable};
 use crate::body::InvalidField;
 use crate::invitation::request::InvitationRequest;
 use crate::invitation::{Invitation, InvitationError};
-use crate::livekit::token_source::RequestedRoomConfig;
 use crate::policy::Refusal;
 use crate::secrets::Secrets;
 use crate::state::item::seconds;
@@ -48,8 +47,7 @@ impl Exchange {
     ) -> Result<(Invitation, String), ExchangeError> {
         let role = request.role.as_str();
         if let Some(caller) = caller {
-            let nothing = RequestedRoomConfig::default();
-            let authorization = self.authorize(caller, Some(room), &nothing, now).await?;
+            let authorization = self.authorize_in(caller, room, now).await?;
             let may_invite = &authorization.role.may_invite;
             // Only who may invite learns which roles there are.
             if !may_invite.is_empty() && self.policy.role(role).is_none() {

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 use super::{Caller, Exchange, ExchangeError};
 use crate::livekit::participant_info::ParticipantInfo;
 use crate::livekit::room_service::{RoomService, RoomServiceError};
-use crate::livekit::token_source::RequestedRoomConfig;
 use crate::policy::{Refusal, Role};
+use crate::secrets::Secrets;
 use crate::upstream::error::Unavailable;
 
 /// An action against a participant.
@@ -44,13 +44,12 @@ impl Exchange {
         target: &ParticipantRef,
         now: SystemTime,
     ) -> Result<&Role, ExchangeError> {
-        let nothing = RequestedRoomConfig::default();
         let (room, identity) = (&target.room, &target.identity);
-        let role = self.authorize(caller, Some(room), &nothing, now).await?.role;
+        let role = self.authorize_in(caller, room, now).await?.role;
         if !role.can_moderate {
             return Err(Refusal::Moderation.into());
         }
-        let service = self.room_service(caller, room, now)?;
+        let service = self.room_service(&caller.secrets, room, now)?;
         let participant = service.participant(identity).await?;
         if !role.grants.room_admin && self.is_host(&participant) {
             return Err(Refusal::Moderation.into());
@@ -62,14 +61,13 @@ impl Exchange {
         Ok(role)
     }
 
-    /// Creates a client for requests about `room`, with the secrets of `caller`.
+    /// Creates a client for requests about `room`, with the key in `secrets`.
     pub(super) fn room_service<'a>(
         &'a self,
-        caller: &Caller<'_>,
+        secrets: &Secrets,
         room: &'a str,
         now: SystemTime,
     ) -> Result<RoomService<'a>, ExchangeError> {
-        let secrets = &caller.secrets;
         let (url, key) = (&secrets.livekit_url, &secrets.api_key);
         Ok(RoomService::new(&self.client, url, key, room, now)?)
     }

@@ -10,7 +10,6 @@ use futures_util::future::join_all;
 use super::{Caller, Exchange, ExchangeError, ParticipantRef};
 use crate::livekit::participant_info::{HAND_RAISED_AT, ParticipantInfo};
 use crate::livekit::room_service::{RoomService, RoomServiceError};
-use crate::livekit::token_source::RequestedRoomConfig;
 use crate::policy::{Refusal, Role};
 
 impl Exchange {
@@ -36,14 +35,13 @@ impl Exchange {
         now: SystemTime,
     ) -> Result<&Role, ExchangeError> {
         let identity = &target.identity;
-        let nothing = RequestedRoomConfig::default();
-        let role = self.authorize(caller, Some(&target.room), &nothing, now).await?.role;
+        let role = self.authorize_in(caller, &target.room, now).await?.role;
         let gives = role.may_give.contains(&new.name);
         // Nobody else learns from LiveKit's response who is in the room.
         if !gives && !self.is_own(caller, identity, now).await? {
             return Err(Refusal::Moderation.into());
         }
-        let service = self.room_service(caller, &target.room, now)?;
+        let service = self.room_service(&caller.secrets, &target.room, now)?;
         let participant = service.participant(identity).await?;
         let present = self.present_role(&participant);
         let refusal = match present {
@@ -94,10 +92,9 @@ impl Exchange {
         is_raised: bool,
         now: SystemTime,
     ) -> Result<&Role, ExchangeError> {
-        let nothing = RequestedRoomConfig::default();
-        let role = self.authorize(caller, Some(room), &nothing, now).await?.role;
+        let role = self.authorize_in(caller, room, now).await?.role;
         let person = self.person(caller, now).await?;
-        let service = self.room_service(caller, room, now)?;
+        let service = self.room_service(&caller.secrets, room, now)?;
         let mut own = self.own_participants(&service, &person).await?;
         if is_raised {
             own.retain(|participant| self.present_role(participant).unwrap_or(role).may_raise_hand);

@@ -5,7 +5,6 @@ use std::time::SystemTime;
 use super::{Caller, Exchange, ExchangeError};
 use crate::livekit::participant_info::ParticipantInfo;
 use crate::livekit::room_service::{RoomService, RoomServiceError};
-use crate::livekit::token_source::RequestedRoomConfig;
 use crate::policy::{Refusal, Role};
 
 impl Exchange {
@@ -23,12 +22,12 @@ impl Exchange {
         room: &str,
         now: SystemTime,
     ) -> Result<(&Role, Vec<ParticipantInfo>), ExchangeError> {
-        let nothing = RequestedRoomConfig::default();
-        let role = self.authorize(caller, Some(room), &nothing, now).await?.role;
+        let role = self.authorize_in(caller, room, now).await?.role;
         if !role.can_moderate {
             return Err(Refusal::Moderation.into());
         }
-        let mut participants = self.room_service(caller, room, now)?.participants().await?;
+        let mut participants =
+            self.room_service(&caller.secrets, room, now)?.participants().await?;
         participants.retain(|participant| !participant.is_hidden());
         Ok((role, participants))
     }
@@ -47,8 +46,7 @@ impl Exchange {
         room: &str,
         now: SystemTime,
     ) -> Result<&Role, ExchangeError> {
-        let nothing = RequestedRoomConfig::default();
-        let role = self.authorize(caller, Some(room), &nothing, now).await?.role;
+        let role = self.authorize_in(caller, room, now).await?.role;
         if !role.grants.room_admin {
             return Err(Refusal::Moderation.into());
         }

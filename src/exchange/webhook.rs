@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{Exchange, ExchangeError};
-use crate::livekit::room_service::{RoomService, RoomServiceError};
+use crate::livekit::room_service::RoomServiceError;
 use crate::livekit::webhook::{WebhookError, WebhookEvent, verify};
 use crate::secrets::Secrets;
 
@@ -56,9 +56,7 @@ impl Exchange {
                 if !Box::pin(state.read(Some(room), &person, now)).await?.is_banned {
                     return Ok(false);
                 }
-                let (url, key) = (&secrets.livekit_url, &secrets.api_key);
-                let service = RoomService::new(&self.client, url, key, room, now)?;
-                match service.remove(identity).await {
+                match self.room_service(secrets, room, now)?.remove(identity).await {
                     Ok(()) => Ok(true),
                     Err(RoomServiceError::NotFound) => Ok(false),
                     Err(error) => Err(error.into()),
