@@ -187,6 +187,24 @@ impl Exchange {
         Ok(self.secrets.get(now).await?)
     }
 
+    /// Returns the result of `verify` and the secrets that it used. If its error `is_unknown_key`, another
+    /// process may know a newer secret, which is fetched once more unless the cool-down forbids it.
+    async fn verified_with_secrets<T>(
+        &self,
+        verify: impl Fn(&Secrets) -> Result<T, ExchangeError>,
+        is_unknown_key: impl Fn(&ExchangeError) -> bool,
+        now: SystemTime,
+    ) -> Result<(T, Arc<Secrets>), ExchangeError> {
+        let secrets = self.secrets.get(now).await?;
+        match verify(&secrets) {
+            Err(error) if is_unknown_key(&error) => {
+                let newer = self.secrets.refresh(now).await?;
+                Ok((verify(&newer)?, newer))
+            }
+            verified => Ok((verified?, secrets)),
+        }
+    }
+
     /// Returns the only issuer, or of several the one that the unverified `iss` names.
     fn issuer_of(&self, bearer: UnverifiedBearer<'_>) -> Result<&IssuerContext, VerifyError> {
         if let [only] = self.issuers.as_slice() {

@@ -24,16 +24,11 @@ impl Exchange {
         request: &SignedRequest<'_>,
         now: SystemTime,
     ) -> Result<Arc<Secrets>, ExchangeError> {
-        let secrets = self.secrets.get(now).await?;
-        match self.check(request, &secrets, now) {
-            // The key may have been added since the last fetch: the secret is fetched once more,
-            // unless the cool-down forbids it.
-            Err(ExchangeError::Signature(SignatureError::UnknownKey)) => {
-                let newer = self.secrets.refresh(now).await?;
-                self.check(request, &newer, now).map(|()| newer)
-            }
-            outcome => outcome.map(|()| secrets),
-        }
+        let check = |secrets: &Secrets| self.check(request, secrets, now);
+        let is_unknown_key = |error: &ExchangeError| {
+            matches!(error, ExchangeError::Signature(SignatureError::UnknownKey))
+        };
+        Ok(self.verified_with_secrets(check, is_unknown_key, now).await?.1)
     }
 
     fn check(

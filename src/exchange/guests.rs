@@ -73,17 +73,12 @@ impl Exchange {
     ) -> Result<(Invitation, Arc<Secrets>), ExchangeError> {
         // Nothing is fetched for what is not an invitation.
         let unverified = UnverifiedInvitation::read(bearer.as_str())?;
-        let secrets = self.secrets.get(now).await?;
-        let verify = |secrets: &Secrets| unverified.verify(key_of(secrets)?, now);
-        let (invitation, secrets) = match verify(&secrets) {
-            // Another process may know a newer secret: it is fetched once more, unless the cool-down
-            // forbids it.
-            Err(InvitationError::Signature | InvitationError::NotConfigured) => {
-                let newer = self.secrets.refresh(now).await?;
-                (verify(&newer)?, newer)
-            }
-            verified => (verified?, secrets),
+        let verify = |secrets: &Secrets| Ok(unverified.verify(key_of(secrets)?, now)?);
+        let is_unknown_key = |error: &ExchangeError| {
+            use InvitationError::{NotConfigured, Signature};
+            matches!(error, ExchangeError::Invitation(Signature | NotConfigured))
         };
+        let (invitation, secrets) = self.verified_with_secrets(verify, is_unknown_key, now).await?;
         self.guests_role(&invitation.role)?;
         Ok((invitation, secrets))
     }

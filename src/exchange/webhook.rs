@@ -22,17 +22,11 @@ impl Exchange {
         body: &[u8],
         now: SystemTime,
     ) -> Result<Arc<Secrets>, ExchangeError> {
-        let secrets = self.secrets.get(now).await?;
-        match verify(token, body, &secrets.api_key, now) {
-            // The key may have been replaced since the last fetch: the secret is fetched once more,
-            // unless the cool-down forbids it.
-            Err(WebhookError::UnknownKey) => {
-                let newer = self.secrets.refresh(now).await?;
-                verify(token, body, &newer.api_key, now)?;
-                Ok(newer)
-            }
-            verified => Ok(verified.map(|()| secrets)?),
-        }
+        let verify = |secrets: &Secrets| Ok(verify(token, body, &secrets.api_key, now)?);
+        let is_unknown_key = |error: &ExchangeError| {
+            matches!(error, ExchangeError::Webhook(WebhookError::UnknownKey))
+        };
+        Ok(self.verified_with_secrets(verify, is_unknown_key, now).await?.1)
     }
 
     /// Handles an event: removes a participant who has joined and is banned, and ends the roles that
