@@ -4,7 +4,7 @@ mod answer;
 mod cache;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use crate::keys::ask::AskKey;
 use crate::logging::FetchLog;
 use crate::request_scope::{self, AskOutcome};
+use crate::time::seconds;
 use crate::upstream::client::{Client, Get, UpstreamResponse};
 use crate::upstream::error::{FetchError, Unavailable};
 use answer::Answer;
@@ -209,7 +210,7 @@ fn sign(
 ) -> Result<(), FetchError> {
     let url: Uri = url.parse().map_err(|_| FetchError::Address)?;
     let path = url.path_and_query().map_or("/", |path| path.as_str());
-    let timestamp = now.duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let timestamp = seconds(now);
     let body = hex::encode(digest(&SHA256, b""));
     let signature = key.sign(&format!("GET\n{path}\n{timestamp}\n{body}"));
     headers.insert(TIMESTAMP, HeaderValue::from(timestamp));

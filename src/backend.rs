@@ -3,12 +3,13 @@
 pub mod replay;
 pub mod request;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use http::HeaderMap;
 
 use crate::keys::backend::BackendKeys;
+use crate::time;
 use replay::Replays;
 
 /// Maximum distance between a request's timestamp and the clock, in either direction.
@@ -101,7 +102,7 @@ fn single_header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn is_near(timestamp: &str, now: SystemTime) -> bool {
     let is_number = timestamp.bytes().all(|byte| byte.is_ascii_digit());
     let seconds = timestamp.parse::<u64>().ok().filter(|_| is_number);
-    let now = now.duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let now = time::seconds(now);
     seconds.is_some_and(|seconds| seconds.abs_diff(now) <= WINDOW.as_secs())
 }
 

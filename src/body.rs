@@ -7,6 +7,7 @@ use serde_json::error::Category;
 use serde_json::{Deserializer, Map, Value};
 
 use crate::json;
+use crate::text::Name;
 
 /// A field of a request with an invalid value. Nothing of the value is quoted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +40,41 @@ pub fn parse_object(body: &[u8]) -> Result<Map<String, Value>, InvalidField> {
         Err(error) => reason(body, error.classify()),
     };
     Err(InvalidField::new("the body", reason))
+}
+
+/// Returns the value of `field`. JSON `null` is absence.
+pub fn present<'a>(fields: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {
+    fields.get(field).filter(|value| !value.is_null())
+}
+
+/// Returns the name in `field`, if it is present.
+///
+/// # Errors
+///
+/// [`InvalidField`] for a value that is not a string, and a string that is not a name.
+pub fn name(
+    fields: &Map<String, Value>,
+    field: &'static str,
+) -> Result<Option<Name>, InvalidField> {
+    match present(fields, field) {
+        None => Ok(None),
+        Some(Value::String(name)) => Name::parse(name.as_str())
+            .map(Some)
+            .map_err(|error| InvalidField::new(field, error.to_string())),
+        Some(_) => Err(InvalidField::new(field, "must be a string")),
+    }
+}
+
+/// Returns the name in `field`.
+///
+/// # Errors
+///
+/// [`InvalidField`] as [`name`], and for an absent field.
+pub fn required_name(
+    fields: &Map<String, Value>,
+    field: &'static str,
+) -> Result<Name, InvalidField> {
+    name(fields, field)?.ok_or_else(|| InvalidField::new(field, "must be sent"))
 }
 
 /// The reason why `body`, whose error is of `category`, is not JSON without duplicate members.

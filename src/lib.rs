@@ -108,6 +108,7 @@
 // | `json` | JSON without duplicate fields, and values by path |
 // | `reason` | reasons for which values are refused |
 // | `text` | names without forbidden characters |
+// | `time` | times as seconds since 1970, and as dates |
 // | `non_empty` | lists with at least one item |
 
 #[doc(hidden)]
@@ -164,6 +165,8 @@ pub mod secrets;
 pub mod state;
 #[doc(hidden)]
 pub mod text;
+#[doc(hidden)]
+pub mod time;
 #[doc(hidden)]
 pub mod upstream;
 

@@ -12,12 +12,13 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
+use crate::time::seconds;
 #[cfg(feature = "dynamodb")]
 use crate::upstream::client::Client;
 use crate::upstream::error::{FetchError, Unavailable};
 #[cfg(feature = "dynamodb")]
 use dynamo::{Dynamo, DynamoTable};
-use item::{Ban, Change, GivenRole, Item, seconds};
+use item::{Ban, Change, GivenRole, Item};
 use memory::Memory;
 
 /// Name of the state in the log.

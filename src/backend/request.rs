@@ -1,11 +1,11 @@
 //! The request of a backend, as `RTCstack` defines it, and the response.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::body::{self, InvalidField};
 use crate::livekit::token_source::RequestedRoomConfig;
-use crate::text::{Name, NameError};
+use crate::text::Name;
 
 /// A request for a participant token for somebody whom the backend knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,21 +57,12 @@ impl BackendRequest {
             return Err(InvalidField::new("metadata", reason));
         }
         Ok(Self {
-            room: name(&members, "roomId")?,
-            identity: name(&members, "userId")?,
-            name: name(&members, "name")?,
-            role: name(&members, "role")?,
+            room: body::required_name(&members, "roomId")?,
+            identity: body::required_name(&members, "userId")?,
+            name: body::required_name(&members, "name")?,
+            role: body::required_name(&members, "role")?,
             metadata,
             room_config: RequestedRoomConfig::parse(members.get("roomConfig"), metadata_bytes)?,
         })
-    }
-}
-
-fn name(members: &Map<String, Value>, field: &'static str) -> Result<Name, InvalidField> {
-    match members.get(field) {
-        None | Some(Value::Null) => Err(InvalidField::new(field, "must be sent")),
-        Some(Value::String(name)) => Name::parse(name.as_str())
-            .map_err(|error: NameError| InvalidField::new(field, error.to_string())),
-        Some(_) => Err(InvalidField::new(field, "must be a string")),
     }
 }

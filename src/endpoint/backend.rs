@@ -13,7 +13,7 @@ use crate::exchange::ExchangeError;
 use crate::livekit::token_source::server_url;
 use crate::logging::RequestLog;
 use crate::secrets::Secrets;
-use crate::state::item::seconds;
+use crate::time::seconds;
 
 impl RequestContext<'_> {
     /// Handles `POST /v1/token` and `/v1/token/refresh`. The signature is verified first, over the

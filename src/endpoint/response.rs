@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
@@ -11,6 +9,7 @@ use serde::Serialize;
 use super::problem::Problem;
 use crate::exchange::ExchangeError;
 use crate::logging::Outcome;
+use crate::time;
 use crate::upstream::error::jitter;
 
 /// A response, with the outcome for the log.
@@ -102,9 +101,7 @@ impl From<ExchangeError> for HandlerResponse {
 ///
 /// [`ExchangeError::Bug`] for a year after 9999.
 pub(super) fn date_time(seconds: u64) -> Result<String, ExchangeError> {
-    let seconds = i64::try_from(seconds).ok();
-    let text = seconds.and_then(|seconds| DateTime::from_secs(seconds).fmt(Format::DateTime).ok());
-    text.ok_or(ExchangeError::Bug("a time could not be written as a date"))
+    time::date_time(seconds).ok_or(ExchangeError::Bug("a time could not be written as a date"))
 }
 
 fn no_store(status: StatusCode, body: Vec<u8>) -> Response<Vec<u8>> {

@@ -1,7 +1,5 @@
 //! A room as a whole: its participants, and its end.
 
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
 use http::StatusCode;
 use serde::Serialize;
 
@@ -10,6 +8,7 @@ use super::response::HandlerResponse;
 use super::route::Route;
 use crate::livekit::participant_info::{HAND_RAISED_AT, ParticipantInfo, TrackInfo};
 use crate::logging::RequestLog;
+use crate::time;
 
 /// The participants of a room.
 #[derive(Serialize)]
@@ -39,14 +38,13 @@ struct ListedTrack {
 
 impl<'a> From<&'a ParticipantInfo> for ListedParticipant<'a> {
     fn from(participant: &'a ParticipantInfo) -> Self {
-        let time = |seconds| DateTime::from_secs(seconds).fmt(Format::DateTime).ok();
         let track = |track: &TrackInfo| ListedTrack { source: track.source(), muted: track.muted };
         Self {
             identity: &participant.identity,
             name: &participant.name,
             role: participant.attribute("role"),
             color: participant.attribute("color"),
-            joined_at: participant.joined_at().and_then(time),
+            joined_at: participant.joined_at().and_then(time::date_time),
             hand_raised_at: participant.attribute(HAND_RAISED_AT),
             tracks: participant.tracks.iter().map(track).collect(),
         }

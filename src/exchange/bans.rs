@@ -13,9 +13,10 @@ use crate::participant::Identity;
 use crate::policy::{Refusal, Role};
 use crate::profile::Profile;
 use crate::secrets::Secrets;
-use crate::state::item::{Ban, Change, seconds};
+use crate::state::item::{Ban, Change};
 use crate::state::{EVERY_ROOM, PersonState, State};
 use crate::text::Name;
+use crate::time::seconds;
 use crate::upstream::error::Unavailable;
 
 /// The longest ban that ends, in seconds: ten years of 365 days.
@@ -61,14 +62,8 @@ impl BanRequest {
             let reason = "must have no other fields than identity, seconds and reason";
             return Err(InvalidField::new("the body", reason));
         }
-        let field = |name| fields.get(name).filter(|value| !value.is_null());
-        let identity = match field("identity") {
-            None => return Err(InvalidField::new("identity", "must be sent")),
-            Some(Value::String(name)) => Name::parse(name.as_str())
-                .map_err(|error| InvalidField::new("identity", error.to_string()))?,
-            Some(_) => return Err(InvalidField::new("identity", "must be a string")),
-        };
-        let duration = field("seconds").map(|seconds| {
+        let identity = body::required_name(&fields, "identity")?;
+        let duration = body::present(&fields, "seconds").map(|seconds| {
             let seconds =
                 json::whole_number(seconds).filter(|seconds| (1..=MAX_SECONDS).contains(seconds));
             seconds.map(Duration::from_secs).ok_or_else(|| {
@@ -77,7 +72,7 @@ impl BanRequest {
                 InvalidField::new("seconds", reason)
             })
         });
-        let reason = field("reason").map(|reason| match reason {
+        let reason = body::present(&fields, "reason").map(|reason| match reason {
             Value::String(reason) if reason.len() <= REASON_BYTES => Ok(reason.clone()),
             _ => Err(InvalidField::new("reason", "must be a string of at most 500 bytes")),
         });

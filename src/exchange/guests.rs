@@ -12,7 +12,7 @@ use crate::livekit::token_source::{RequestedRoomConfig, TokenSourceRequest};
 use crate::participant::{check_reserved, guest_name};
 use crate::policy::{Refusal, Role};
 use crate::secrets::Secrets;
-use crate::state::item::seconds;
+use crate::time::seconds;
 
 /// The time for which a guest's token outlasts the invitation. LiveKit's clients request another token if
 /// one has less than a minute left.

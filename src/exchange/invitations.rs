@@ -9,8 +9,8 @@ use crate::invitation::request::InvitationRequest;
 use crate::invitation::{Invitation, InvitationError};
 use crate::policy::Refusal;
 use crate::secrets::Secrets;
-use crate::state::item::seconds;
 use crate::text::Name;
+use crate::time::seconds;
 
 impl Exchange {
     /// Checks that the deployment can sign invitations.

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
 use futures_util::future::join_all;
 
 use super::{Caller, Exchange, ExchangeError, ParticipantRef};
 use crate::livekit::participant_info::{HAND_RAISED_AT, ParticipantInfo};
 use crate::livekit::room_service::{RoomService, RoomServiceError};
 use crate::policy::{Refusal, Role};
+use crate::time;
 
 impl Exchange {
     /// Changes the role of `target` to `new` for `caller`, and returns the caller's own role in that
@@ -102,8 +101,8 @@ impl Exchange {
                 return Err(Refusal::Moderation.into());
             }
         }
-        let time = DateTime::from_secs(DateTime::from(now).secs()).fmt(Format::DateTime);
-        let time = time.map_err(|_| ExchangeError::Bug("the time cannot be written"))?;
+        let time = time::date_time(time::seconds(now));
+        let time = time.ok_or(ExchangeError::Bug("the time cannot be written"))?;
         let attributes = BTreeMap::from([(HAND_RAISED_AT, if is_raised { &time } else { "" })]);
         let updates = own.iter().map(|own| service.update(&own.identity, None, &attributes));
         let mut is_found = false;

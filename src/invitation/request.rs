@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::{NAME_BYTES, SECONDS};
 use crate::body::{self, InvalidField};
@@ -47,36 +46,19 @@ impl InvitationRequest {
             return Err(InvalidField::new("the body", reason));
         }
         for needs_state in ["uses", "lobby"] {
-            if present(&fields, needs_state).is_some() {
+            if body::present(&fields, needs_state).is_some() {
                 return Err(InvalidField::new(needs_state, "must be absent without STATE_TABLE"));
             }
         }
-        let seconds = present(&fields, "seconds").and_then(json::whole_number);
+        let seconds = body::present(&fields, "seconds").and_then(json::whole_number);
         let seconds = seconds.filter(|seconds| SECONDS.contains(seconds)).ok_or_else(|| {
             InvalidField::new("seconds", "must be a whole number from 60 to 604800")
         })?;
-        let name = name(&fields, "name")?;
+        let name = body::name(&fields, "name")?;
         if name.as_ref().is_some_and(|name| name.as_str().len() > NAME_BYTES) {
             return Err(InvalidField::new("name", "must be at most 64 bytes"));
         }
-        Ok(Self { role: name_of_role(&fields)?, lifetime: Duration::from_secs(seconds), name })
+        let role = body::required_name(&fields, "role")?;
+        Ok(Self { role, lifetime: Duration::from_secs(seconds), name })
     }
-}
-
-fn name_of_role(fields: &Map<String, Value>) -> Result<Name, InvalidField> {
-    name(fields, "role")?.ok_or_else(|| InvalidField::new("role", "must be sent"))
-}
-
-fn name(fields: &Map<String, Value>, field: &'static str) -> Result<Option<Name>, InvalidField> {
-    match present(fields, field) {
-        None => Ok(None),
-        Some(Value::String(name)) => Name::parse(name.as_str())
-            .map(Some)
-            .map_err(|error| InvalidField::new(field, error.to_string())),
-        Some(_) => Err(InvalidField::new(field, "must be a string")),
-    }
-}
-
-fn present<'a>(fields: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {
-    fields.get(field).filter(|value| !value.is_null())
 }

@@ -56,10 +56,10 @@ pub(super) struct Participants {
 
 impl ParticipantInfo {
     /// Returns the time of joining, in seconds since 1970, if it is known.
-    pub fn joined_at(&self) -> Option<i64> {
+    pub fn joined_at(&self) -> Option<u64> {
         let seconds = match self.joined_at.as_ref()? {
             Value::String(seconds) => seconds.parse().ok(),
-            seconds => seconds.as_i64(),
+            seconds => seconds.as_u64(),
         };
         seconds.filter(|seconds| *seconds > 0)
     }

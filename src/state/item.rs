@@ -1,7 +1,5 @@
 //! One stored item: everything that is known about a person in a room.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 /// An item of the table, whose parts have separate ends. All times are seconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Item {
@@ -104,11 +102,6 @@ impl Item {
             .reduce(|one, other| Some(one?.max(other?)))
             .unwrap_or(Some(now))
     }
-}
-
-/// Returns `time` in seconds since 1970.
-pub fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]
