@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jsonwebtoken::Algorithm;
 use roomkey::App;
+use roomkey::state::item::{Ban, Change};
 use serde_json::{Value, json};
 
 use crate::invitations::{SECRET, env, invitation, invite};
@@ -68,6 +69,26 @@ async fn identity_is_stable_for_one_browser_and_one_invitation() {
     assert_ne!(identity(&one, Some("0123456789abcdefghijKl")).await.0, first.0, "another browser");
     assert_ne!(identity(&other, Some(BROWSER)).await.0, first.0, "another invitation");
     assert_ne!(identity(&one, None).await.0, identity(&one, None).await.0, "no secret");
+}
+
+#[tokio::test]
+async fn given_role_and_ban_apply_to_a_guest() {
+    let app = env().with("STATE_TABLE", "memory").app();
+    let state = app.endpoint().exchange().state().unwrap();
+    let invitation = invitation(&app, &json!({ "role": "participant" })).await;
+    let claims = enter(&app, &invitation, &json!({})).await.participant();
+    let identity = claims["sub"].as_str().unwrap();
+    // A role that moderates is kept only by those whose own role moderates.
+    for (given, expected) in
+        [("viewer", "viewer"), ("moderator", "participant"), ("host", "participant")]
+    {
+        state.give_role("lobby", identity, given, at(NOW)).await.unwrap();
+        let claims = enter(&app, &invitation, &json!({})).await.participant();
+        assert_eq!(claims["attributes"]["role"], expected, "{given}");
+    }
+    let ban = Ban { banned_at: 0, ends_at: None, reason: None };
+    state.change("lobby", identity, &Change::Ban(ban), at(NOW)).await.unwrap();
+    enter(&app, &invitation, &json!({})).await.expect_problem("banned", 403, "banned");
 }
 
 #[tokio::test]
