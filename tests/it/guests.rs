@@ -1,4 +1,4 @@
-//! `POST /token` with an invitation: what a guest gets, and what an invitation must be.
+//! `POST /token` with an invitation: the guest's token, and checks of the invitation.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The raised hand: whose, when, and on which devices.
+//! The raised hand: permissions, times and devices.
 
 use serde_json::{Value, json};
 

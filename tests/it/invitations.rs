@@ -1,4 +1,4 @@
-//! `POST /v1/rooms/{room}/invitations`: who may invite, and what an invitation contains.
+//! `POST /v1/rooms/{room}/invitations`: permissions, and the content of an invitation.
 
 use std::sync::Arc;
 

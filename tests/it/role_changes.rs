@@ -163,7 +163,7 @@ async fn role_change_replaces_the_whole_permission() {
     }
 }
 
-/// Whoever has no hand up gets no attribute about it.
+/// No attribute about the hand is set for a participant who has not raised it.
 #[tokio::test]
 async fn role_change_names_a_hand_only_if_there_is_one() {
     let livekit = FakeApi::livekit(people());

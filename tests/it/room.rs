@@ -97,7 +97,7 @@ async fn list_contains_visible_participants_with_the_listed_fields() {
     assert_eq!(livekit.asked()[0].body, json!({ "room": "standup" }));
 }
 
-/// What a server can answer about a room without participants.
+/// Responses of a server about a room without participants.
 #[tokio::test]
 async fn list_of_a_room_that_does_not_exist_is_empty() {
     let answers = [

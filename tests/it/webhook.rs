@@ -1,4 +1,4 @@
-//! Webhooks of LiveKit: the signature, and what an event causes.
+//! Webhooks of LiveKit: the signature, and the effects of events.
 
 use std::sync::Arc;
 

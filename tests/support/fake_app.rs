@@ -51,7 +51,7 @@ pub(crate) struct FakeApp {
     shared: Arc<Shared>,
 }
 
-/// What is said to a target.
+/// The answer to requests for a target.
 type SayTo = dyn Fn(&str) -> Say + Send;
 
 struct Shared {

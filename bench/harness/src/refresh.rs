@@ -13,7 +13,7 @@ use crate::{Failure, ms};
 const TTL_SECONDS: &str = "1";
 const PAST_TTL: Duration = Duration::from_millis(1100);
 
-/// What is past its TTL: the title of the row, and the variables with the short TTL.
+/// Values past their TTL: the title of the row, and the variables with the short TTL.
 const CASES: [(&str, &[&str]); 4] = [
     ("nothing", &[]),
     ("keys", &["JWKS_TTL_SECONDS"]),
