@@ -16,25 +16,43 @@ const running = new Set();
 process.on('exit', () => running.forEach((child) => signal(child, 'SIGKILL')));
 process.on('SIGTERM', () => process.exit(143));
 
-/** Returns a free TCP port. */
-export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+// Systems take the port of an outgoing connection from 32768 and above, so a number below cannot be taken between this
+// check and the start of the program. Each number is used once. The start differs, for suites that run side by side.
+let lastPort = 10_000 + Math.floor(Math.random() * 22_000);
+
+/** Returns a number below 32768 for which `binds` succeeds. */
+async function firstFree(binds) {
+  for (;;) {
+    lastPort = lastPort < 32_767 ? lastPort + 1 : 10_000;
+    if (await binds(lastPort)) return lastPort;
+  }
 }
 
+/** Returns a free TCP port. */
+export const freePort = () => firstFree(async (port) => {
+  const server = createServer();
+  try {
+    await once(server.listen(port, '127.0.0.1'), 'listening');
+  } catch {
+    return false;
+  }
+  server.close();
+  await once(server, 'close');
+  return true;
+});
+
 /** Returns a free UDP port. */
-export async function freeUdpPort() {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
+export const freeUdpPort = () => firstFree(async (port) => {
+  const socket = createSocket('udp4');
+  try {
+    await once(socket.bind(port, '127.0.0.1'), 'listening');
+  } catch {
+    return false;
+  }
   socket.close();
   await once(socket, 'close');
-  return port;
-}
+  return true;
+});
 
 /** Repeats `probe` until its result is truthy, for at most `seconds`. */
 export async function eventually(what, probe, seconds = 15) {
