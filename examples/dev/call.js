@@ -1,9 +1,11 @@
 // The card "Call" of this page: the people in the call, the actions of hosts, and the requests that they send.
 import { BanList } from "./bans.js";
 import { clearExchanges, showExchange } from "./exchanges.js";
+import { Invitations } from "./invitations.js";
 import { People } from "./people.js";
-import { roleOf } from "./participant.js";
+import { handRaisedAt, roleOf } from "./participant.js";
 import { rightsOf } from "./rights.js";
+import { WaitingList } from "./waiting.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -13,6 +15,8 @@ export class Call {
   #requests;
   #people;
   #bans;
+  #invitations;
+  #waiting;
   #busy = false;
 
   constructor(room, requests) {
@@ -20,7 +24,10 @@ export class Call {
     this.#requests = requests;
     this.#people = new People(room, $("people-here"), (what, send) => this.perform(what, send));
     this.#bans = new BanList($("bans"), (what, send) => this.perform(what, send));
+    this.#invitations = new Invitations(room, (what, send) => this.perform(what, send));
+    this.#waiting = new WaitingList(room, requests, (what, send) => this.perform(what, send));
     clearExchanges();
+    $("hand").onclick = () => this.#setHand(!this.#isHandRaised);
     $("list-people").onclick = () => this.perform("List participants", (to) => to.participants(room.name));
     $("list-bans").onclick = () => this.#bans.load(room.name);
     $("end").onclick = () => $("confirm-end").showModal();
@@ -32,9 +39,12 @@ export class Call {
 
   /** Shows the people, and the actions that the own role allows. */
   sync() {
-    const { moderates, ends } = rightsOf(roleOf(this.#room.localParticipant));
+    const { moderates, invites, ends } = rightsOf(roleOf(this.#room.localParticipant));
     const hadFocus = $("call").contains(document.activeElement);
     this.#people.sync();
+    this.#invitations.sync(invites);
+    this.#waiting.sync(moderates);
+    $("hand").querySelector("span").textContent = this.#isHandRaised ? "Lower hand" : "Raise hand";
     $("list-people").hidden = !moderates;
     $("banned").hidden = !moderates;
     $("end").hidden = !ends;
@@ -42,6 +52,14 @@ export class Call {
     $("here").hidden = false;
     // The focused button can be hidden or removed now.
     if (hadFocus && document.activeElement === document.body) $("call").focus();
+  }
+
+  get #isHandRaised() {
+    return Boolean(handRaisedAt(this.#room.localParticipant));
+  }
+
+  #setHand(raised) {
+    return this.perform(raised ? "Raise your hand" : "Lower your hand", (to) => to.setHand(this.#room.name, raised));
   }
 
   /** Sends the request of an action, shows it with its answer, and returns both. One action at a time. */
@@ -60,6 +78,8 @@ export class Call {
   close() {
     this.#people.clear();
     this.#bans.clear();
+    this.#invitations.clear();
+    this.#waiting.clear();
     if ($("confirm-end").open) $("confirm-end").close();
     $("here").hidden = true;
     $("call").hidden = $("sent").hidden;

@@ -17,7 +17,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
 
 /// Path, media type and content of each file.
-const FILES: [(&str, &str, &str); 17] = [
+const FILES: [(&str, &str, &str); 22] = [
     ("/", HTML, include_str!("page.html")),
     ("/page.css", CSS, include_str!("page.css")),
     ("/page.js", JS, include_str!("page.js")),
@@ -30,6 +30,11 @@ const FILES: [(&str, &str, &str); 17] = [
     ("/people.js", JS, include_str!("people.js")),
     ("/rights.js", JS, include_str!("rights.js")),
     ("/bans.js", JS, include_str!("bans.js")),
+    ("/invitations.js", JS, include_str!("invitations.js")),
+    ("/waiting.js", JS, include_str!("waiting.js")),
+    ("/guest", HTML, include_str!("guest.html")),
+    ("/guest.js", JS, include_str!("guest.js")),
+    ("/admission.js", JS, include_str!("admission.js")),
     ("/exchanges.js", JS, include_str!("exchanges.js")),
     ("/token.js", JS, include_str!("token.js")),
     ("/trouble.js", JS, include_str!("trouble.js")),

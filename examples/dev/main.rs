@@ -21,7 +21,7 @@ use crate::idp::{IdentityProvider, PEOPLE};
 const ENDPOINT: &str = "127.0.0.1:3000";
 
 /// Default configuration, for a LiveKit server that was started with `livekit-server --dev`.
-const DEFAULTS: [(&str, &str); 9] = [
+const DEFAULTS: [(&str, &str); 10] = [
     ("OIDC_ISSUER", idp::ISSUER),
     ("OIDC_AUDIENCE", idp::AUDIENCE),
     ("LIVEKIT_URL", "ws://127.0.0.1:7880"),
@@ -31,7 +31,9 @@ const DEFAULTS: [(&str, &str); 9] = [
     ("ALLOWED_ORIGINS", "*"),
     // The page can join as a separate device, so that one person can use two tabs.
     ("PARTICIPANT_DEVICES", "true"),
-    // Bans and given roles, until this program ends.
+    // Links for guests. Public like the keys above: choose another one for a deployment.
+    ("INVITATION_SECRET", "an invitation secret of the example"),
+    // Bans, given roles and waiting guests, until this program ends.
     ("STATE_TABLE", "memory"),
     ("POLICY", include_str!("policy.toml")),
 ];

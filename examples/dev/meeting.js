@@ -1,7 +1,8 @@
 // The card "Room" of this page: participants, the switches that the token allows, and error messages.
 import { ConnectionState, DisconnectReason, MediaDeviceFailure, Room, RoomEvent, Track } from "livekit-client";
+import { fetchAdmitted } from "./admission.js";
 import { Call } from "./call.js";
-import { handRaisedAt, nameOf, roleOf } from "./participant.js";
+import { nameOf, roleOf } from "./participant.js";
 import { asOwnDevice, join, JoinError, mayPublish, whyEnded } from "./room.js";
 import { Tiles } from "./tiles.js";
 import { clearTrouble, showTrouble } from "./trouble.js";
@@ -40,15 +41,19 @@ const NO_DEVICES = "A separate device requires PARTICIPANT_DEVICES=true at the t
 let room;
 let tiles;
 let call;
+/** Cancels waiting for admission. */
+let waiting;
 
 /**
- * Joins a room. `device` is the name of this tab if it is a separate device. `requests` sends the person's requests about
- * the room. `showToken` receives the details of the token. Resolves when the connection has ended or failed.
+ * Joins a room, if necessary after waiting for admission. `device` is the name of this tab if it is a separate device.
+ * `requests` sends the person's requests about the room, which guests do not have. `showToken` receives the details of
+ * the token. Resolves when the connection has ended or failed.
  */
 export async function meet({ tokens, requests, options, device, showToken }) {
   room = new Room({ adaptiveStream: true, dynacast: true });
   tiles = new Tiles(room, $("tiles"));
-  call = new Call(room, requests);
+  call = requests && new Call(room, requests);
+  waiting = new AbortController();
   for (const event of CHANGES) room.on(event, refresh);
   room.on(RoomEvent.ParticipantConnected, (participant) => announce(`${nameOf(participant)} joined.`));
   room.on(RoomEvent.ParticipantDisconnected, (participant) => announce(`${nameOf(participant)} left.`));
@@ -64,10 +69,9 @@ export async function meet({ tokens, requests, options, device, showToken }) {
   clearTrouble();
   setState(`Joining ${options.roomName || "a new room"}…`);
   try {
-    const asked = device ? await asOwnDevice(tokens, options, device) : options;
-    const details = await join(room, tokens, asked);
+    const details = await enter(tokens, options, device);
     if (!details) return setState("Not in a room");
-    showToken(details);
+    showToken?.(details);
     announce(whoIsHere());
     const reason = await ended;
     const why = whyEnded(reason);
@@ -83,15 +87,25 @@ export async function meet({ tokens, requests, options, device, showToken }) {
   } finally {
     room = undefined;
     tiles.clear();
-    call.close();
+    call?.close();
     announce("");
     $("controls").hidden = true;
     $("leave").hidden = true;
   }
 }
 
+/** Fetches a token, if necessary after waiting for admission, and connects. Resolves to `undefined` if it was canceled. */
+async function enter(tokens, options, device) {
+  const { signal } = waiting;
+  const admitted = (wish) => fetchAdmitted(tokens, wish, { onWait: showWaiting, signal });
+  if (!await admitted(options)) return undefined;
+  const asked = device ? await asOwnDevice(tokens, options, device) : options;
+  return await admitted(asked) && join(room, tokens, asked);
+}
+
 /** Leaves the room, or cancels joining. */
 export function leave() {
+  waiting?.abort();
   return room?.disconnect();
 }
 
@@ -109,21 +123,15 @@ for (const { button, what, isOn, set } of SWITCHES) {
     refresh();
   });
 }
-$("hand").addEventListener("click", () => {
-  const raised = !handRaisedAt(room.localParticipant);
-  const { name } = room;
-  call.perform(raised ? "Raise your hand" : "Lower your hand", (to) => to.setHand(name, raised));
-});
 $("sound").addEventListener("click", () => room?.startAudio());
 
 function refresh() {
   if (room?.state !== ConnectionState.Connected) return;
   tiles.sync();
-  call.sync();
+  call?.sync();
   const me = room.localParticipant;
   const role = roleOf(me);
   setState(`In ${room.name} as ${nameOf(me)}${role ? `, ${role}` : ""}`);
-  $("hand").querySelector("span").textContent = handRaisedAt(me) ? "Lower hand" : "Raise hand";
   const refused = [];
   for (const { button, source, what, isOn, exists } of SWITCHES) {
     const may = mayPublish(me, source);
@@ -141,14 +149,22 @@ function showState(state) {
   if (state === ConnectionState.Reconnecting || state === ConnectionState.SignalReconnecting) {
     setState("Connection lost, reconnecting…");
   }
-  if (state === ConnectionState.Connecting) {
-    $("leave").textContent = "Cancel";
-    $("leave").hidden = false;
-  }
+  if (state === ConnectionState.Connecting) showCancel();
   if (state !== ConnectionState.Connected) return;
   $("controls").hidden = false;
   $("leave").textContent = "Leave";
   refresh();
+}
+
+function showWaiting() {
+  setState("Waiting to be let in…");
+  announce("A host decides who enters. Keep this page open.");
+  showCancel();
+}
+
+function showCancel() {
+  $("leave").textContent = "Cancel";
+  $("leave").hidden = false;
 }
 
 function whoIsHere() {
@@ -191,5 +207,5 @@ function setState(words) {
 }
 
 function announce(words) {
-  $("happened").textContent = words;
+  if ($("happened").textContent !== words) $("happened").textContent = words;
 }

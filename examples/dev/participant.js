@@ -15,6 +15,9 @@ export function fullNameOf(participant) {
   return device ? `${nameOf(participant)}, device ${device}` : nameOf(participant);
 }
 
+/** Whether a participant has no account. The name is the guest's own choice, unless the invitation has one. */
+export const isGuest = ({ attributes }) => attributes.guest === "true";
+
 export const roleOf = ({ attributes }) => attributes.role;
 
 /** Returns the time at which the hand was raised, or `undefined`. */

@@ -1,6 +1,6 @@
 // A list with one entry per participant: role, raised hand, and the actions that the own role allows.
 import { el, icon } from "./element.js";
-import { fullNameOf, handRaisedAt, roleOf } from "./participant.js";
+import { fullNameOf, handRaisedAt, isGuest, roleOf } from "./participant.js";
 import { mayModerate, roleToGive } from "./rights.js";
 
 /** Displays the participants of `room` in `list`. Call `sync` after every event of the room. */
@@ -75,7 +75,7 @@ class Entry {
     const role = roleOf(this.#participant);
     const label = this.#label;
     this.#name.textContent = isLocal ? `${label} (you)` : label;
-    this.#role.textContent = role ?? "";
+    this.#role.textContent = [isGuest(this.#participant) && "guest", role].filter(Boolean).join(", ");
     this.#showHand();
 
     this.#given = isLocal ? undefined : roleToGive(mine, role);

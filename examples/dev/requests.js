@@ -32,6 +32,16 @@ export function roomRequests(origin, accessToken) {
     ban: (room, identity, { seconds, reason } = {}) => send("POST", ofBans(room), { identity, seconds, reason }),
     bans: (room) => send("GET", ofBans(room)),
     deleteBan: (room, identity) => send("DELETE", `${ofBans(room)}/${encodeURIComponent(identity)}`),
+    /**
+     * Creates an invitation for guests, which is valid for `seconds`. `name` is the guest's name, if guests do not choose
+     * it. `lobby` is `true` or "until-host" for a waiting room.
+     */
+    invite: (room, { role, seconds, name, lobby }) => send("POST", ofInvitations(room), { role, seconds, name, lobby }),
+    /** Revokes an invitation, by its claim `jti`. */
+    revoke: (room, id) => send("DELETE", `${ofInvitations(room)}/${encodeURIComponent(id)}`),
+    /** Lists the people who wait until a host admits them. */
+    waiting: (room) => send("GET", ofWaiting(room)),
+    decide: (room, identity, admit) => send("POST", `${ofWaiting(room)}/${encodeURIComponent(identity)}`, { admit }),
     /** Ends the call for all. */
     end: (room) => send("DELETE", ofRoom(room)),
   };
@@ -40,6 +50,8 @@ export function roomRequests(origin, accessToken) {
 const ofRoom = (room) => `/v1/rooms/${encodeURIComponent(room)}`;
 const ofParticipant = (room, identity) => `${ofRoom(room)}/participants/${encodeURIComponent(identity)}`;
 const ofBans = (room) => `${ofRoom(room)}/bans`;
+const ofInvitations = (room) => `${ofRoom(room)}/invitations`;
+const ofWaiting = (room) => `${ofRoom(room)}/waiting`;
 
 /** Returns a sentence about a request that failed. */
 export function whyFailed({ failure, status, answer }) {

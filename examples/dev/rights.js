@@ -3,14 +3,14 @@
 /** Roles that can be given to a participant, and that can be replaced. */
 const GIVEN = ["participant", "viewer"];
 
-const NO_RIGHTS = { moderates: false, gives: [], ends: false };
+const NO_RIGHTS = { moderates: false, gives: [], invites: [], ends: false };
 
 const RIGHTS = {
-  host: { moderates: true, gives: GIVEN, ends: true },
-  moderator: { moderates: true, gives: [], ends: false },
+  host: { moderates: true, gives: GIVEN, invites: GIVEN, ends: true },
+  moderator: { moderates: true, gives: [], invites: [], ends: false },
 };
 
-/** Returns the rights of a role in a call: `{ moderates, gives, ends }`. */
+/** Returns the rights of a role in a call: `{ moderates, gives, invites, ends }`. */
 export function rightsOf(role) {
   return Object.hasOwn(RIGHTS, role) ? RIGHTS[role] : NO_RIGHTS;
 }

@@ -4,14 +4,14 @@ import { ConnectionErrorReason, DisconnectReason, RoomEvent, TokenSource } from 
 
 /**
  * Creates the token source of one person. Another person requires another source. `accessToken` calls your identity
- * provider's SDK, which also renews tokens: `() => auth.getAccessToken()`.
+ * provider's SDK, which also renews tokens: `() => auth.getAccessToken()`. `headers` are further constant headers.
  */
-export function roomTokens(endpoint, accessToken) {
+export function roomTokens(endpoint, accessToken, headers = {}) {
   let bearer;
   let bypassCache = false;
   const source = TokenSource.endpoint(endpoint, {
     // A getter in a plain object, so that each fetch sends the current access token.
-    headers: { get Authorization() { return `Bearer ${bearer}`; } },
+    headers: { ...headers, get Authorization() { return `Bearer ${bearer}`; } },
   });
   return {
     /** Returns `{ serverUrl, participantToken }`: the last token if it is valid for these options, or a new one. */

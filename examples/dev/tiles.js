@@ -2,7 +2,7 @@
 import { Track } from "livekit-client";
 import { initials, paint } from "./colors.js";
 import { el, icon } from "./element.js";
-import { deviceOf, handRaisedAt, nameOf } from "./participant.js";
+import { deviceOf, handRaisedAt, isGuest, nameOf } from "./participant.js";
 
 /** Color of participants whose token is not from roomkey. */
 const NO_COLOR = "#374151";
@@ -100,7 +100,7 @@ class PersonTile {
 
     const device = deviceOf(participant);
     this.#name.replaceChildren(
-      name, participant.isLocal ? " (you)" : "", device ? el("small", {}, ` device ${device}`) : "",
+      name, participant.isLocal ? " (you)" : "", isGuest(participant) ? el("small", {}, " guest") : "", device ? el("small", {}, ` device ${device}`) : "",
     );
     this.#video.element.setAttribute("aria-label", `${name}, camera`);
     this.#showAvatar(name, color, imageUrl);

@@ -95,13 +95,13 @@ export async function startVisitors({ mayUseDevices = true } = {}) {
     ],
   });
   return {
-    /** Opens the page in a separate profile. With `silentServer`, LiveKit's server never responds. */
-    visit: async ({ cdn = 'up', silentServer = false, ...options } = {}) => {
+    /** Opens the page, or a guest's `link`, in a separate profile. With `silentServer`, LiveKit's server never responds. */
+    visit: async ({ cdn = 'up', silentServer = false, link = PAGE, ...options } = {}) => {
       const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
       context.setDefaultTimeout(PATIENCE * 1000);
       await context.route(/^https:/, (route) => (route.request().url() === CDN ? CDN_ANSWERS[cdn](route) : route.abort()));
       if (silentServer) await context.routeWebSocket(/rtc/, () => {});
-      return newVisitor(context);
+      return newVisitor(context, link);
     },
     stop: async () => {
       await browser.close();
@@ -110,10 +110,10 @@ export async function startVisitors({ mayUseDevices = true } = {}) {
   };
 }
 
-async function newVisitor(context) {
+async function newVisitor(context, link) {
   const visitor = new Visitor(context, await context.newPage());
-  await visitor.page.goto(PAGE);
-  await visitor.page.getByRole('radio').first().waitFor();
+  await visitor.page.goto(link);
+  if (link === PAGE) await visitor.page.getByRole('radio').first().waitFor();
   return visitor;
 }
 
@@ -148,7 +148,7 @@ class Visitor {
   }
 
   /** Opens another tab of the same browser profile. */
-  tab = () => newVisitor(this.context);
+  tab = (link = PAGE) => newVisitor(this.context, link);
   close = () => this.context.close();
 
   button = (name) => this.page.getByRole('button', { name, exact: true });

@@ -36,11 +36,11 @@ async function accessibilityTree({ context, page }) {
   return nodes.filter(({ ignored }) => !ignored);
 }
 
-/** Returns the roles of elements that require an accessible name and have none. */
-export async function namelessParts(visitor) {
+/** Returns the roles of elements that require an accessible name and have none. The page must have each of `expected`. */
+export async function namelessParts(visitor, expected = ['button', 'switch', 'radio', 'textbox', 'region', 'Video']) {
   const parts = (await accessibilityTree(visitor)).filter(({ role }) => NEED_NAMES.has(role.value));
   const roles = new Set(parts.map(({ role }) => role.value));
-  for (const role of ['button', 'switch', 'radio', 'textbox', 'region', 'Video']) {
+  for (const role of expected) {
     if (!roles.has(role)) throw new Error(`no ${role} among ${[...roles]}`);
   }
   return parts.filter(({ name }) => !name?.value.trim()).map(({ role }) => role.value);

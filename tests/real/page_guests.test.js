@@ -1,0 +1,250 @@
+// The pages of `cargo run --example dev` in Chromium: a host invites guests to a call on a LiveKit server.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import * as jose from 'jose';
+import { startLiveKit } from './support/livekit_server.js';
+import { buildExample, reads, startVisitors, withExample } from './support/page.js';
+import { contrasts, namelessParts, shoot, tabStop, toRgb } from './support/page_looks.js';
+import { eventually, freePort } from './support/processes.js';
+
+const ROOM = 'stage: 1/2';
+const ROOM_PATH = '/v1/rooms/stage%3A%201%2F2';
+const SECRET = 'an invitation secret of this suite';
+const GUEST_PAGE = 'http://127.0.0.1:3000/guest';
+
+let livekit;
+let visitors;
+
+before(async () => {
+  buildExample();
+  livekit = await startLiveKit({ port: await freePort() });
+  visitors = await startVisitors();
+});
+after(async () => {
+  await visitors?.stop();
+  await livekit?.stop();
+});
+
+const example = (env) => withExample(() => ({ LIVEKIT_URL: livekit.url, INVITATION_SECRET: SECRET, ...env }));
+
+const participants = () => livekit.rooms.listParticipants(ROOM);
+const guests = async () => (await participants()).filter(({ identity }) => identity.startsWith('guest:'));
+const claimsOf = (link) => JSON.parse(Buffer.from(new URL(link).hash.split('.')[1], 'base64url'));
+
+/** Creates a link in the host's form. Returns it with the request and its answer as shown. */
+async function invite(host, { role = 'participant', minutes = 60, name = '', waiting = 'none, guests enter at once' } = {}) {
+  await host.page.bringToFront();
+  const form = host.page.locator('#invite');
+  if (!await form.evaluate(({ open }) => open)) await form.locator('summary').click();
+  await form.getByLabel('Role').selectOption(role);
+  await form.getByLabel('Minutes').fill(String(minutes));
+  await form.getByLabel('Name of the guest').fill(name);
+  await form.getByLabel('Waiting room').selectOption(waiting);
+  const exchange = await host.act('Create link', `Invite a ${role}`);
+  assert.equal(exchange.status, '201 Created', JSON.stringify(exchange));
+  return { link: await host.page.getByLabel(/^Link: /).first().inputValue(), ...exchange };
+}
+
+/** Signs a link with the secret of the deployment. */
+async function sign({ seconds, secret = SECRET, ...claims }) {
+  const invitation = await new jose.SignJWT({ jti: crypto.randomUUID(), room: ROOM, role: 'viewer', ...claims })
+    .setProtectedHeader({ typ: 'roomkey-invitation+jwt', alg: 'HS256' })
+    .setExpirationTime(Math.floor(Date.now() / 1000) + seconds)
+    .sign(new TextEncoder().encode(secret));
+  return `${GUEST_PAGE}#${invitation}`;
+}
+
+/** Opens a link in a browser profile of its own, and presses "Join". */
+async function visit(link, name) {
+  const guest = await visitors.visit({ link });
+  guest.urls = [];
+  guest.page.on('request', (request) => guest.urls.push(request.url()));
+  await join(guest, name);
+  return guest;
+}
+
+async function join(guest, name) {
+  await guest.page.bringToFront();
+  if (name) await guest.page.getByLabel('Your name').fill(name);
+  await guest.button('Join').click();
+}
+
+describe('guests without a waiting room', () => {
+  example();
+  let ada;
+  let grace;
+  let lin;
+  let link;
+  before(async () => {
+    [ada, grace] = [await visitors.visit(), await visitors.visit()];
+    await ada.enter('Ada', ROOM);
+    await grace.enter('Grace', ROOM);
+    await ada.sees(2);
+  });
+  after(() => Promise.all([ada?.close(), grace?.close(), lin?.close()]));
+
+  test('host creates a link with the invitation in its fragment', async () => {
+    const { request, body, answer, ...invited } = await invite(ada, { role: 'viewer' });
+    ({ link } = invited);
+    assert.equal(request, `POST ${ROOM_PATH}/invitations`);
+    assert.deepEqual(body, { role: 'viewer', seconds: 3600 });
+    assert.equal(link, `${GUEST_PAGE}#${answer.invitation}`);
+    assert.ok(link.length <= 600, `${link.length} characters`);
+    await ada.context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await ada.button(await ada.page.getByRole('button', { name: /^Copy link/ }).getAttribute('aria-label')).click();
+    assert.equal(await ada.page.evaluate(() => navigator.clipboard.readText()), link);
+    await shoot(ada, 'invite');
+  });
+
+  test('participant can neither invite nor admit', async () => {
+    assert.ok(await grace.page.locator('#invite').isHidden());
+    assert.ok(await grace.page.locator('#waiting').isHidden());
+  });
+
+  test('guest joins with a name and the role of the invitation', async () => {
+    lin = await visitors.visit({ link });
+    await shoot(lin, 'guest');
+    await lin.close();
+    lin = await visit(link, 'Lin <b>');
+    await reads(lin.state, `In ${ROOM} as Lin <b>, viewer`);
+    await ada.sees(3);
+    for (const who of [ada, grace]) await reads(who.entry('Lin <b>'), 'guest, viewer');
+    await ada.tile(/^Lin <b>\s*guest$/).waitFor();
+    const [{ identity, name, attributes, permission }] = await guests();
+    assert.match(identity, /^guest:[\w-]{22}$/);
+    assert.deepEqual([name, attributes.guest, attributes.role, permission.canPublish], ['Lin <b>', 'true', 'viewer', false]);
+    await shoot(lin, 'guest-in-room');
+  });
+
+  test('guest has the media that the role allows, and no requests to roomkey', async () => {
+    assert.deepEqual(await lin.switches.allInnerTexts(), []);
+    for (const name of ['Raise hand', 'Invite', 'List participants']) assert.equal(await lin.button(name).count(), 0);
+    assert.ok(await lin.tile('Ada Lovelace').isVisible());
+  });
+
+  test('invitation is in no URL that the guest page requests', () => {
+    const [, invitation] = link.split('#');
+    assert.ok(lin.urls.some((url) => url.endsWith('/token')), lin.urls.join('\n'));
+    assert.deepEqual(lin.urls.filter((url) => url.includes(invitation)), []);
+  });
+
+  test('guest keeps identity and color after a reload', async () => {
+    const [first] = await guests();
+    await lin.page.reload();
+    await join(lin, 'Lin');
+    await reads(lin.state, `In ${ROOM} as Lin, viewer`);
+    const again = await eventually('one guest', async () => (await guests()).find(({ name }) => name === 'Lin'));
+    assert.deepEqual([again.identity, again.attributes.color], [first.identity, first.attributes.color]);
+    const frame = await ada.tile(/^Lin\s*guest$/).evaluate((tile) => getComputedStyle(tile).borderTopColor);
+    assert.equal(frame, toRgb(first.attributes.color));
+  });
+
+  test('second guest has another identity and the name of the invitation', async () => {
+    const { link: named, body } = await invite(ada, { name: 'Dr. Noether' });
+    assert.equal(body.name, 'Dr. Noether');
+    const emmy = await visit(named);
+    assert.equal(await emmy.page.getByLabel('Your name').getAttribute('readonly'), '');
+    await reads(emmy.state, `In ${ROOM} as Dr. Noether, participant`);
+    await eventually('two guests', async () => new Set((await guests()).map(({ identity }) => identity)).size === 2);
+    assert.deepEqual(await emmy.switches.allInnerTexts(), ['Microphone', 'Camera', 'Screen share']);
+    await emmy.leave();
+    await emmy.close();
+  });
+
+  test('removed guest joins again with the same link', async () => {
+    await ada.act('Remove Lin', 'Remove Lin');
+    await reads(lin.trouble, 'You were removed from the room.');
+    await lin.button('Join again').click();
+    await reads(lin.state, `In ${ROOM} as Lin`);
+  });
+
+  test('banned guest receives no token with the same link', async () => {
+    const entry = ada.entry('Lin');
+    await entry.locator('summary').click();
+    await ada.act('Ban Lin', 'Ban Lin');
+    await reads(lin.trouble, 'You were removed from the room.');
+    await lin.button('Join again').click();
+    await reads(lin.trouble, 'You may not join this room again.');
+  });
+
+  const refused = [
+    ['an expired link', () => sign({ seconds: -1 }), 'This link has expired. Ask the host for another one.'],
+    ['a link of another deployment', () => sign({ seconds: 60, secret: 'an invitation secret of another one' }), 'invalid_token'],
+    ['a link with a changed role', async () => {
+      const invitation = (await sign({ seconds: 60 })).split('#')[1].split('.');
+      const claims = { ...claimsOf(`${GUEST_PAGE}#${invitation.join('.')}`), role: 'host' };
+      invitation[1] = Buffer.from(JSON.stringify(claims)).toString('base64url');
+      return `${GUEST_PAGE}#${invitation.join('.')}`;
+    }, 'invalid_token'],
+  ];
+  for (const [what, makeLink, words] of refused) {
+    test(`guest page explains ${what}`, async () => {
+      const guest = await visit(await makeLink(), 'Kurt');
+      await reads(guest.trouble, words);
+      assert.ok(await guest.button('Join').isEnabled());
+      assert.equal((await guests()).some(({ name }) => name === 'Kurt'), false);
+      await guest.close();
+    });
+  }
+
+  test('guest page explains a link without an invitation', async () => {
+    for (const link of [GUEST_PAGE, `${GUEST_PAGE}#abc`]) {
+      const guest = await visitors.visit({ link });
+      await reads(guest.trouble, 'The link has no invitation.');
+      assert.ok(await guest.button('Join').isDisabled());
+      await guest.close();
+    }
+  });
+
+  test('console has no unexpected errors', () => {
+    for (const { exceptions, complaints } of [ada, grace, lin]) {
+      assert.deepEqual(exceptions, []);
+      assert.deepEqual(complaints.filter((text) => text.includes('Content Security Policy')), []);
+    }
+  });
+});
+
+describe('accessibility of the guest page', () => {
+  example();
+  let guest;
+  before(async () => { guest = await visitors.visit({ link: await sign({ seconds: 600, role: 'participant' }) }); });
+  after(() => guest?.close());
+
+  test('guest page works with the keyboard only', async () => {
+    const { keyboard } = guest.page;
+    const next = async (name) => {
+      await keyboard.press('Tab');
+      assert.deepEqual(await tabStop(guest), { name, visible: true });
+    };
+    await next('Your name');
+    await keyboard.type('Grace');
+    await keyboard.press('Enter');
+    await reads(guest.state, `In ${ROOM} as Grace, participant`);
+    for (const name of ['Microphone', 'Camera', 'Screen share', 'Leave']) await next(name);
+    await keyboard.press('Enter');
+    await reads(guest.state, 'You left the room');
+    assert.deepEqual(await tabStop(guest), { name: 'Join', visible: true });
+    await keyboard.press('Enter');
+    await reads(guest.state, `In ${ROOM} as Grace, participant`);
+  });
+
+  test('every button, field and list has an accessible name', async () => {
+    await guest.turn('Camera', true);
+    await guest.tiles.getByLabel('Grace, camera').waitFor();
+    assert.deepEqual(await namelessParts(guest, ['button', 'switch', 'textbox', 'region', 'Video']), []);
+  });
+
+  for (const colorScheme of ['light', 'dark']) {
+    test(`text has a contrast of at least 4.5:1 in the ${colorScheme} scheme`, async () => {
+      await guest.page.emulateMedia({ colorScheme });
+      const seen = await contrasts(guest);
+      for (const text of ['Your name', 'Leave', 'guest', 'Everyone in the room sees it.']) assert.ok(seen.some((one) => one.text === text), text);
+      assert.deepEqual(seen.filter(({ ratio }) => ratio < 4.5), []);
+    });
+  }
+
+  test('narrow screen has no horizontal overflow', async () => {
+    await guest.page.setViewportSize({ width: 380, height: 800 });
+    assert.ok(await guest.page.evaluate(() => document.documentElement.scrollWidth) <= 380);
+  });
+});
