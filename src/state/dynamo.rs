@@ -1,5 +1,7 @@
 //! State in a table of DynamoDB, with the string keys `room` and `who` and the TTL attribute `expires`.
 
+mod attributes;
+
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -11,10 +13,11 @@ use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
 use super::UPSTREAM;
-use super::item::{Ban, GivenRole, Item, Part};
+use super::item::{Item, Part};
 use crate::upstream::aws::{AwsAccess, refusal};
 use crate::upstream::client::Client;
 use crate::upstream::error::FetchError;
+use attributes::{Attributes, key, number, read, text, written};
 
 /// Error codes of AWS that the log may show. Any other code is reported by its status.
 const ERROR_CODES: [&str; 22] = [
@@ -53,10 +56,6 @@ const PAUSES: [u64; 6] = [25, 50, 100, 200, 400, 800];
 
 /// Description of a valid response.
 const RESPONSE: &str = "a response of DynamoDB";
-/// Description of a valid item.
-const ITEM: &str = "an item of bans and roles";
-
-type Attributes = HashMap<String, AttributeValue>;
 
 /// A table and the access to it.
 #[derive(Clone, Debug)]
@@ -193,10 +192,7 @@ impl Dynamo {
         part: Part,
         now: u64,
     ) -> Result<bool, FetchError> {
-        let (name, value) = match part {
-            Part::Ban => ("ban", item.ban.as_ref().map(write_ban)),
-            Part::Role => ("role", item.role.as_ref().map(write_role)),
-        };
+        let (name, value) = written(item, part);
         let expires = item.expires(now).map(number);
         // An expression has one clause of each kind.
         let (mut set, mut remove) = (vec!["#version = :version"], Vec::new());
@@ -242,76 +238,4 @@ impl Dynamo {
             },
         }
     }
-}
-
-fn key(room: &str, who: &str) -> Attributes {
-    let text = |value: &str| AttributeValue::S(value.to_owned());
-    HashMap::from([("room".to_owned(), text(room)), ("who".to_owned(), text(who))])
-}
-
-fn write_ban(ban: &Ban) -> AttributeValue {
-    let mut fields = HashMap::from([("at".to_owned(), number(ban.banned_at))]);
-    fields.extend(ban.ends_at.map(|end| ("until".to_owned(), number(end))));
-    let reason = ban.reason.clone().map(AttributeValue::S);
-    fields.extend(reason.map(|reason| ("reason".to_owned(), reason)));
-    AttributeValue::M(fields)
-}
-
-fn write_role(given: &GivenRole) -> AttributeValue {
-    AttributeValue::M(HashMap::from([
-        ("name".to_owned(), AttributeValue::S(given.role.clone())),
-        ("at".to_owned(), number(given.given_at)),
-        ("until".to_owned(), number(given.ends_at)),
-    ]))
-}
-
-/// Reads an item. Unknown attributes are ignored; a known one of another form is an error, since it
-/// could be a ban.
-fn read(item: &Attributes) -> Result<Item, FetchError> {
-    let part = |name| match item.get(name) {
-        None => Ok(None),
-        Some(AttributeValue::M(fields)) => Ok(Some(fields)),
-        Some(_) => Err(FetchError::Malformed(ITEM)),
-    };
-    let ban = |fields: &Attributes| {
-        let reason = fields.contains_key("reason").then(|| text(fields, "reason"));
-        Ok::<_, FetchError>(Ban {
-            banned_at: whole(fields, "at")?.unwrap_or_default(),
-            ends_at: whole(fields, "until")?,
-            reason: reason.transpose()?.map(str::to_owned),
-        })
-    };
-    let role = |fields: &Attributes| {
-        Ok::<_, FetchError>(GivenRole {
-            role: text(fields, "name")?.to_owned(),
-            given_at: whole(fields, "at")?.unwrap_or_default(),
-            ends_at: whole(fields, "until")?.ok_or(FetchError::Malformed(ITEM))?,
-        })
-    };
-    Ok(Item {
-        ban: part("ban")?.map(ban).transpose()?,
-        role: part("role")?.map(role).transpose()?,
-        version: whole(item, "version")?.unwrap_or_default(),
-    })
-}
-
-fn text<'a>(fields: &'a Attributes, name: &str) -> Result<&'a str, FetchError> {
-    match fields.get(name) {
-        Some(AttributeValue::S(text)) => Ok(text),
-        _ => Err(FetchError::Malformed(ITEM)),
-    }
-}
-
-fn whole(fields: &Attributes, name: &str) -> Result<Option<u64>, FetchError> {
-    match fields.get(name) {
-        None => Ok(None),
-        Some(AttributeValue::N(number)) => {
-            number.parse().map(Some).map_err(|_| FetchError::Malformed(ITEM))
-        }
-        Some(_) => Err(FetchError::Malformed(ITEM)),
-    }
-}
-
-fn number(number: u64) -> AttributeValue {
-    AttributeValue::N(number.to_string())
 }
