@@ -11,6 +11,7 @@ use crate::config::{Config, DirectoryUrls, IssuerConfig, SecretSource, StateSour
 use crate::endpoint::{Endpoint, REQUEST_TIMEOUT};
 use crate::exchange::{Diagnosis, Exchange, IssuerContext, Question};
 use crate::liveblocks::Liveblocks;
+use crate::lobby::HostPresence;
 use crate::oidc::issuer::Issuer;
 use crate::oidc::provider::ProfileSource;
 use crate::participant::Identity;
@@ -61,6 +62,7 @@ impl App {
             replays: Replays::default(),
             rate_limits: config.rate_limits,
             state,
+            host_presence: HostPresence::default(),
         };
         let endpoint = Endpoint::new(exchange, config.cors)
             .with_session_cookie(config.session_cookie)

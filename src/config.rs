@@ -162,6 +162,10 @@ fn read<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<Config>
         let reason = "is not set, and the policy has an ask table with sign = true";
         reader.fault("ASK_SECRET", reason);
     }
+    if policy.as_ref().is_some_and(Policy::has_lobby) && reader.text("STATE_TABLE").is_none() {
+        let reason = "is not set, and the policy has a rule with lobby";
+        reader.fault("STATE_TABLE", reason);
+    }
     let participant = participant?;
     Some(Config {
         issuers: issuers?,

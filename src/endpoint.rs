@@ -13,6 +13,7 @@ mod roles;
 mod room;
 pub mod route;
 mod token;
+mod waiting;
 mod webhook;
 
 use std::panic::AssertUnwindSafe;
@@ -125,6 +126,7 @@ impl Endpoint {
         };
         self.allow_origin(&parts.headers, answer.response.headers_mut());
         record.status = answer.response.status().as_u16();
+        record.effect = record.effect.or(answer.effect);
         record.log(answer.outcome(), started.elapsed());
         answer.response
     }
@@ -189,6 +191,15 @@ impl Endpoint {
                 context.moderate(route, ModerationAction::Remove, record).await
             }
             (Route::Invitations, &Method::POST) => Box::pin(context.invite(route, record)).await,
+            (Route::Invitations, &Method::GET) => {
+                Box::pin(context.invitations(route, record)).await
+            }
+            (Route::Invitation, &Method::GET) => Box::pin(context.invitation(route, record)).await,
+            (Route::Invitation, &Method::DELETE) => {
+                Box::pin(context.revoke_invitation(route, record)).await
+            }
+            (Route::Waiting, &Method::GET) => Box::pin(context.waiting(record)).await,
+            (Route::Entry, &Method::POST) => Box::pin(context.decide_entry(record)).await,
             (Route::Liveblocks, &Method::POST) => context.liveblocks(record).await,
             // On the heap, since a token's request would pay for the size of these futures.
             (Route::Role, &Method::PUT) => Box::pin(context.change_role(record)).await,

@@ -12,12 +12,13 @@ mod liveblocks;
 mod moderation;
 mod roles;
 mod room;
+mod signing;
+mod waiting;
 mod webhook;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use aws_lc_rs::rand;
 use futures_util::future::join_all;
@@ -26,10 +27,8 @@ use crate::ask::AskClient;
 use crate::backend::replay::Replays;
 use crate::bearer::UnverifiedBearer;
 use crate::liveblocks::Liveblocks;
-use crate::livekit::access_token::{AccessToken, ParticipantToken};
-use crate::livekit::grants::VideoGrant;
-use crate::livekit::room_config::RoomConfiguration;
 use crate::livekit::token_source::TokenSourceRequest;
+use crate::lobby::HostPresence;
 use crate::oidc::claims::VerifiedClaims;
 use crate::oidc::error::VerifyError;
 use crate::oidc::issuer::Issuer;
@@ -37,7 +36,7 @@ use crate::oidc::jwt;
 use crate::participant::{
     ClientField, ParticipantError, ParticipantSettings, check_reserved, reserved_key,
 };
-use crate::policy::{CallerClaims, Policy, Role};
+use crate::policy::{CallerClaims, Policy};
 use crate::presence::Presence;
 use crate::profile::resolver::ProfileResolver;
 use crate::profile::{Profile, ProfileError};
@@ -52,6 +51,10 @@ pub use diagnosis::{Asked, Diagnosis, Pending, Question};
 pub use error::ExchangeError;
 pub use guests::{Guest, GuestSecret};
 pub use moderation::{ModerationAction, ParticipantRef};
+pub use signing::Issued;
+use signing::Participant;
+use waiting::Visitor;
+pub use waiting::WaitingPerson;
 
 /// An issuer whose access tokens are accepted.
 pub struct IssuerContext {
@@ -97,42 +100,10 @@ pub struct Exchange {
     pub replays: Replays,
     /// The limits of participant tokens per minute and person. `None` limits nobody.
     pub rate_limits: Option<RateLimits>,
-    /// Bans and given roles, if the deployment keeps them.
+    /// Bans, given roles, the waiting room and invitations, if the deployment keeps them.
     pub state: Option<State>,
-}
-
-/// The content of a participant token that is not yet signed.
-struct Participant<'a> {
-    /// The identity without a device.
-    person: &'a str,
-    identity: &'a str,
-    name: String,
-    picture: Option<&'a str>,
-    metadata: Option<&'a str>,
-    /// The client's attributes.
-    attributes: BTreeMap<&'a str, &'a str>,
-    room: Name,
-    role: &'a Role,
-    room_config: RoomConfiguration,
-    /// The lifetime.
-    ttl: Duration,
-}
-
-/// An issued participant token.
-#[derive(Debug)]
-pub struct Issued {
-    /// The secrets that signed the token, with the URL of the server that accepts it.
-    pub secrets: Arc<Secrets>,
-    /// The participant token.
-    pub token: ParticipantToken,
-    /// The expiry of the token.
-    pub expires: SystemTime,
-    /// The room of the token.
-    pub room: String,
-    /// The participant's name in the token.
-    pub name: String,
-    /// The name of the role in the token.
-    pub role: String,
+    /// The presence of hosts in rooms with a waiting room.
+    pub host_presence: HostPresence,
 }
 
 impl Exchange {
@@ -240,6 +211,7 @@ impl Exchange {
     /// - [`ExchangeError::Rejected`], [`ExchangeError::UserNotFound`] and
     ///   [`ExchangeError::Unavailable`] from the sources of the profile.
     /// - [`ExchangeError::Banned`], and [`ExchangeError::Unavailable`] if the state is.
+    /// - [`ExchangeError::AwaitingAdmission`] and the other errors of the waiting room, if the rule has one.
     /// - [`ExchangeError::TokenTooLarge`] and [`ExchangeError::Bug`].
     pub async fn issue(
         &self,
@@ -269,10 +241,17 @@ impl Exchange {
         if let Some((own, _)) = authorization.attributes.iter().find(|(own, _)| is_requested(own)) {
             return Err(reserved_key(own).into());
         }
-        let own_role = authorization.role;
-        let role = self.role_unless_banned(early_state, room, &person, own_role, now).await?;
-        let room = authorization.fresh_room.or_else(|| request.room_name.clone());
-        let room = room.ok_or(ExchangeError::Bug("the participant has no room"))?;
+        let named = authorization.fresh_room.or_else(|| request.room_name.clone());
+        let named = named.ok_or(ExchangeError::Bug("the participant has no room"))?;
+        let visitor = Visitor {
+            lobby: authorization.lobby,
+            room: named.as_str(),
+            person: &person,
+            name: &name,
+            secrets: &caller.secrets,
+        };
+        let state = self.check_visitor(visitor, early_state, room, now).await?;
+        let role = self.present_or(authorization.role, &state);
 
         let of_client = request.participant_attributes.iter();
         let of_client = of_client.map(|(key, value)| (key.as_str(), value.as_str()));
@@ -285,7 +264,7 @@ impl Exchange {
                 picture: profile.picture(),
                 metadata: request.participant_metadata.as_deref(),
                 attributes: of_client.chain(of_rule).collect(),
-                room,
+                room: named,
                 role,
                 room_config: authorization.room_config,
                 ttl: role.ttl.unwrap_or(self.participant.token_ttl),
@@ -293,39 +272,6 @@ impl Exchange {
             &caller.secrets,
             now,
         )
-    }
-
-    /// Signs the token of `participant` with `secrets`.
-    fn sign_participant_token(
-        &self,
-        participant: Participant<'_>,
-        secrets: &Arc<Secrets>,
-        now: SystemTime,
-    ) -> Result<Issued, ExchangeError> {
-        let Participant { person, identity, name, mut attributes, room, role, .. } = participant;
-        attributes.insert("color", self.presence.color(person));
-        attributes.insert("role", &role.name);
-        if self.participant.devices {
-            attributes.insert("identity", person);
-        }
-        if let Some(picture) = participant.picture {
-            attributes.insert("imageUrl", picture);
-        }
-        let token = AccessToken {
-            identity,
-            name: &name,
-            video: VideoGrant::join(room.as_str(), role.grants),
-            metadata: participant.metadata,
-            attributes,
-            room_config: participant.room_config,
-        };
-        let ttl = participant.ttl;
-        let token = token.sign(&secrets.api_key, now, ttl)?;
-        if token.token.len() > self.participant.max_token_bytes {
-            return Err(ExchangeError::TokenTooLarge);
-        }
-        let (secrets, expires, room) = (Arc::clone(secrets), now + ttl, room.into());
-        Ok(Issued { secrets, token, expires, room, name, role: role.name.clone() })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Invitations: tokens by which people without an account enter one room with one role.
 //!
 //! An invitation is a JWT of roomkey's own, signed with a key of its own. Its `typ` tells it from access
-//! tokens, whose verifier accepts no such `typ`. No process stores invitations.
+//! tokens, whose verifier accepts no such `typ`. Without state, no process stores invitations.
 
 pub mod request;
 
@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::json;
 use crate::keys::invitation::InvitationKey;
+use crate::lobby::Lobby;
 use crate::text::Name;
 
 /// The `typ` of invitations.
@@ -49,6 +50,10 @@ pub struct Invitation {
     pub role: String,
     /// The guest's name, if the guest does not choose it.
     pub name: Option<Name>,
+    /// The waiting room.
+    pub lobby: Option<Lobby>,
+    /// The largest number of guests, if it is limited.
+    pub uses: Option<u64>,
     /// The expiry, in seconds since 1970.
     pub expires_at: u64,
 }
@@ -85,6 +90,12 @@ pub enum InvitationError {
     /// The invitation has expired.
     #[error("the invitation expired")]
     Expired,
+    /// The invitation was revoked.
+    #[error("the invitation was revoked")]
+    Revoked,
+    /// As many other guests as the invitation allows have used it.
+    #[error("the invitation is used up")]
+    UsedUp,
     /// The policy has no such role any more, or the role moderates now.
     #[error("the policy does not allow the role of the invitation for guests")]
     Role,
@@ -101,6 +112,10 @@ struct Claims<'a> {
     role: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lobby: Option<Lobby>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uses: Option<u64>,
 }
 
 /// Whether the header of `token` names the type of invitations. Nothing else is checked.
@@ -125,7 +140,8 @@ impl Invitation {
     pub fn sign(&self, key: &InvitationKey) -> Result<String, InvitationError> {
         let name = self.name.as_ref().map(Name::as_str);
         let (jti, exp, room) = (&self.id, self.expires_at, self.room.as_str());
-        let claims = Claims { jti, exp, room, role: &self.role, name };
+        let Self { role, lobby, uses, .. } = self;
+        let claims = Claims { jti, exp, room, role, name, lobby: *lobby, uses: *uses };
         // Strings and numbers always serialize.
         let claims = serde_json::to_vec(&claims).unwrap_or_default();
         let mut token = format!("{HEADER}.");
@@ -202,9 +218,6 @@ impl<'a> UnverifiedInvitation<'a> {
 /// Reads the claims. An unknown claim may be a restriction that a later version signs, so it is not
 /// ignored.
 fn invitation(mut claims: Map<String, Value>) -> Result<Invitation, InvitationError> {
-    if ["uses", "lobby"].iter().any(|claim| claims.contains_key(*claim)) {
-        return Err(InvitationError::NeedsState);
-    }
     let mut text = |claim: &str| match claims.remove(claim) {
         None => Ok(None),
         Some(Value::String(text)) => {
@@ -214,6 +227,17 @@ fn invitation(mut claims: Map<String, Value>) -> Result<Invitation, InvitationEr
     };
     let (id, room, role, name) = (text("jti")?, text("room")?, text("role")?, text("name")?);
     let expires_at = claims.remove("exp").and_then(|exp| exp.as_u64());
+    let (uses, lobby) = (claims.remove("uses"), claims.remove("lobby"));
+    let uses = match uses.map(|uses| uses.as_u64()) {
+        None => None,
+        Some(Some(uses)) if uses > 0 => Some(uses),
+        Some(_) => return Err(InvitationError::Claim),
+    };
+    let lobby = match lobby.map(|lobby| Lobby::parse(lobby.as_bool(), lobby.as_str())) {
+        None => None,
+        Some(Ok(Some(lobby))) => Some(lobby),
+        Some(_) => return Err(InvitationError::Claim),
+    };
     let (Some(id), Some(room), Some(role), Some(expires_at), true) =
         (id, room, role, expires_at, claims.is_empty())
     else {
@@ -222,7 +246,7 @@ fn invitation(mut claims: Map<String, Value>) -> Result<Invitation, InvitationEr
     if name.as_ref().is_some_and(|name| name.as_str().len() > NAME_BYTES) {
         return Err(InvitationError::Claim);
     }
-    Ok(Invitation { id: id.into(), room, role: role.into(), name, expires_at })
+    Ok(Invitation { id: id.into(), room, role: role.into(), name, lobby, uses, expires_at })
 }
 
 /// Parses a JSON object without duplicate fields from canonical base64url.

@@ -96,9 +96,10 @@
 // | `invitation` | invitations, and the identities of guests |
 // | `liveblocks` | client for the Liveblocks API |
 // | `livekit` | participant tokens and client for `RoomService` |
-// | `state` | bans, and roles given during a call |
+// | `state` | bans, roles given during a call, people who wait, invitations |
 // | `secrets` | signing keys and provider API keys |
 // | `keys` | key types |
+// | `lobby` | the kinds of waiting room, and the presence of hosts |
 // | `rate_limit` | the limit of tokens per minute and person |
 // | `bearer` | the access token in a request's headers |
 // | `upstream` | the HTTP client, and cached values that survive an outage |
@@ -141,6 +142,8 @@ pub mod lambda;
 pub mod liveblocks;
 #[doc(hidden)]
 pub mod livekit;
+#[doc(hidden)]
+pub mod lobby;
 pub mod logging;
 #[doc(hidden)]
 pub mod non_empty;

@@ -18,7 +18,7 @@ use tracing_subscriber::filter::{FilterFn, LevelFilter};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-pub use event::{FetchLog, Outcome, RequestLog};
+pub use event::{Effect, FetchLog, Outcome, RequestLog};
 use line::Output;
 use metrics::Metric;
 

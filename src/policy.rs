@@ -22,6 +22,7 @@ use serde_json::Map;
 
 use crate::livekit::room_config::RoomConfiguration;
 pub use crate::livekit::token_source::RequestedRoomConfig;
+use crate::lobby::Lobby;
 use crate::participant::ClientField;
 pub use agents::AgentRefusal;
 use agents::RequestableAgents;
@@ -67,6 +68,8 @@ pub struct Rule {
     attributes: Vec<(String, Template)>,
     room: RoomSettings,
     limits: RoomConfigLimits,
+    /// The waiting room, for roles that do not moderate.
+    pub lobby: Option<Lobby>,
     /// Liveblocks rooms.
     liveblocks: Vec<Pattern>,
     /// The question to the app, if the rule asks.
@@ -244,6 +247,11 @@ impl Policy {
         }
     }
 
+    /// Whether any rule has a waiting room.
+    pub fn has_lobby(&self) -> bool {
+        self.rules.iter().any(|rule| rule.lobby.is_some())
+    }
+
     /// Whether any rule lists the fields that clients may set.
     pub fn has_client_fields(&self) -> bool {
         self.rules.iter().any(|rule| rule.client_fields.is_some())
@@ -341,6 +349,7 @@ impl Rule {
             attributes: Vec::new(),
             room: role.room.clone(),
             limits: RoomConfigLimits::default(),
+            lobby: None,
             liveblocks: Vec::new(),
             ask: None,
             by_app: Vec::new(),

@@ -1,12 +1,16 @@
-//! State that must outlive a request: bans, and roles that hosts give during a call.
+//! State that must outlive a request: bans, roles that hosts give during a call, the waiting room, and
+//! invitations.
 //!
-//! One item per room and person contains everything, each part with its own end. Ends are compared at
-//! the read, so that an item that is not yet deleted has no effect.
+//! One item per room and person contains bans, roles and admissions, each part with its own end. People
+//! who wait and invitations have items of their own. Ends are compared at the read, so that an item that
+//! is not yet deleted has no effect.
 
 #[cfg(feature = "dynamodb")]
 pub mod dynamo;
+mod invitations;
 pub mod item;
 pub mod memory;
+mod waiting;
 
 use std::time::{Duration, SystemTime};
 
@@ -18,8 +22,10 @@ use crate::upstream::client::Client;
 use crate::upstream::error::{FetchError, Unavailable};
 #[cfg(feature = "dynamodb")]
 use dynamo::{Dynamo, DynamoTable};
-use item::{Ban, Change, GivenRole, Item};
+pub use invitations::Use;
+use item::{Ban, Change, Entry, GivenRole, Item};
 use memory::Memory;
+pub use waiting::{MOST_WAITING, Wait};
 
 /// Name of the state in the log.
 pub const UPSTREAM: &str = "state";
@@ -52,6 +58,8 @@ pub struct PersonState {
     pub is_banned: bool,
     /// The name of the role that a host gave, which replaces that of the policy.
     pub role: Option<String>,
+    /// The decision of a host about the person's entry.
+    pub entry: Option<Entry>,
 }
 
 impl State {
@@ -83,10 +91,11 @@ impl State {
         // The service refuses a key that is sent twice.
         let keys = if keys[0] == keys[1] { &keys[..1] } else { &keys };
         let items = self.items(keys).await?;
-        let role = items.get(1).and_then(|item| item.role(now));
+        let in_room = items.get(1);
         Ok(PersonState {
             is_banned: items.iter().any(|item| item.ban(now).is_some()),
-            role: role.map(|given| given.role.clone()),
+            role: in_room.and_then(|item| item.role(now)).map(|given| given.role.clone()),
+            entry: in_room.and_then(|item| item.entry(now)).cloned(),
         })
     }
 
@@ -104,12 +113,23 @@ impl State {
         change: &Change,
         now: SystemTime,
     ) -> Result<(), Unavailable> {
-        let key = (room, person);
+        self.change_by((room, person), |_| Some(change.clone()), now).await.map(drop)
+    }
+
+    /// Changes the item with `key` by the result of `change`, and returns it afterwards. `change` is called
+    /// again if another process changes the item at the same time; `None` changes nothing.
+    async fn change_by(
+        &self,
+        key: (&str, &str),
+        change: impl Fn(&Item) -> Option<Change>,
+        now: SystemTime,
+    ) -> Result<Item, Unavailable> {
         for _ in 0..ATTEMPTS {
             let stored = self.items(&[key]).await?.pop().unwrap_or_default();
-            let Some(item) = stored.changed(change) else { return Ok(()) };
-            if self.write(key, item, change, now).await? {
-                return Ok(());
+            let Some(change) = change(&stored) else { return Ok(stored) };
+            let Some(item) = stored.changed(&change) else { return Ok(stored) };
+            if self.write(key, item.clone(), &change, now).await? {
+                return Ok(item);
             }
         }
         let conflict = FetchError::Refused("ConditionalCheckFailedException");
@@ -145,27 +165,27 @@ impl State {
         now: SystemTime,
     ) -> Result<Vec<(String, Ban)>, Unavailable> {
         let now = seconds(now);
-        let items = self.items_of(room).await?;
+        let items = self.items_of(room, "").await?;
         let ban = |(person, item): (String, Item)| Some((person, item.ban(now)?.clone()));
         let mut bans: Vec<_> = items.into_iter().filter_map(ban).collect();
         bans.sort_by(|(one, _), (other, _)| one.cmp(other));
         Ok(bans)
     }
 
-    /// Ends the roles in `room` that were given no later than `ended_at`, at which the call ended. Bans
-    /// remain.
+    /// Ends the roles and the decisions about entries in `room` that were given no later than `ended_at`,
+    /// at which the call ended. Bans remain.
     ///
     /// # Errors
     ///
-    /// [`Unavailable`] if the state cannot be read or written: some roles have ended then.
+    /// [`Unavailable`] if the state cannot be read or written: some have ended then.
     pub async fn end_room(
         &self,
         room: &str,
         ended_at: SystemTime,
         now: SystemTime,
     ) -> Result<(), Unavailable> {
-        let change = Change::EndRole(seconds(ended_at));
-        let items = self.items_of(room).await?;
+        let change = Change::EndCall(seconds(ended_at));
+        let items = self.items_of(room, "").await?;
         let people = items.into_iter().filter(|(_, item)| item.changed(&change).is_some());
         stream::iter(people)
             .map(Ok)
@@ -189,16 +209,16 @@ impl State {
         }
     }
 
-    /// Returns all items of `room`, each with its person.
+    /// Returns the items of `room` whose second key starts with `prefix`, each with that key.
     #[cfg_attr(
         not(feature = "dynamodb"),
         expect(clippy::unused_async, reason = "the memory answers at once")
     )]
-    async fn items_of(&self, room: &str) -> Result<Vec<(String, Item)>, Unavailable> {
+    async fn items_of(&self, room: &str, prefix: &str) -> Result<Vec<(String, Item)>, Unavailable> {
         match self {
-            Self::Memory(memory) => Ok(memory.items_of(room)),
+            Self::Memory(memory) => Ok(memory.items_of(room, prefix)),
             #[cfg(feature = "dynamodb")]
-            Self::Dynamo(dynamo) => dynamo.items_of(room).await.map_err(failed),
+            Self::Dynamo(dynamo) => dynamo.items_of(room, prefix).await.map_err(failed),
         }
     }
 
@@ -219,7 +239,7 @@ impl State {
             Self::Memory(memory) => Ok(memory.write(key, item)),
             #[cfg(feature = "dynamodb")]
             Self::Dynamo(dynamo) => {
-                dynamo.write(key, &item, change.part(), seconds(now)).await.map_err(failed)
+                dynamo.write(key, &item, change.parts(), seconds(now)).await.map_err(failed)
             }
         }
     }

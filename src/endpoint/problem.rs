@@ -21,6 +21,12 @@ const PAGE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/proble
 /// Bounds of `Retry-After`, in seconds.
 const RETRY_AFTER_SECONDS: std::ops::RangeInclusive<u64> = 1..=30;
 
+/// The time after which a person who waits asks again, in seconds.
+const WAIT_SECONDS: u64 = 3;
+
+/// The time after which a person asks again for whom the waiting room is full, in seconds.
+const FULL_SECONDS: u64 = 30;
+
 /// An error as a client sees it.
 ///
 /// Titles are fixed. Details are made of fixed text, names of fields and configured numbers: nothing
@@ -45,7 +51,7 @@ enum Extra {
     Challenge(&'static str),
     /// `Allow` of a 405.
     Allow(&'static str),
-    /// `Retry-After` of a 429 or 503, in seconds.
+    /// `Retry-After` of a 429 or 503, and of a 403 for a person who waits, in seconds.
     RetryAfter(u64),
 }
 
@@ -254,26 +260,23 @@ impl From<&ExchangeError> for Problem {
             ExchangeError::Refused(Refusal::Role) => {
                 Self::invalid_request("role must be a role of the policy")
             }
-            ExchangeError::Signature(error) => Self::unauthorized(
-                "invalid_signature",
-                "Unauthorized",
-                r#"RTCstack-HMAC-SHA256 realm="roomkey""#,
-            )
-            .with_detail(match error {
-                SignatureError::Key | SignatureError::UnknownKey => {
-                    "Missing or invalid X-Api-Key header"
-                }
-                SignatureError::Header => {
-                    "Missing X-RTCstack-Timestamp or X-RTCstack-Signature header"
-                }
-                SignatureError::Timestamp => {
-                    "Request timestamp too old or too far in the future (replay protection)"
-                }
-                SignatureError::Signature => "Invalid X-RTCstack-Signature",
-                SignatureError::Replayed => "Request was received before (replay protection)",
-            }),
+            ExchangeError::Signature(error) => Self::from(error),
             ExchangeError::Banned => {
                 Self::forbidden("banned", "The person is banned from the room")
+            }
+            ExchangeError::AwaitingAdmission { .. } => Self {
+                extra: Extra::RetryAfter(WAIT_SECONDS),
+                ..Self::forbidden("awaiting_admission", "A host must admit you first")
+            },
+            ExchangeError::EntryDenied => {
+                Self::forbidden("entry_denied", "A host refused the entry")
+            }
+            ExchangeError::WaitingRoomFull => Self {
+                detail: Some("too many people wait for the room: try again later".into()),
+                ..Self::too_many_requests(FULL_SECONDS)
+            },
+            ExchangeError::InvitationNotFound => {
+                Self::not_found().with_detail("the room has no such invitation")
             }
             ExchangeError::NotConfigured(_) => Self::not_found(),
             ExchangeError::ParticipantNotFound => Self::new(
@@ -302,6 +305,27 @@ impl From<&ExchangeError> for Problem {
     }
 }
 
+impl From<&SignatureError> for Problem {
+    fn from(error: &SignatureError) -> Self {
+        Self::unauthorized(
+            "invalid_signature",
+            "Unauthorized",
+            r#"RTCstack-HMAC-SHA256 realm="roomkey""#,
+        )
+        .with_detail(match error {
+            SignatureError::Key | SignatureError::UnknownKey => {
+                "Missing or invalid X-Api-Key header"
+            }
+            SignatureError::Header => "Missing X-RTCstack-Timestamp or X-RTCstack-Signature header",
+            SignatureError::Timestamp => {
+                "Request timestamp too old or too far in the future (replay protection)"
+            }
+            SignatureError::Signature => "Invalid X-RTCstack-Signature",
+            SignatureError::Replayed => "Request was received before (replay protection)",
+        })
+    }
+}
+
 impl From<&InvitationError> for Problem {
     fn from(error: &InvitationError) -> Self {
         match error {
@@ -311,6 +335,12 @@ impl From<&InvitationError> for Problem {
                 "The invitation expired",
                 r#"Bearer realm="roomkey", error="invalid_token", error_description="The invitation expired""#,
             ),
+            InvitationError::Revoked => {
+                Self::forbidden("invitation_revoked", "The invitation was revoked")
+            }
+            InvitationError::UsedUp => {
+                Self::forbidden("invitation_used_up", "The invitation is used up")
+            }
             InvitationError::Role => {
                 Self::forbidden("role_not_allowed", "The role does not allow it")
                     .with_detail("the role of the invitation is not available to guests any more")

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::problem::Problem;
 use crate::exchange::ExchangeError;
-use crate::logging::Outcome;
+use crate::logging::{Effect, Outcome};
 use crate::time;
 use crate::upstream::error::jitter;
 
@@ -19,11 +19,13 @@ pub(super) struct HandlerResponse {
     /// The upstream that failed.
     pub(super) upstream: Option<&'static str>,
     pub(super) reason: Option<Cow<'static, str>>,
+    /// The effect that has a metric of its own, if an error has one.
+    pub(super) effect: Option<Effect>,
 }
 
 impl HandlerResponse {
     pub(super) fn ok(response: Response<Vec<u8>>) -> Self {
-        Self { response, code: "ok", upstream: None, reason: None }
+        Self { response, code: "ok", upstream: None, reason: None, effect: None }
     }
 
     /// Creates a response with `body` as JSON.
@@ -57,6 +59,7 @@ impl HandlerResponse {
             code: problem.code,
             upstream: None,
             reason: Some(reason.into()),
+            effect: None,
         }
     }
 
@@ -86,11 +89,13 @@ impl From<ExchangeError> for HandlerResponse {
             ExchangeError::Unavailable(unavailable) => Some(unavailable.upstream),
             _ => None,
         };
+        let is_new = matches!(error, ExchangeError::AwaitingAdmission { is_new: true });
         Self {
             response: problem.response(),
             code: problem.code,
             upstream,
             reason: Some(error.to_string().into()),
+            effect: is_new.then_some(Effect::Waiting),
         }
     }
 }

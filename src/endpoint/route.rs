@@ -28,8 +28,14 @@ pub enum Route {
     Ban,
     /// The bans of a room, and a new one.
     Bans,
-    /// A new invitation to a room.
+    /// The invitations to a room, and a new one.
     Invitations,
+    /// An invitation, and its revocation.
+    Invitation,
+    /// The people who wait for a room.
+    Waiting,
+    /// The decision about a person who waits.
+    Entry,
     /// Ends a room.
     Room,
     /// Events of LiveKit.
@@ -54,7 +60,10 @@ const ROUTES: &[(&str, Route)] = &[
     ("/v1/rooms/{room}/hand", Route::Hand),
     ("/v1/rooms/{room}/bans/{identity}", Route::Ban),
     ("/v1/rooms/{room}/bans", Route::Bans),
+    ("/v1/rooms/{room}/invitations/{jti}", Route::Invitation),
     ("/v1/rooms/{room}/invitations", Route::Invitations),
+    ("/v1/rooms/{room}/waiting/{identity}", Route::Entry),
+    ("/v1/rooms/{room}/waiting", Route::Waiting),
     ("/v1/rooms/{room}", Route::Room),
     ("/v1/livekit-webhook", Route::Webhook),
     ("/v1/token/refresh", Route::BackendRefresh),
@@ -121,12 +130,13 @@ impl Route {
             | Self::BackendRefresh
             | Self::Mute
             | Self::Webhook
-            | Self::Invitations
+            | Self::Entry
             | Self::Liveblocks => "POST, OPTIONS",
             Self::Remove | Self::Ban | Self::Room => "DELETE, OPTIONS",
             Self::Role | Self::Hand => "PUT, OPTIONS",
-            Self::Participants => "GET, OPTIONS",
-            Self::Bans => "GET, POST, OPTIONS",
+            Self::Participants | Self::Waiting => "GET, OPTIONS",
+            Self::Bans | Self::Invitations => "GET, POST, OPTIONS",
+            Self::Invitation => "GET, DELETE, OPTIONS",
             Self::Health => "GET, HEAD, OPTIONS",
         }
     }
@@ -229,6 +239,12 @@ mod tests {
             ("/v1/rooms/a/bans/b", Some(Route::Ban)),
             ("/v1/rooms/a/bans/token", Some(Route::Ban)),
             ("/v1/rooms/*/bans", Some(Route::Bans)),
+            ("/v1/rooms/a/invitations", Some(Route::Invitations)),
+            ("/v1/rooms/a/invitations/b", Some(Route::Invitation)),
+            ("/v1/rooms/a/waiting", Some(Route::Waiting)),
+            ("/v1/rooms/a/waiting/b", Some(Route::Entry)),
+            ("/v1/rooms/waiting", Some(Route::Room)),
+            ("/v1/rooms/a/waiting/b/c", None),
             ("/v1/rooms/a/bans/b/c", None),
             ("/prod/v1/rooms/a", Some(Route::Room)),
             ("/v1/rooms/token", Some(Route::Room)),

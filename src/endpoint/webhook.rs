@@ -8,7 +8,7 @@ use super::response::HandlerResponse;
 use crate::bearer::BearerError;
 use crate::exchange::ExchangeError;
 use crate::livekit::webhook::WebhookEvent;
-use crate::logging::RequestLog;
+use crate::logging::{Effect, RequestLog};
 
 /// The maximum length of an event, in bytes. An event contains the participant's metadata and attributes,
 /// which LiveKit limits to 64,000 bytes each.
@@ -35,7 +35,8 @@ impl RequestContext<'_> {
         } else if let WebhookEvent::Finished { room, .. } = &event {
             record.room = Some(room.clone());
         }
-        record.has_ejected = self.exchange().handle_event(&event, &secrets, self.now).await?;
+        let has_ejected = self.exchange().handle_event(&event, &secrets, self.now).await?;
+        record.effect = has_ejected.then_some(Effect::Ejected);
         Ok(HandlerResponse::json(StatusCode::OK, b"{}".to_vec()))
     }
 

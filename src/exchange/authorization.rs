@@ -7,6 +7,7 @@ use super::{Caller, Exchange, ExchangeError, unguessable};
 use crate::ask::AskRequest;
 use crate::livekit::room_config::RoomConfiguration;
 use crate::livekit::token_source::RequestedRoomConfig;
+use crate::lobby::Lobby;
 use crate::policy::{Asking, Decision, Refusal, Role, Rule};
 use crate::text::Name;
 
@@ -16,6 +17,8 @@ pub(super) struct Authorization<'a> {
     pub(super) role: &'a Role,
     /// The rule that decided.
     pub(super) rule: &'a Rule,
+    /// The waiting room of the rule. Those who moderate never wait.
+    pub(super) lobby: Option<Lobby>,
     /// The name of a new room, if none was requested.
     pub(super) fresh_room: Option<Name>,
     /// The room settings: those of the rule, and the requested ones that it allows.
@@ -67,7 +70,8 @@ impl Exchange {
             None => self::fresh_room(room, &decision.fresh_room_prefix)?,
         };
         let Decision { rule, role, room_config, attributes, .. } = decision;
-        Ok(Authorization { role, rule, fresh_room, room_config, attributes })
+        let lobby = rule.lobby.filter(|_| !role.is_in_charge());
+        Ok(Authorization { role, rule, lobby, fresh_room, room_config, attributes })
     }
 
     /// Decides whether `caller` may act in `room`, and in which role, as [`Exchange::authorize`] does.

@@ -65,7 +65,7 @@ impl Exchange {
         let (room, identity) = (request.room.as_str(), request.identity.as_str());
         let person = self.participant.person_of(identity);
         // A backend names the role itself.
-        self.role_unless_banned(None, Some(room), &person, role, now).await?;
+        self.state_unless_banned(None, Some(room), &person, now).await?;
         self.sign_participant_token(
             Participant {
                 person: identity,

@@ -121,35 +121,36 @@ impl Exchange {
         Some(EarlyState { person: person.into_owned(), state })
     }
 
-    /// Checks that `person` may enter `room`, or a new room if none is requested. Returns the role that
-    /// a host gave them there, or that they took, if the policy has it and it does not administer; and
-    /// else `own`, the role by the policy or the invitation. A role that moderates is kept only by those
-    /// whose own role moderates.
+    /// Checks that `person` is not banned from `room`, or a new room if none is requested. Returns what
+    /// else is known about them.
     ///
     /// # Errors
     ///
     /// - [`ExchangeError::Banned`] if they are banned.
     /// - [`ExchangeError::Unavailable`] if the state cannot be read.
-    pub(super) async fn role_unless_banned<'a>(
-        &'a self,
+    pub(super) async fn state_unless_banned(
+        &self,
         early: Option<EarlyState>,
         room: Option<&str>,
         person: &str,
-        own: &'a Role,
         now: SystemTime,
-    ) -> Result<&'a Role, ExchangeError> {
-        let Some(state) = &self.state else { return Ok(own) };
+    ) -> Result<PersonState, ExchangeError> {
+        let Some(state) = &self.state else { return Ok(PersonState::default()) };
         let state = match early {
             Some(early) if early.person == person => early.state?,
             _ => Box::pin(state.read(room, person, now)).await?,
         };
-        if state.is_banned {
-            return Err(ExchangeError::Banned);
-        }
-        let given = state.role.and_then(|role| self.policy.role(&role));
+        if state.is_banned { Err(ExchangeError::Banned) } else { Ok(state) }
+    }
+
+    /// Returns the role that a host gave the person with this `state`, or that they took, if the policy
+    /// has it and it does not administer; and else `own`, the role by the policy or the invitation. A role
+    /// that moderates is kept only by those whose own role moderates.
+    pub(super) fn present_or<'a>(&'a self, own: &'a Role, state: &PersonState) -> &'a Role {
+        let given = state.role.as_deref().and_then(|role| self.policy.role(role));
         let is_kept =
             |given: &&Role| !given.grants.room_admin && (!given.can_moderate || own.can_moderate);
-        Ok(given.filter(is_kept).unwrap_or(own))
+        given.filter(is_kept).unwrap_or(own)
     }
 
     /// Bans a person from `room`, or from all rooms if it is [`EVERY_ROOM`], and removes their devices

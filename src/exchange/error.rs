@@ -64,6 +64,21 @@ pub enum ExchangeError {
     /// The person is banned from the room, or from all rooms.
     #[error("the person is banned")]
     Banned,
+    /// The person waits until a host admits them.
+    #[error("the person awaits admission")]
+    AwaitingAdmission {
+        /// Whether the wait starts with this request.
+        is_new: bool,
+    },
+    /// A host refused the person's entry.
+    #[error("a host refused the entry")]
+    EntryDenied,
+    /// Too many people wait for the room.
+    #[error("100 others wait for the room")]
+    WaitingRoomFull,
+    /// The room has no such invitation.
+    #[error("no such invitation to the room")]
+    InvitationNotFound,
     /// The deployment has no key for the request.
     #[error("no {0} is configured")]
     NotConfigured(&'static str),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::{Exchange, ExchangeError, Issued, Participant, unguessable};
+use super::{Exchange, ExchangeError, Issued, Participant, Visitor, unguessable};
 use crate::bearer::UnverifiedBearer;
 use crate::invitation::{Invitation, InvitationError, UnverifiedInvitation};
 use crate::keys::invitation::InvitationKey;
@@ -79,6 +79,10 @@ impl Exchange {
             matches!(error, ExchangeError::Invitation(Signature | NotConfigured))
         };
         let (invitation, secrets) = self.verified_with_secrets(verify, is_unknown_key, now).await?;
+        let needs_state = invitation.uses.is_some() || invitation.lobby.is_some();
+        if needs_state && self.state.is_none() {
+            return Err(InvitationError::NeedsState.into());
+        }
         self.guests_role(&invitation.role)?;
         Ok((invitation, secrets))
     }
@@ -119,6 +123,9 @@ impl Exchange {
     /// - [`ExchangeError::Participant`] for a field that guests may not set.
     /// - [`ExchangeError::Refused`] for another room.
     /// - [`ExchangeError::Banned`], and [`ExchangeError::Unavailable`] if the state is.
+    /// - [`ExchangeError::Invitation`] if the invitation is revoked or used up.
+    /// - [`ExchangeError::AwaitingAdmission`] and the other errors of the waiting room, if the invitation has
+    ///   one.
     /// - [`ExchangeError::TokenTooLarge`] and [`ExchangeError::Bug`].
     pub async fn issue_for_guest(
         &self,
@@ -134,7 +141,16 @@ impl Exchange {
         }
         let name = guest_name(invitation.name.as_ref(), request.participant_name.as_deref())?;
         let room = invitation.room.as_str();
-        let role = self.role_unless_banned(None, Some(room), identity, guest.role, now).await?;
+        let (state, is_usable) = tokio::join!(
+            self.state_unless_banned(None, Some(room), identity, now),
+            self.use_invitation(invitation, identity, now),
+        );
+        let state = state?;
+        is_usable?;
+        let role = self.present_or(guest.role, &state);
+        let (lobby, secrets) = (invitation.lobby, &guest.secrets);
+        let visitor = Visitor { lobby, room, person: identity, name: &name, secrets };
+        self.check_entry(visitor, &state, now).await?;
         let of_client = request.participant_attributes.iter();
         let of_client = of_client.map(|(key, value)| (key.as_str(), value.as_str()));
         let left = invitation.expires_at.saturating_sub(seconds(now));

@@ -1,5 +1,6 @@
 //! The request for an invitation, and the response.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -7,10 +8,14 @@ use serde::Serialize;
 use super::{NAME_BYTES, SECONDS};
 use crate::body::{self, InvalidField};
 use crate::json;
+use crate::lobby::Lobby;
 use crate::text::Name;
 
 /// The fields of a request.
 const FIELDS: [&str; 5] = ["role", "seconds", "name", "uses", "lobby"];
+
+/// The numbers of guests to which an invitation can be limited.
+const USES: RangeInclusive<u64> = 1..=1_000;
 
 /// A request for an invitation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +26,10 @@ pub struct InvitationRequest {
     pub lifetime: Duration,
     /// The guest's name, if the guest does not choose it.
     pub name: Option<Name>,
+    /// The largest number of guests, if it is limited.
+    pub uses: Option<u64>,
+    /// The waiting room.
+    pub lobby: Option<Lobby>,
 }
 
 /// The response to a request for an invitation.
@@ -33,7 +42,8 @@ pub struct InvitationResponse<'a> {
 }
 
 impl InvitationRequest {
-    /// Parses a body: a JSON object with `role`, `seconds` and, optionally, `name`.
+    /// Parses a body: a JSON object with `role`, `seconds` and, optionally, `name`,
+    /// `uses` and `lobby`.
     ///
     /// # Errors
     ///
@@ -42,13 +52,8 @@ impl InvitationRequest {
     pub fn from_body(body: &[u8]) -> Result<Self, InvalidField> {
         let fields = body::parse_object(body)?;
         if fields.keys().any(|field| !FIELDS.contains(&field.as_str())) {
-            let reason = "must have no other fields than role, seconds, name and uses";
+            let reason = "must have no other fields than role, seconds, name, uses and lobby";
             return Err(InvalidField::new("the body", reason));
-        }
-        for needs_state in ["uses", "lobby"] {
-            if body::present(&fields, needs_state).is_some() {
-                return Err(InvalidField::new(needs_state, "must be absent without STATE_TABLE"));
-            }
         }
         let seconds = body::present(&fields, "seconds").and_then(json::whole_number);
         let seconds = seconds.filter(|seconds| SECONDS.contains(seconds)).ok_or_else(|| {
@@ -59,6 +64,16 @@ impl InvitationRequest {
             return Err(InvalidField::new("name", "must be at most 64 bytes"));
         }
         let role = body::required_name(&fields, "role")?;
-        Ok(Self { role, lifetime: Duration::from_secs(seconds), name })
+        let uses = body::present(&fields, "uses").map(|uses| {
+            json::whole_number(uses)
+                .filter(|uses| USES.contains(uses))
+                .ok_or_else(|| InvalidField::new("uses", "must be a whole number from 1 to 1000"))
+        });
+        let lobby = body::present(&fields, "lobby").map(|lobby| {
+            Lobby::parse(lobby.as_bool(), lobby.as_str())
+                .map_err(|reason| InvalidField::new("lobby", reason.0))
+        });
+        let (uses, lobby) = (uses.transpose()?, lobby.transpose()?.flatten());
+        Ok(Self { role, lifetime: Duration::from_secs(seconds), name, uses, lobby })
     }
 }

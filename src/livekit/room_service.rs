@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::stream::{self, TryStreamExt};
 use serde_json::{Value, json};
 
@@ -179,6 +181,26 @@ impl<'a> RoomService<'a> {
     /// [`RoomServiceError`].
     pub async fn remove(&self, identity: &str) -> Result<(), RoomServiceError> {
         self.call("RemoveParticipant", &json!({ "identity": identity })).await.map(drop)
+    }
+
+    /// Sends `data` with this `topic`, reliably, to the participants with the identities `to`.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomServiceError`].
+    pub async fn send_data(
+        &self,
+        to: &[&str],
+        topic: &str,
+        data: &[u8],
+    ) -> Result<(), RoomServiceError> {
+        let body = json!({
+            "data": STANDARD.encode(data),
+            "kind": "RELIABLE",
+            "destination_identities": to,
+            "topic": topic,
+        });
+        self.call("SendData", &body).await.map(drop)
     }
 
     /// Ends the room, and with it the connections of all participants. A client

@@ -29,13 +29,13 @@ pub struct RequestLog {
     /// The person whom the request concerns as a keyed hash, if it is not the caller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// Whether a banned participant was removed after they had joined.
+    /// The effect that has a metric of its own.
     #[serde(skip)]
-    pub has_ejected: bool,
+    pub effect: Option<Effect>,
     /// The `jti` of the participant token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jti: Option<String>,
-    /// The `jti` of the invitation that was created or used.
+    /// The `jti` of the invitation that was created, used, read or revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invitation: Option<String>,
     /// Whether the request is a guest's: `true` or absent.
@@ -44,6 +44,17 @@ pub struct RequestLog {
     /// Whether the request is the first of this execution environment.
     #[serde(rename = "cold_start")]
     pub is_cold: bool,
+}
+
+/// An effect of a request that no other field of its line tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// A banned participant was removed after they had joined.
+    Ejected,
+    /// An invitation was created.
+    Invited,
+    /// A person started to wait for admission.
+    Waiting,
 }
 
 /// The cause of a request's status.
@@ -99,7 +110,10 @@ impl RequestLog {
 impl RequestLine<'_> {
     fn metrics(&self) -> Vec<Metric> {
         let request = self.request;
+        let is_waiting = self.outcome.code == "awaiting_admission";
         let by_status = match request.status {
+            // A page that waits repeats its request: that is no refusal.
+            _ if is_waiting => None,
             400..500 => Some(Metric::count_by("Refused", "code")),
             503 if self.outcome.upstream.is_some() => {
                 Some(Metric::count_by("Unavailable", "upstream"))
@@ -112,10 +126,14 @@ impl RequestLine<'_> {
         let counts = [
             ("Issued", request.jti.is_some()),
             ("Banned", self.outcome.code == "banned"),
-            ("Ejected", request.has_ejected),
-            ("Invited", request.invitation.is_some() && !request.is_guest),
+            ("Ejected", request.effect == Some(Effect::Ejected)),
+            ("Invited", request.effect == Some(Effect::Invited)),
             ("GuestsAdmitted", request.is_guest && request.jti.is_some()),
-            ("GuestsRefused", request.is_guest && (400..500).contains(&request.status)),
+            (
+                "GuestsRefused",
+                request.is_guest && !is_waiting && (400..500).contains(&request.status),
+            ),
+            ("Waiting", request.effect == Some(Effect::Waiting)),
             ("ColdStart", request.is_cold),
             ("StaleServes", self.stale.is_some()),
             ("Asked", self.ask_ms.is_some()),

@@ -24,6 +24,7 @@ use super::template::Template;
 use super::{Policy, Rule};
 use crate::liveblocks;
 use crate::livekit::attributes::{ATTRIBUTES, ATTRIBUTES_BYTES, is_key, reserved};
+use crate::lobby::Lobby;
 use crate::non_empty::NonEmpty;
 use crate::participant::ClientField;
 use crate::reason::Reason;
@@ -93,6 +94,7 @@ fn rule(
     let mut attributes = Vec::new();
     let mut liveblocks = Vec::new();
     let mut ask = None;
+    let mut lobby = None;
     let mut own = RoomSettings::default();
     let mut limits = RoomConfigLimits::default();
     for (key, value) in table {
@@ -113,12 +115,19 @@ fn rule(
             "attributes" => attributes = read_attributes(value, faults),
             "liveblocks" => liveblocks = liveblocks_patterns(value, faults),
             "ask" => ask = asks.named(value, faults).map(|ask| (value.span().start, ask)),
+            "lobby" => {
+                const WRONG: Reason = Reason("lobby must be true, false or \"until-host\"");
+                let read = |value: &DeValue<'_>| {
+                    Lobby::parse(value.as_bool(), value.as_str()).map_err(|_| WRONG)
+                };
+                lobby = faults.read(value, read).flatten();
+            }
             "room_config" => own = rooms::settings(value, faults),
             "allow_room_config" => limits = rooms::limits(value, faults),
             _ => faults.add(
                 key.span().start,
                 "no such field of a rule: there are when, issuer, rooms, role, agents, deployments, \
-                 client_fields, attributes, room_config, allow_room_config, ask and liveblocks",
+                 client_fields, attributes, room_config, allow_room_config, ask, lobby and liveblocks",
             ),
         }
     }
@@ -151,6 +160,7 @@ fn rule(
         attributes,
         room,
         limits,
+        lobby,
         liveblocks,
         ask,
         by_app,

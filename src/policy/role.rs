@@ -53,7 +53,7 @@ impl Role {
     }
 
     /// Whether its holders administer rooms or moderate.
-    pub(super) fn is_in_charge(&self) -> bool {
+    pub fn is_in_charge(&self) -> bool {
         self.grants.room_admin || self.can_moderate
     }
 

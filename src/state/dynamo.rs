@@ -143,16 +143,25 @@ impl Dynamo {
         keys.iter().map(item).collect()
     }
 
-    /// Returns all items of `room`, each with its person, by consistent requests of `Query`.
-    pub(super) async fn items_of(&self, room: &str) -> Result<Vec<(String, Item)>, FetchError> {
-        self.client.retried_once(UPSTREAM, || self.items_of_once(room)).await
+    /// Returns the items of `room` whose key `who` starts with `prefix`, each with that key, by consistent
+    /// requests of `Query`.
+    pub(super) async fn items_of(
+        &self,
+        room: &str,
+        prefix: &str,
+    ) -> Result<Vec<(String, Item)>, FetchError> {
+        self.client.retried_once(UPSTREAM, || self.items_of_once(room, prefix)).await
     }
 
-    async fn items_of_once(&self, room: &str) -> Result<Vec<(String, Item)>, FetchError> {
+    async fn items_of_once(
+        &self,
+        room: &str,
+        prefix: &str,
+    ) -> Result<Vec<(String, Item)>, FetchError> {
         let mut found = Vec::new();
         let mut start = None;
         loop {
-            let request = self
+            let mut request = self
                 .sdk()
                 .query()
                 .table_name(&self.table.table)
@@ -161,6 +170,13 @@ impl Dynamo {
                 .expression_attribute_names("#room", "room")
                 .expression_attribute_values(":room", AttributeValue::S(room.to_owned()))
                 .set_exclusive_start_key(start);
+            // The service refuses an empty prefix.
+            if !prefix.is_empty() {
+                request = request
+                    .key_condition_expression("#room = :room AND begins_with(#who, :prefix)")
+                    .expression_attribute_names("#who", "who")
+                    .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()));
+            }
             let response = request.send().await;
             let response = response.map_err(|error| refusal(&error, &ERROR_CODES, RESPONSE))?;
             for item in response.items.ok_or(FetchError::Malformed(RESPONSE))? {
@@ -173,57 +189,52 @@ impl Dynamo {
         }
     }
 
-    /// Writes the part `part` of `item` by `UpdateItem`, on the condition that the stored item has the
+    /// Writes `parts` of `item` by `UpdateItem`, on the condition that the stored item has the
     /// version before. Returns whether it has.
     pub(super) async fn write(
         &self,
         key: (&str, &str),
         item: &Item,
-        part: Part,
+        parts: &[Part],
         now: u64,
     ) -> Result<bool, FetchError> {
-        self.client.retried_once(UPSTREAM, || self.write_once(key, item, part, now)).await
+        self.client.retried_once(UPSTREAM, || self.write_once(key, item, parts, now)).await
     }
 
     async fn write_once(
         &self,
         (room, who): (&str, &str),
         item: &Item,
-        part: Part,
+        parts: &[Part],
         now: u64,
     ) -> Result<bool, FetchError> {
-        let (name, value) = written(item, part);
         let expires = item.expires(now).map(number);
-        // An expression has one clause of each kind.
-        let (mut set, mut remove) = (vec!["#version = :version"], Vec::new());
-        match value {
-            Some(_) => set.push("#part = :part"),
-            None => remove.push("#part"),
-        }
-        match expires {
-            Some(_) => set.push("#expires = :expires"),
-            None => remove.push("#expires"),
-        }
-        let mut expression = format!("SET {}", set.join(", "));
-        if !remove.is_empty() {
-            expression = format!("{expression} REMOVE {}", remove.join(", "));
-        }
+        let written = parts.iter().map(|part| written(item, *part));
+        let attributes: Vec<_> = written.chain([("expires", expires)]).collect();
         let mut request = self
             .sdk()
             .update_item()
             .table_name(&self.table.table)
             .set_key(Some(key(room, who)))
-            .update_expression(expression)
             .expression_attribute_names("#version", "version")
-            .expression_attribute_names("#part", name)
-            .expression_attribute_names("#expires", "expires")
             .expression_attribute_values(":version", number(item.version));
-        if let Some(value) = value {
-            request = request.expression_attribute_values(":part", value);
+        // An expression has one clause of each kind.
+        let (mut set, mut remove) = (vec!["#version = :version".to_owned()], Vec::new());
+        for (name, value) in attributes {
+            request = request.expression_attribute_names(format!("#{name}"), name);
+            match value {
+                Some(value) => {
+                    request = request.expression_attribute_values(format!(":{name}"), value);
+                    set.push(format!("#{name} = :{name}"));
+                }
+                None => remove.push(format!("#{name}")),
+            }
         }
-        if let Some(expires) = expires {
-            request = request.expression_attribute_values(":expires", expires);
+        let mut expression = format!("SET {}", set.join(", "));
+        if !remove.is_empty() {
+            expression = format!("{expression} REMOVE {}", remove.join(", "));
         }
+        request = request.update_expression(expression);
         request = match item.version.checked_sub(1) {
             None | Some(0) => request.condition_expression("attribute_not_exists(#version)"),
             Some(seen) => request

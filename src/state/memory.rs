@@ -16,9 +16,11 @@ impl Memory {
         keys.iter().map(|own| items.get(&key(own)).cloned().unwrap_or_default()).collect()
     }
 
-    pub(super) fn items_of(&self, room: &str) -> Vec<(String, Item)> {
+    pub(super) fn items_of(&self, room: &str, prefix: &str) -> Vec<(String, Item)> {
         let items = self.lock();
-        let of_room = items.iter().filter(|((own, _), _)| own == room);
+        let first = (room.to_owned(), prefix.to_owned());
+        let is_of_room = |(own, who): &(String, String)| own == room && who.starts_with(prefix);
+        let of_room = items.range(first..).take_while(|(key, _)| is_of_room(key));
         of_room.map(|((_, who), item)| (who.clone(), item.clone())).collect()
     }
 

@@ -111,8 +111,8 @@ async fn role_decides_who_may_invite() {
     let path = "/v1/rooms/lobby/invitations";
     let nobody = Call::bare().at("POST", path).json(&body).send(&app).await;
     nobody.expect_problem("nobody", 401, "missing_token");
-    let get = Call::token().at("GET", path).send(&app).await;
-    get.expect_problem("another method", 405, "method_not_allowed");
+    let put = Call::token().at("PUT", path).send(&app).await;
+    put.expect_problem("another method", 405, "method_not_allowed");
 }
 
 #[tokio::test]
@@ -271,4 +271,190 @@ async fn invitation_to_a_role_in_charge_is_refused() {
             reply.expect_problem("a role in charge", 403, "role_not_allowed");
         }
     }
+}
+
+const INVITATIONS: &str = "/v1/rooms/lobby/invitations";
+
+fn with_state() -> Env {
+    env().with("STATE_TABLE", "memory")
+}
+
+/// The ID of an invitation.
+fn jti(invitation: &str) -> String {
+    decode_part(invitation, 1)["jti"].as_str().unwrap().to_owned()
+}
+
+async fn of(app: &Arc<App>, team: &str, method: &str, path: &str) -> Reply {
+    Call::bare().at(method, path).bearer(&token(&json!({ "team": team }))).send(app).await
+}
+
+fn guest(invitation: &str, secret: &str) -> Call {
+    Call::bare().bearer(invitation).header("x-roomkey-guest", secret)
+}
+
+#[tokio::test]
+async fn uses_and_waiting_room_need_state_and_are_signed() {
+    let app = with_state().app();
+    #[rustfmt::skip]
+    let rows = [
+        ("one use",           json!({ "uses": 1 }),                 Ok(json!({ "uses": 1 }))),
+        ("the most",          json!({ "uses": 1_000 }),             Ok(json!({ "uses": 1_000 }))),
+        ("as JSON Schema",    json!({ "uses": 2.0 }),               Ok(json!({ "uses": 2 }))),
+        ("too many",          json!({ "uses": 1_001 }),             Err("uses must be a whole number from 1")),
+        ("none",              json!({ "uses": 0 }),                 Err("uses must be a whole number from 1")),
+        ("a negative number", json!({ "uses": -1 }),                Err("uses must be a whole number from 1")),
+        ("a text",            json!({ "uses": "1" }),               Err("uses must be a whole number from 1")),
+        ("a list",            json!({ "uses": [1] }),               Err("uses must be a whole number from 1")),
+        ("no limit",          json!({ "uses": null }),              Ok(json!({}))),
+        ("a waiting room",    json!({ "lobby": true }),             Ok(json!({ "lobby": true }))),
+        ("until a host",      json!({ "lobby": "until-host" }),     Ok(json!({ "lobby": "until-host" }))),
+        ("no waiting room",   json!({ "lobby": false }),            Ok(json!({}))),
+        ("another word",      json!({ "lobby": "until_host" }),     Err("lobby must be true, false or")),
+        ("a number",          json!({ "lobby": 1 }),                Err("lobby must be true, false or")),
+    ];
+    for (row, change, expected) in rows {
+        let reply = invite(&app, &change).await;
+        match expected {
+            Ok(expected) => {
+                assert_eq!(reply.status, 201, "{row}: {}", reply.text());
+                let claims = decode_part(reply.json()["invitation"].as_str().unwrap(), 1);
+                for claim in ["uses", "lobby"] {
+                    assert_eq!(claims.get(claim), expected.get(claim), "{row}: {claim}");
+                }
+            }
+            Err(detail) => {
+                reply.expect_problem(row, 400, "invalid_request");
+                let problem = reply.json();
+                assert!(
+                    problem["detail"].as_str().unwrap().starts_with(detail),
+                    "{row}: {problem}"
+                );
+            }
+        }
+    }
+    // A deployment without state cannot honor it.
+    for change in [json!({ "uses": 1 }), json!({ "lobby": true })] {
+        let limited = invitation(&app, &change).await;
+        let reply = guest(&limited, &text(22)).send(&env().app()).await;
+        reply.expect_problem("no state", 401, "invalid_token");
+    }
+}
+
+#[tokio::test]
+async fn invitation_is_used_up_by_as_many_guests_as_it_allows() {
+    let app = with_state().app();
+    let two = invitation(&app, &json!({ "uses": 2 })).await;
+    let rows = [
+        ("the first guest", Some(22), true),
+        ("a reload", Some(22), true),
+        ("a request that is not valid", None, true),
+        ("one too many", Some(23), false),
+        ("another one too many", Some(24), false),
+        ("no secret", None, false),
+        ("the first guest again", Some(22), true),
+    ];
+    for (row, secret, is_allowed) in rows {
+        let call = match secret {
+            Some(length) => guest(&two, &text(length)),
+            None => Call::bare().bearer(&two),
+        };
+        if row == "a request that is not valid" {
+            let other =
+                guest(&two, &text(30)).json(&json!({ "room_name": "closed" })).send(&app).await;
+            other.expect_problem("a refused request is not counted", 403, "room_not_allowed");
+        }
+        let reply = call.send(&app).await;
+        if is_allowed {
+            reply.expect_issued(row);
+        } else {
+            reply.expect_problem(row, 403, "invitation_used_up");
+        }
+    }
+    let path = format!("{INVITATIONS}/{}", jti(&two));
+    let stored = of(&app, "hosts", "GET", &path).await.json();
+    assert_eq!((&stored["uses"], &stored["used"]), (&json!(2), &json!(2)), "{stored}");
+}
+
+#[tokio::test]
+async fn revoked_invitation_gives_no_further_token() {
+    let app = with_state().app();
+    let stateless = invitation(&env().app(), &json!({})).await;
+    let rows = [
+        ("with state", invitation(&app, &json!({})).await),
+        ("with uses", invitation(&app, &json!({ "uses": 3 })).await),
+        ("with a waiting room", invitation(&app, &json!({ "lobby": true })).await),
+        ("from before the state", stateless),
+    ];
+    let other = invitation(&app, &json!({})).await;
+    for (row, invitation) in &rows {
+        let path = format!("{INVITATIONS}/{}", jti(invitation));
+        let before = guest(invitation, &text(22)).send(&app).await;
+        assert!(
+            matches!(before.code().as_str(), "" | "awaiting_admission"),
+            "{row}: {}",
+            before.text()
+        );
+        for _ in 0..2 {
+            assert_eq!(of(&app, "hosts", "DELETE", &path).await.status, 204, "{row}");
+            for secret in [22, 23] {
+                let reply = guest(invitation, &text(secret)).send(&app).await;
+                reply.expect_problem(row, 403, "invitation_revoked");
+            }
+        }
+        let stored = of(&app, "hosts", "GET", &path).await;
+        assert_eq!((stored.status, &stored.json()["revoked"]), (200, &json!(true)), "{row}");
+        guest(&other, &text(22)).send(&app).await.expect_issued("another invitation");
+    }
+}
+
+#[tokio::test]
+async fn invitations_are_listed_without_their_text() {
+    let app = with_state().app();
+    let change = json!({ "uses": 3, "lobby": "until-host", "name": "Grace", "seconds": 60 });
+    let invitation = invitation(&app, &change).await;
+    invite(&app, &json!({ "seconds": 120 })).await;
+    let list = of(&app, "hosts", "GET", INVITATIONS).await;
+    assert_eq!(list.status, 200, "{}", list.text());
+    let list = list.json()["invitations"].clone();
+    let expected = json!({
+        "jti": jti(&invitation), "role": "participant", "name": "Grace", "lobby": "until-host",
+        "uses": 3, "used": 0, "expires_at": "2026-01-01T00:01:00Z", "revoked": false,
+    });
+    assert_eq!((list.as_array().unwrap().len(), &list[0]), (2, &expected));
+    let path = format!("{INVITATIONS}/{}", jti(&invitation));
+    assert_eq!(of(&app, "hosts", "GET", &path).await.json(), expected);
+    let call = Call::bare().at("GET", &path).bearer(&token(&json!({ "team": "hosts" })));
+    let expired = call.send_at(&app, at(NOW + 60)).await;
+    expired.expect_problem("expired", 404, "not_found");
+}
+
+#[tokio::test]
+async fn only_those_who_invite_manage_invitations() {
+    let app = with_state().app();
+    let known = format!("{INVITATIONS}/{}", jti(&invitation(&app, &json!({})).await));
+    for (method, path) in
+        [("GET", INVITATIONS), ("GET", known.as_str()), ("DELETE", known.as_str())]
+    {
+        of(&app, "others", method, path).await.expect_problem(path, 403, "role_not_allowed");
+        let nobody = Call::bare().at(method, path).send(&app).await;
+        nobody.expect_problem(path, 401, "missing_token");
+        assert!(of(&app, "helpers", method, path).await.status < 300, "{method} {path}");
+        let closed = path.replace("/lobby/", "/closed/");
+        of(&app, "others", method, &closed).await.expect_problem(path, 403, "room_not_allowed");
+        for app in [env().app(), with_state().without("INVITATION_SECRET").app()] {
+            of(&app, "hosts", method, path).await.expect_problem(path, 404, "not_found");
+        }
+        let mut signed = Signed::new(&json!({}));
+        (signed.method, signed.path, signed.body) = (method, path.to_owned(), String::new());
+        assert!(signed.send(&with_state()).await.status < 405, "a backend");
+    }
+    for unknown in ["0", "x", &"A".repeat(32), &"0".repeat(33), "guest:waiting:bob"] {
+        let path = format!("{INVITATIONS}/{unknown}");
+        for method in ["GET", "DELETE"] {
+            of(&app, "hosts", method, &path).await.expect_problem(unknown, 404, "not_found");
+        }
+    }
+    let post = of(&app, "hosts", "POST", &known).await;
+    post.expect_problem("another method", 405, "method_not_allowed");
+    assert_eq!(post.header("allow"), Some("GET, DELETE, OPTIONS"));
 }

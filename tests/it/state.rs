@@ -19,6 +19,7 @@ use roomkey::upstream::aws::AwsAccess;
 use roomkey::upstream::client::{Client, Timeouts};
 use serde_json::json;
 
+use crate::state_lobby::waiting_people_are_limited;
 use crate::support::{Env, FakeDynamoDb, NOW, StateFault, at, now};
 
 const HOUR: u64 = 3_600;
@@ -39,7 +40,7 @@ fn state_at(endpoint: &str, table: &str, total: Duration) -> State {
     State::dynamo(&client, DynamoTable { table: table.into(), access: access(endpoint) })
 }
 
-fn state_in(table: &FakeDynamoDb) -> State {
+pub(crate) fn state_in(table: &FakeDynamoDb) -> State {
     state_at(&table.url(), FakeDynamoDb::TABLE, Duration::from_secs(3))
 }
 
@@ -59,6 +60,7 @@ async fn conformance(state: &State) {
     parts_of_an_item_are_independent(state).await;
     concurrent_changes_are_all_kept(state).await;
     lists_are_complete(state).await;
+    crate::state_lobby::conformance(state).await;
 }
 
 async fn bans_end_by_themselves(state: &State) {
@@ -120,12 +122,12 @@ async fn roles_end_with_the_room(state: &State) {
 async fn parts_of_an_item_are_independent(state: &State) {
     state.change("r5", "ada", &ban(Some(60)), now()).await.unwrap();
     state.give_role("r5", "ada", "speaker", now()).await.unwrap();
-    let both = PersonState { is_banned: true, role: Some("speaker".into()) };
+    let both = PersonState { is_banned: true, role: Some("speaker".into()), entry: None };
     assert_eq!(state.read(Some("r5"), "ada", now()).await.unwrap(), both);
     let later = state.read(Some("r5"), "ada", at(NOW + 60)).await.unwrap();
-    assert_eq!(later, PersonState { is_banned: false, role: Some("speaker".into()) });
+    assert_eq!(later, PersonState { is_banned: false, role: Some("speaker".into()), entry: None });
     state.change("r5", "ada", &Change::Unban, now()).await.unwrap();
-    let role = PersonState { is_banned: false, role: Some("speaker".into()) };
+    let role = PersonState { is_banned: false, role: Some("speaker".into()), entry: None };
     assert_eq!(state.read(Some("r5"), "ada", now()).await.unwrap(), role);
 }
 
@@ -138,7 +140,7 @@ async fn concurrent_changes_are_all_kept(state: &State) {
     for result in changes.await {
         result.unwrap();
     }
-    let expected = PersonState { is_banned: true, role: Some("viewer".into()) };
+    let expected = PersonState { is_banned: true, role: Some("viewer".into()), entry: None };
     assert_eq!(state.read(Some("r6"), "bob", now()).await.unwrap(), expected);
 }
 
@@ -167,6 +169,7 @@ async fn lists_are_complete(state: &State) {
 #[tokio::test]
 async fn memory_conforms() {
     conformance(&State::memory()).await;
+    waiting_people_are_limited(&State::memory()).await;
 }
 
 #[tokio::test]
@@ -179,6 +182,7 @@ async fn dynamodb_client_conforms() {
             assert_ne!(request.operation, "", "{request:?}");
         }
     }
+    waiting_people_are_limited(&state_in(&FakeDynamoDb::start())).await;
 }
 
 #[tokio::test]
@@ -189,7 +193,9 @@ async fn real_dynamodb_conforms() {
     )]
     let Ok(endpoint) = std::env::var("ROOMKEY_TEST_DYNAMODB") else { return };
     create_table(&endpoint, "conformance").await;
-    conformance(&state_at(&endpoint, "conformance", Duration::from_secs(3))).await;
+    let state = state_at(&endpoint, "conformance", Duration::from_secs(3));
+    conformance(&state).await;
+    waiting_people_are_limited(&state).await;
     let absent = state_at(&endpoint, "absent", Duration::from_secs(3));
     assert_eq!(absent.read(Some("r"), "bob", now()).await.unwrap_err().upstream, "state");
 }
@@ -291,6 +297,11 @@ async fn item_of_another_form_is_an_error() {
         json!({ "ban": { "M": { "until": { "NULL": true } } } }),
         json!({ "role": { "M": { "name": { "S": "viewer" } } } }),
         json!({ "role": { "M": { "until": { "N": "9999999999" } } } }),
+        json!({ "entry": { "M": { "until": { "N": "9999999999" } } } }),
+        json!({ "entry": { "M": { "admitted": { "S": "yes" }, "until": { "N": "9999999999" } } } }),
+        json!({ "entry": { "M": { "admitted": { "BOOL": true } } } }),
+        json!({ "waiting": { "BOOL": true } }),
+        json!({ "invitation": { "M": { "role": { "S": "viewer" }, "guests": { "S": "bob" } } } }),
         json!({ "version": { "S": "1" } }),
     ];
     let table = FakeDynamoDb::start();

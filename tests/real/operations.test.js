@@ -104,7 +104,9 @@ describe('metrics', () => {
 
   test('metrics count the responses', () => {
     assert.equal(sum('Issued'), sent.filter(({ jti }) => jti).length);
-    assert.equal(sum('Refused'), sent.filter(({ status }) => status >= 400 && status < 500).length);
+    const isRefusal = ({ status, code }) => status >= 400 && status < 500 && code !== 'awaiting_admission';
+    assert.equal(sum('Refused'), sent.filter(isRefusal).length);
+    assert.equal(sum('Waiting'), 2, 'each person once');
     assert.equal(sum('Unavailable'), sent.filter(({ status }) => status === 503).length);
     assert.equal(sum('ColdStart'), functions.length);
   });

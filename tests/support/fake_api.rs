@@ -67,7 +67,7 @@ impl FakeApi {
                     let all: Vec<_> = participants.as_object().unwrap().values().collect();
                     return (200, json!({ "participants": if is_there { all } else { vec![] } }));
                 }
-                "DeleteRoom" if is_there => return (200, json!({})),
+                "DeleteRoom" | "SendData" if is_there => return (200, json!({})),
                 _ => {}
             }
             let person = &participants[body["identity"].as_str().unwrap_or_default()];
@@ -106,6 +106,11 @@ impl FakeApi {
     /// Every request so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.state().asked.clone()
+    }
+
+    /// Every request since the last call.
+    pub(crate) fn take(&self) -> Vec<Asked> {
+        std::mem::take(&mut self.state().asked)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

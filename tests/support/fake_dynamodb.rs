@@ -220,8 +220,18 @@ impl State {
         let placeholders = Placeholders { body };
         let condition = body["KeyConditionExpression"].as_str().ok_or(INVALID)?;
         placeholders.check_used(condition)?;
+        let (condition, prefix) = match condition.split_once(" AND begins_with(#who, ") {
+            Some((condition, prefix)) => (condition, prefix.strip_suffix(')')),
+            None => (condition, None),
+        };
+        let prefix = prefix.map(|prefix| placeholders.value(prefix)).transpose()?;
+        let prefix = prefix.as_ref().map(|prefix| prefix["S"].as_str().unwrap_or_default());
         let (name, value) = condition.split_once(" = ").ok_or(INVALID)?;
-        if placeholders.name(name)? != "room" || body["ConsistentRead"] != true {
+        let is_who = prefix.is_none() || placeholders.name("#who")? == "who";
+        if placeholders.name(name)? != "room" || !is_who || body["ConsistentRead"] != true {
+            return Err(INVALID);
+        }
+        if prefix == Some("") {
             return Err(INVALID);
         }
         let room = placeholders.value(value)?;
@@ -233,7 +243,9 @@ impl State {
             .items
             .iter()
             .filter(|(key, item)| {
-                item["room"] == room && after.as_ref().is_none_or(|after| *key > after)
+                item["room"] == room
+                    && prefix.is_none_or(|prefix| key.1.starts_with(prefix))
+                    && after.as_ref().is_none_or(|after| *key > after)
             })
             .map(|(_, item)| item)
             .collect();

@@ -142,6 +142,7 @@ impl Reply {
                 "{row}: retry-after {:?}",
                 self.header("retry-after")
             ),
+            403 if self.code() == "awaiting_admission" => assert_eq!(retry, Some(Ok(3)), "{row}"),
             _ => assert_eq!(retry, None::<Result<u32, _>>, "{row}: retry-after"),
         }
         assert_eq!(self.header("allow").is_some(), self.status == 405, "{row}: allow");

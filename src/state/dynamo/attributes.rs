@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::state::item::{Ban, GivenRole, Item, Part};
+use crate::lobby::Lobby;
+use crate::state::item::{Ban, Entry, GivenRole, Item, Part, StoredInvitation, Waiting};
 use crate::upstream::error::FetchError;
 
 /// Description of a valid item.
-const ITEM: &str = "an item of bans and roles";
+const ITEM: &str = "an item of the state";
 
 pub(super) type Attributes = HashMap<String, AttributeValue>;
 
@@ -23,23 +24,62 @@ pub(super) fn written(item: &Item, part: Part) -> (&'static str, Option<Attribut
     match part {
         Part::Ban => ("ban", item.ban.as_ref().map(write_ban)),
         Part::Role => ("role", item.role.as_ref().map(write_role)),
+        Part::Entry => ("entry", item.entry.as_ref().map(write_entry)),
+        Part::Waiting => ("waiting", item.waiting.as_ref().map(write_waiting)),
+        Part::Invitation => ("invitation", item.invitation.as_ref().map(write_invitation)),
     }
 }
 
 fn write_ban(ban: &Ban) -> AttributeValue {
-    let mut fields = HashMap::from([("at".to_owned(), number(ban.banned_at))]);
-    fields.extend(ban.ends_at.map(|end| ("until".to_owned(), number(end))));
-    let reason = ban.reason.clone().map(AttributeValue::S);
-    fields.extend(reason.map(|reason| ("reason".to_owned(), reason)));
-    AttributeValue::M(fields)
+    map([
+        ("at", Some(number(ban.banned_at))),
+        ("until", ban.ends_at.map(number)),
+        ("reason", ban.reason.clone().map(AttributeValue::S)),
+    ])
 }
 
 fn write_role(given: &GivenRole) -> AttributeValue {
-    AttributeValue::M(HashMap::from([
-        ("name".to_owned(), AttributeValue::S(given.role.clone())),
-        ("at".to_owned(), number(given.given_at)),
-        ("until".to_owned(), number(given.ends_at)),
-    ]))
+    map([
+        ("name", Some(AttributeValue::S(given.role.clone()))),
+        ("at", Some(number(given.given_at))),
+        ("until", Some(number(given.ends_at))),
+    ])
+}
+
+fn write_entry(entry: &Entry) -> AttributeValue {
+    map([
+        ("admitted", Some(AttributeValue::Bool(entry.is_admitted))),
+        ("at", Some(number(entry.decided_at))),
+        ("until", Some(number(entry.ends_at))),
+    ])
+}
+
+fn write_waiting(waiting: &Waiting) -> AttributeValue {
+    map([
+        ("name", Some(AttributeValue::S(waiting.name.clone()))),
+        ("since", Some(number(waiting.since))),
+        ("seen", Some(number(waiting.seen_at))),
+    ])
+}
+
+fn write_invitation(invitation: &StoredInvitation) -> AttributeValue {
+    let is_until_host = |lobby| AttributeValue::Bool(lobby == Lobby::UntilHost);
+    // A set must not be empty.
+    let guests = Some(invitation.guests.clone()).filter(|guests| !guests.is_empty());
+    map([
+        ("role", Some(AttributeValue::S(invitation.role.clone()))),
+        ("name", invitation.name.clone().map(AttributeValue::S)),
+        ("until_host", invitation.lobby.map(is_until_host)),
+        ("uses", invitation.uses.map(number)),
+        ("guests", guests.map(AttributeValue::Ss)),
+        ("until", Some(number(invitation.expires_at))),
+        ("revoked", Some(AttributeValue::Bool(invitation.is_revoked))),
+    ])
+}
+
+fn map<const N: usize>(fields: [(&str, Option<AttributeValue>); N]) -> AttributeValue {
+    let present = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    AttributeValue::M(present.collect())
 }
 
 /// Reads an item. Unknown attributes are ignored; a known one of another form is an error, since it
@@ -68,8 +108,54 @@ pub(super) fn read(item: &Attributes) -> Result<Item, FetchError> {
     Ok(Item {
         ban: part("ban")?.map(ban).transpose()?,
         role: part("role")?.map(role).transpose()?,
+        entry: part("entry")?.map(read_entry).transpose()?,
+        waiting: part("waiting")?.map(read_waiting).transpose()?,
+        invitation: part("invitation")?.map(read_invitation).transpose()?,
         version: whole(item, "version")?.unwrap_or_default(),
     })
+}
+
+fn read_entry(fields: &Attributes) -> Result<Entry, FetchError> {
+    Ok(Entry {
+        is_admitted: boolean(fields, "admitted")?.ok_or(FetchError::Malformed(ITEM))?,
+        decided_at: whole(fields, "at")?.unwrap_or_default(),
+        ends_at: whole(fields, "until")?.ok_or(FetchError::Malformed(ITEM))?,
+    })
+}
+
+fn read_waiting(fields: &Attributes) -> Result<Waiting, FetchError> {
+    Ok(Waiting {
+        name: text(fields, "name")?.to_owned(),
+        since: whole(fields, "since")?.unwrap_or_default(),
+        seen_at: whole(fields, "seen")?.unwrap_or_default(),
+    })
+}
+
+fn read_invitation(fields: &Attributes) -> Result<StoredInvitation, FetchError> {
+    let kind = |is_until_host| if is_until_host { Lobby::UntilHost } else { Lobby::Always };
+    let name = fields.contains_key("name").then(|| text(fields, "name").map(str::to_owned));
+    let guests = match fields.get("guests") {
+        None => Vec::new(),
+        Some(AttributeValue::Ss(guests)) => guests.clone(),
+        Some(_) => return Err(FetchError::Malformed(ITEM)),
+    };
+    Ok(StoredInvitation {
+        role: text(fields, "role")?.to_owned(),
+        name: name.transpose()?,
+        lobby: boolean(fields, "until_host")?.map(kind),
+        uses: whole(fields, "uses")?,
+        guests,
+        expires_at: whole(fields, "until")?.unwrap_or_default(),
+        is_revoked: boolean(fields, "revoked")?.unwrap_or_default(),
+    })
+}
+
+fn boolean(fields: &Attributes, name: &str) -> Result<Option<bool>, FetchError> {
+    match fields.get(name) {
+        None => Ok(None),
+        Some(AttributeValue::Bool(value)) => Ok(Some(*value)),
+        Some(_) => Err(FetchError::Malformed(ITEM)),
+    }
 }
 
 /// Returns the text in `name`.

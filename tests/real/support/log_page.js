@@ -57,7 +57,8 @@ export const questions = [...section('Queries').matchAll(/^### (.*)$/gm)].map(([
 const ROUTES = [
   '/token', '/v1/token', '/v1/token/refresh', '/v1/rooms/{room}/participants/{identity}/mute', '/v1/rooms/{room}/participants/{identity}',
   '/v1/rooms/{room}/participants/{identity}/role', '/v1/rooms/{room}/participants', '/v1/rooms/{room}/hand', '/v1/rooms/{room}',
-  '/v1/rooms/{room}/bans', '/v1/rooms/{room}/bans/{identity}', '/v1/rooms/{room}/invitations', '/v1/livekit-webhook',
+  '/v1/rooms/{room}/bans', '/v1/rooms/{room}/bans/{identity}', '/v1/rooms/{room}/invitations', '/v1/rooms/{room}/invitations/{jti}',
+  '/v1/rooms/{room}/waiting', '/v1/rooms/{room}/waiting/{identity}', '/v1/livekit-webhook',
   '/api/liveblocks-auth', '/health',
 ];
 const TYPES = {
@@ -87,6 +88,7 @@ export function checked(text) {
 function checkRequest(line, text) {
   for (const name of ['request_id', 'lambda_request_id', 'outcome', 'code', 'status', 'duration_ms', 'cold_start']) assert.ok(name in line, `no ${name}: ${text}`);
   const outcome = line.status < 400 ? 'ok' : line.status < 500 ? 'refused' : 'failed';
+  const isRefused = outcome === 'refused' && line.code !== 'awaiting_admission';
   assert.equal(line.outcome, outcome, text);
   assert.equal(line.code === 'ok', outcome === 'ok', text);
   if (outcome !== 'ok') assert.equal(codes[line.code], line.status, text);
@@ -100,15 +102,17 @@ function checkRequest(line, text) {
   assert.deepEqual(counted(line), {
     ...(line.jti !== undefined && { Issued: 1 }),
     ...(line.code === 'banned' && { Banned: 1 }),
-    ...(line.invitation !== undefined && !line.guest && { Invited: 1 }),
+    // An invitation that is read or revoked has the same field.
+    ...(line.route === '/v1/rooms/{room}/invitations' && line.status === 201 && { Invited: 1 }),
     ...(line.guest && line.jti !== undefined && { GuestsAdmitted: 1 }),
-    ...(line.guest && outcome === 'refused' && { GuestsRefused: 1 }),
-    // No other field tells a removal by the webhook.
+    ...(line.guest && isRefused && { GuestsRefused: 1 }),
+    // No other field tells a removal by the webhook, and whether a person started to wait.
     ...('Ejected' in line && { Ejected: 1 }),
+    ...('Waiting' in line && line.code === 'awaiting_admission' && { Waiting: 1 }),
     ...(line.stale && { StaleServes: 1 }),
     ...(line.ask_ms !== undefined && { Asked: 1 }),
     ...(line.ask === 'no' && { AskRefused: 1 }),
-    ...(outcome === 'refused' && { Refused: 1 }),
+    ...(isRefused && { Refused: 1 }),
     ...(line.status === 503 && { Unavailable: 1 }),
     ...(line.status === 500 && { Internal: 1 }),
     ...(line.route !== undefined && line.route !== '/health' && { Duration: line.duration_ms }),

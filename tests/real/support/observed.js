@@ -22,6 +22,8 @@ allow = [
 ]`;
 const BANS = '/v1/rooms/{room}/bans';
 const INVITATIONS = '/v1/rooms/{room}/invitations';
+const WAITING = '/v1/rooms/{room}/waiting';
+const ENTRY = '/v1/rooms/{room}/waiting/{identity}';
 const WEBHOOK = '/v1/livekit-webhook';
 const MUTE = '/v1/rooms/{room}/participants/{identity}/mute';
 
@@ -71,12 +73,13 @@ async function ask(lambda, question, known = {}) {
   return sent.at(-1);
 }
 
-function backendRequest(body, path = '/v1/token') {
+function backendRequest(body, path = '/v1/token', method = 'POST') {
   const timestamp = String(Math.floor(Date.now() / 1000));
-  const text = ['POST', path, timestamp, createHash('sha256').update(body).digest('hex')].join('\n');
+  const text = [method, path, timestamp, createHash('sha256').update(body).digest('hex')].join('\n');
   const signature = createHmac('sha256', BACKEND.secret).update(text).digest('hex');
   confidential.add(signature);
   return event({
+    method,
     path,
     headers: { 'content-type': 'application/json', 'x-api-key': BACKEND.key, 'x-rtcstack-timestamp': timestamp, 'x-rtcstack-signature': `sha256=${signature}` },
     body,
@@ -125,10 +128,11 @@ export async function start() {
   third = await environment({
     ...DEV_LIVEKIT, LIVEKIT_API_SECRET: SECRET, LIVEKIT_URL: `ws://127.0.0.1:${livekit.address().port}`, ...trusting,
     BACKEND_API_KEYS: JSON.stringify({ [BACKEND.key]: BACKEND.secret }),
-    INVITATION_SECRET, ...await upstream.moto.createTable('bans'),
+    INVITATION_SECRET, POLICY, ...await upstream.moto.createTable('bans'),
   });
   await somebodyIsBanned(third, bearers);
   await guestsEnter(third);
+  await guestsWait(third, bearers);
   await appDecides(trusting, bearers);
   await everythingFails(first, second, trusting, bearers);
   await everyEvent();
@@ -195,6 +199,40 @@ async function guestsEnter(lambda) {
     .setProtectedHeader(jose.decodeProtectedHeader(invitation)).sign(Buffer.from(INVITATION_SECRET));
   expired.split('.').forEach((part) => confidential.add(part));
   await ask(lambda, tokenEvent(expired), { door: '/token' });
+}
+
+/** Lets guests of one invitation wait, decides about them, and revokes an invitation that is used up. */
+async function guestsWait(lambda, bearers) {
+  const post = (path, body) => ask(lambda, backendRequest(JSON.stringify(body), path), { room: 'standup', door: INVITATIONS });
+  const { invitation } = await post('/v1/rooms/standup/invitations', { role: 'participant', seconds: 600, lobby: true });
+  invitation.split('.').forEach((part) => confidential.add(part));
+  const identityOf = (secret, token) => {
+    const tag = createHmac('sha256', INVITATION_SECRET).update(`roomkey guest\0${jose.decodeJwt(token).jti}\0${secret}`).digest();
+    return `guest:${tag.subarray(0, 16).toString('base64url')}`;
+  };
+  const enter = (secret, token = invitation) => ask(lambda, {
+    ...tokenEvent(token), headers: { ...tokenEvent(token).headers, 'x-roomkey-guest': secret },
+  }, { person: identityOf(secret, token), room: 'standup', door: '/token' });
+  const moderate = (method, path, door, body = '') => ask(lambda, event({
+    method, path, headers: { authorization: `Bearer ${bearers.alice}`, 'content-type': 'application/json' }, body,
+  }), { person: 'alice', room: 'standup', door });
+  const [first, second] = ['a'.repeat(22), 'b'.repeat(22)];
+  await enter(first);
+  await enter(first);
+  await enter(second);
+  await moderate('GET', '/v1/rooms/standup/waiting', WAITING);
+  const paths = [first, second].map((secret) => `/v1/rooms/standup/waiting/${encodeURIComponent(identityOf(secret, invitation))}`);
+  await moderate('POST', paths[0], ENTRY, '{"admit":true}');
+  await moderate('POST', paths[1], ENTRY, '{"admit":false}');
+  await enter(first);
+  await enter(second);
+  const { invitation: single } = await post('/v1/rooms/standup/invitations', { role: 'participant', seconds: 600, uses: 1 });
+  single.split('.').forEach((part) => confidential.add(part));
+  await enter(first, single);
+  await enter(second, single);
+  const path = `/v1/rooms/standup/invitations/${jose.decodeJwt(single).jti}`;
+  await ask(lambda, backendRequest('', path, 'DELETE'), { room: 'standup', door: `${INVITATIONS}/{jti}` });
+  await enter(first, single);
 }
 
 /** Starts a function whose policy asks an app, which refuses a caller, fails and accepts, and sends requests to the limit. */
