@@ -12,6 +12,8 @@ const invitation = location.hash.slice(1);
 const WORDS = {
   entry_denied: { title: "You were not let in", detail: "A host refused the request." },
   invitation_expired: { title: "This link has expired", detail: "Ask the host for another one." },
+  invitation_revoked: { title: "This link is no longer valid", detail: "Ask the host for another one." },
+  invitation_used_up: { title: "This link was used already", detail: "Ask the host for another one." },
   banned: { title: "You may not join this room again", detail: "A host excluded you." },
 };
 

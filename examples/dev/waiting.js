@@ -19,8 +19,11 @@ export class WaitingList {
   #requests;
   #perform;
   #entries = new Map();
+  #people = [];
   #timer;
   #isReading = false;
+  /** Whether something changed while the list was read. */
+  #isOutdated = false;
 
   constructor(room, requests, perform) {
     this.#room = room;
@@ -34,33 +37,51 @@ export class WaitingList {
 
   /** Shows the list and keeps it current if the own role may admit people. */
   sync(mayAdmit) {
-    if (!mayAdmit) return this.clear();
-    if (this.#timer) return undefined;
-    this.#timer = setInterval(() => this.#read(), INTERVAL * 1000);
-    return this.#read();
+    if (!mayAdmit) {
+      this.clear();
+    } else if (this.#timer) {
+      this.#show();
+    } else {
+      this.#timer = setInterval(() => this.#read(), INTERVAL * 1000);
+      this.#read();
+    }
   }
 
   clear() {
     clearInterval(this.#timer);
     this.#timer = undefined;
     $("waiting").hidden = true;
-    this.#show([]);
+    this.#people = [];
+    this.#show();
   }
 
   async #read() {
+    this.#isOutdated = true;
     if (this.#isReading) return;
     this.#isReading = true;
-    const { ok, status, answer } = await this.#requests.waiting(this.#room.name);
+    while (this.#timer && this.#isOutdated) {
+      this.#isOutdated = false;
+      this.#showAnswer(await this.#requests.waiting(this.#room.name));
+    }
     this.#isReading = false;
+  }
+
+  #showAnswer({ ok, status, answer }) {
     // The call may have ended meanwhile. 404 is the response without state.
     if (!this.#timer || status === 404) return;
     $("waiting").hidden = false;
-    if (ok) this.#show(answer.waiting);
-    else say("The list of waiting people is not available.");
+    if (ok) {
+      this.#people = answer.waiting;
+      this.#show();
+    } else {
+      say("The list of waiting people is not available.");
+    }
   }
 
   /** Keeps the entries of people who still wait, so that their buttons keep the focus. */
-  #show(people) {
+  #show() {
+    // With "until-host", a person can enter before the list no longer contains them.
+    const people = this.#people.filter(({ identity }) => !this.#room.remoteParticipants.has(identity));
     const present = new Set(people.map(({ identity }) => identity));
     for (const [identity, entry] of this.#entries) {
       if (present.has(identity)) continue;
@@ -79,7 +100,7 @@ export class WaitingList {
   #entry({ identity, name, color, since }) {
     const badge = el("b", { class: "badge" }, name);
     paint(badge, color);
-    const time = new Date(since * 1000).toLocaleTimeString();
+    const time = new Date(since).toLocaleTimeString();
     const entry = el("li", {}, el("p", {}, badge, ` since ${time}`), el("div", { class: "actions", role: "group", "aria-label": `Decision about ${name}` },
       this.#button("Admit", `Admit ${name}`, identity, true),
       this.#button("Refuse", `Refuse ${name}`, identity, false)));

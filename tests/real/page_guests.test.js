@@ -1,16 +1,13 @@
 // The pages of `cargo run --example dev` in Chromium: a host invites guests to a call on a LiveKit server.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import * as jose from 'jose';
+import {
+  claimsOf, GUEST_PAGE, INVITATION_SECRET, invite, join, ROOM, ROOM_PATH, sign, visit,
+} from './support/guests.js';
 import { startLiveKit } from './support/livekit_server.js';
 import { buildExample, reads, startVisitors, withExample } from './support/page.js';
 import { contrasts, namelessParts, shoot, tabStop, toRgb } from './support/page_looks.js';
 import { eventually, freePort } from './support/processes.js';
-
-const ROOM = 'stage: 1/2';
-const ROOM_PATH = '/v1/rooms/stage%3A%201%2F2';
-const SECRET = 'an invitation secret of this suite';
-const GUEST_PAGE = 'http://127.0.0.1:3000/guest';
 
 let livekit;
 let visitors;
@@ -25,49 +22,10 @@ after(async () => {
   await livekit?.stop();
 });
 
-const example = (env) => withExample(() => ({ LIVEKIT_URL: livekit.url, INVITATION_SECRET: SECRET, ...env }));
+const example = (env) => withExample(() => ({ LIVEKIT_URL: livekit.url, INVITATION_SECRET, ...env }));
 
 const participants = () => livekit.rooms.listParticipants(ROOM);
 const guests = async () => (await participants()).filter(({ identity }) => identity.startsWith('guest:'));
-const claimsOf = (link) => JSON.parse(Buffer.from(new URL(link).hash.split('.')[1], 'base64url'));
-
-/** Creates a link in the host's form. Returns it with the request and its answer as shown. */
-async function invite(host, { role = 'participant', minutes = 60, name = '', waiting = 'none, guests enter at once' } = {}) {
-  await host.page.bringToFront();
-  const form = host.page.locator('#invite');
-  if (!await form.evaluate(({ open }) => open)) await form.locator('summary').click();
-  await form.getByLabel('Role').selectOption(role);
-  await form.getByLabel('Minutes').fill(String(minutes));
-  await form.getByLabel('Name of the guest').fill(name);
-  await form.getByLabel('Waiting room').selectOption(waiting);
-  const exchange = await host.act('Create link', `Invite a ${role}`);
-  assert.equal(exchange.status, '201 Created', JSON.stringify(exchange));
-  return { link: await host.page.getByLabel(/^Link: /).first().inputValue(), ...exchange };
-}
-
-/** Signs a link with the secret of the deployment. */
-async function sign({ seconds, secret = SECRET, ...claims }) {
-  const invitation = await new jose.SignJWT({ jti: crypto.randomUUID(), room: ROOM, role: 'viewer', ...claims })
-    .setProtectedHeader({ typ: 'roomkey-invitation+jwt', alg: 'HS256' })
-    .setExpirationTime(Math.floor(Date.now() / 1000) + seconds)
-    .sign(new TextEncoder().encode(secret));
-  return `${GUEST_PAGE}#${invitation}`;
-}
-
-/** Opens a link in a browser profile of its own, and presses "Join". */
-async function visit(link, name) {
-  const guest = await visitors.visit({ link });
-  guest.urls = [];
-  guest.page.on('request', (request) => guest.urls.push(request.url()));
-  await join(guest, name);
-  return guest;
-}
-
-async function join(guest, name) {
-  await guest.page.bringToFront();
-  if (name) await guest.page.getByLabel('Your name').fill(name);
-  await guest.button('Join').click();
-}
 
 describe('guests without a waiting room', () => {
   example();
@@ -105,7 +63,7 @@ describe('guests without a waiting room', () => {
     lin = await visitors.visit({ link });
     await shoot(lin, 'guest');
     await lin.close();
-    lin = await visit(link, 'Lin <b>');
+    lin = await visit(visitors, link, 'Lin <b>');
     await reads(lin.state, `In ${ROOM} as Lin <b>, viewer`);
     await ada.sees(3);
     for (const who of [ada, grace]) await reads(who.entry('Lin <b>'), 'guest, viewer');
@@ -142,7 +100,7 @@ describe('guests without a waiting room', () => {
   test('second guest has another identity and the name of the invitation', async () => {
     const { link: named, body } = await invite(ada, { name: 'Dr. Noether' });
     assert.equal(body.name, 'Dr. Noether');
-    const emmy = await visit(named);
+    const emmy = await visit(visitors, named);
     assert.equal(await emmy.page.getByLabel('Your name').getAttribute('readonly'), '');
     await reads(emmy.state, `In ${ROOM} as Dr. Noether, participant`);
     await eventually('two guests', async () => new Set((await guests()).map(({ identity }) => identity)).size === 2);
@@ -179,7 +137,7 @@ describe('guests without a waiting room', () => {
   ];
   for (const [what, makeLink, words] of refused) {
     test(`guest page explains ${what}`, async () => {
-      const guest = await visit(await makeLink(), 'Kurt');
+      const guest = await visit(visitors, await makeLink(), 'Kurt');
       await reads(guest.trouble, words);
       assert.ok(await guest.button('Join').isEnabled());
       assert.equal((await guests()).some(({ name }) => name === 'Kurt'), false);

@@ -1,4 +1,4 @@
-// The code of docs/frontends.md, which fetches tokens in its own language behind one interface.
+// The code of docs/frontends.md, which fetches tokens in its own language behind one interface, and of docs/guests.md.
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -11,17 +11,17 @@ import { output, repository, start, work } from './processes.js';
 
 const LANGUAGES = { ts: 'ts', tsx: 'tsx', py: 'python', rs: 'rust', swift: 'swift', kt: 'kotlin', dart: 'dart', cs: 'cs' };
 
-/** Returns the code of the page whose first line contains the file name. */
-export function piece(name) {
-  const found = blocks('frontends', LANGUAGES[name.split('.').at(-1)]).filter((code) => /^(?:\/\/|#) (\S+)/.exec(code)?.[1] === name);
+/** Returns the code of `docs/PAGE.md` whose first line contains the file name. */
+export function piece(name, page = 'frontends') {
+  const found = blocks(page, LANGUAGES[name.split('.').at(-1)]).filter((code) => /^(?:\/\/|#) (\S+)/.exec(code)?.[1] === name);
   if (found.length !== 1) throw new Error(`${found.length} blocks with the file name ${name}`);
   return found[0];
 }
 
 /** Creates a temporary folder with the code. */
-export function startFolder(names) {
+export function startFolder(names, page) {
   const path = mkdtempSync(`${tmpdir()}/frontends-`);
-  for (const name of names) writeFileSync(`${path}/${name}`, piece(name));
+  for (const name of names) writeFileSync(`${path}/${name}`, piece(name, page));
   symlinkSync(`${repository}tests/real/node_modules`, `${path}/node_modules`);
   return { path, stop: () => rmSync(path, { recursive: true, force: true }) };
 }
@@ -94,7 +94,7 @@ export async function startJavaScript(folder) {
 
 /** Serves a web page with `script` on its own origin, for a browser with a fake microphone. */
 export async function startApp(script) {
-  const page = '<!doctype html><title>app</title><div id="app"></div><script type="module" src="/app.js"></script>';
+  const page = '<!doctype html><meta charset="utf-8"><title>app</title><div id="app"></div><script type="module" src="/app.js"></script>';
   const server = createServer((request, response) => {
     if (request.url === '/app.js') response.setHeader('content-type', 'text/javascript').end(script);
     else response.setHeader('content-type', 'text/html').end(page);
@@ -111,11 +111,11 @@ export async function startApp(script) {
   const origin = `http://127.0.0.1:${server.address().port}`;
   return {
     origin,
-    visit: async (prepare) => {
+    visit: async (prepare, fragment = '') => {
       const tab = await browser.newPage();
       tab.setDefaultTimeout(20_000);
       await prepare(tab);
-      await tab.goto(origin);
+      await tab.goto(`${origin}/${fragment}`);
       return tab;
     },
     stop: async () => {

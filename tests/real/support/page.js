@@ -134,7 +134,7 @@ class Visitor {
     page.on('request', (request) => {
       if (request.method() === 'POST' && request.url() === `${PAGE}token`) this.asked.push(request.postData());
     });
-    this.room = page.getByRole('region', { name: 'Room' });
+    this.room = page.getByRole('region', { name: 'Room', exact: true });
     this.state = this.room.getByRole('status');
     this.trouble = this.room.getByRole('alert');
     this.happened = this.room.locator('[aria-live=polite]');

@@ -1,0 +1,48 @@
+// Hosts who invite guests on the page of the example `dev`, and the guests.
+import assert from 'node:assert/strict';
+import * as jose from 'jose';
+
+export const ROOM = 'stage: 1/2';
+export const ROOM_PATH = '/v1/rooms/stage%3A%201%2F2';
+export const INVITATION_SECRET = 'an invitation secret of this suite';
+export const GUEST_PAGE = 'http://127.0.0.1:3000/guest';
+
+export const claimsOf = (link) => JSON.parse(Buffer.from(new URL(link).hash.split('.')[1], 'base64url'));
+
+/** Creates a link in the host's form. Returns it with the request and its answer as shown. */
+export async function invite(host, { role = 'participant', minutes = 60, name = '', waiting = 'none, guests enter at once' } = {}) {
+  await host.page.bringToFront();
+  const form = host.page.locator('#invite');
+  if (!await form.evaluate(({ open }) => open)) await form.locator('summary').click();
+  await form.getByLabel('Role').selectOption(role);
+  await form.getByLabel('Minutes').fill(String(minutes));
+  await form.getByLabel('Name of the guest').fill(name);
+  await form.getByLabel('Waiting room').selectOption(waiting);
+  const exchange = await host.act('Create link', `Invite a ${role}`);
+  assert.equal(exchange.status, '201 Created', JSON.stringify(exchange));
+  return { link: await host.page.getByLabel(/^Link: /).first().inputValue(), ...exchange };
+}
+
+/** Signs a link with the secret of the deployment. */
+export async function sign({ seconds, secret = INVITATION_SECRET, ...claims }) {
+  const invitation = await new jose.SignJWT({ jti: crypto.randomUUID(), room: ROOM, role: 'viewer', ...claims })
+    .setProtectedHeader({ typ: 'roomkey-invitation+jwt', alg: 'HS256' })
+    .setExpirationTime(Math.floor(Date.now() / 1000) + seconds)
+    .sign(new TextEncoder().encode(secret));
+  return `${GUEST_PAGE}#${invitation}`;
+}
+
+/** Opens a link in a browser profile of its own, and presses "Join". */
+export async function visit(visitors, link, name) {
+  const guest = await visitors.visit({ link });
+  guest.urls = [];
+  guest.page.on('request', (request) => guest.urls.push(request.url()));
+  await join(guest, name);
+  return guest;
+}
+
+export async function join(guest, name) {
+  await guest.page.bringToFront();
+  if (name) await guest.page.getByLabel('Your name').fill(name);
+  await guest.button('Join').click();
+}
