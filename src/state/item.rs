@@ -70,7 +70,7 @@ pub struct Waiting {
     pub seen_at: u64,
 }
 
-/// What is known about an invitation besides its signed text.
+/// The facts about an invitation besides its signed text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoredInvitation {
     /// The name of the guests' role; empty if the invitation was revoked before it was known.
