@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::Response;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::gateway::Wire;
 use crate::support::{Bootstrap, Env, Server, today, token};
@@ -28,11 +28,9 @@ fn cpu(id: u32) -> Duration {
 /// The build that is measured.
 const BUILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/release/bootstrap");
 
-/// The median latency and the processor time of one request, in microseconds.
-async fn measure(policy: &str) -> (u128, u128) {
-    let env = Env::offline().with("POLICY", policy).with("RUST_LOG", "info");
-    let function = Bootstrap::start_build(BUILD, &env);
-    let event = Wire::token(&token(&today()), &json!({ "room_name": "team-a" })).http_api();
+/// The median latency and the processor time of one request with `event`, in microseconds.
+async fn measure(env: &Env, event: &Value) -> (u128, u128) {
+    let function = Bootstrap::start_build(BUILD, env);
     let mut times = Vec::with_capacity(REQUESTS);
     let mut before = Duration::ZERO;
     for request in 0..2 * REQUESTS {
@@ -41,13 +39,23 @@ async fn measure(policy: &str) -> (u128, u128) {
             times.clear();
         }
         let started = Instant::now();
-        let reply = function.invoke(&event).await.reply("a token");
+        let reply = function.invoke(event).await.reply("a token");
         times.push(started.elapsed());
         assert_eq!(reply.status, 201, "{}", reply.text());
     }
     let spent = cpu(function.id().unwrap()).saturating_sub(before);
     times.sort();
     (times[REQUESTS / 2].as_micros(), spent.as_micros() / REQUESTS as u128)
+}
+
+/// The least latency and processor time of one request in several rounds, in microseconds.
+pub(crate) async fn least(env: &Env, event: &Value) -> (u128, u128) {
+    let (mut latency, mut processor) = (u128::MAX, u128::MAX);
+    for _ in 0..ROUNDS {
+        let (median, spent) = measure(env, event).await;
+        (latency, processor) = (latency.min(median), processor.min(spent));
+    }
+    (latency, processor)
 }
 
 #[tokio::test]
@@ -59,6 +67,7 @@ async fn question_costs_are_printed() {
         format!("{rule}ask = \"members\"\n[ask.members]\nurl = \"{}/{{room}}\"\n{table}", app.url())
     };
     let roles = "role_from = \"role\"\nroles = [\"host\"]\nforward = \"bearer\"\n";
+    let event = Wire::token(&token(&today()), &json!({ "room_name": "team-a" })).http_api();
     println!("\n| Rule | Latency p50, \u{b5}s | Processor time, \u{b5}s |\n|---|---|---|");
     for (name, policy) in [
         ("without `ask`", rule.to_owned()),
@@ -66,11 +75,8 @@ async fn question_costs_are_printed() {
         ("with `ask`, token and role", asks(roles)),
         ("with `ask`, cached", asks(&format!("{roles}cache_seconds = 60"))),
     ] {
-        let (mut latency, mut processor) = (u128::MAX, u128::MAX);
-        for _ in 0..ROUNDS {
-            let (median, spent) = measure(&policy).await;
-            (latency, processor) = (latency.min(median), processor.min(spent));
-        }
+        let env = Env::offline().with("POLICY", &policy).with("RUST_LOG", "info");
+        let (latency, processor) = least(&env, &event).await;
         println!("| {name} | {latency} | {processor} |");
     }
 }

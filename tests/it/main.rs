@@ -38,6 +38,7 @@ mod fetch_errors;
 mod freeze;
 mod freshness;
 mod gateways;
+mod guest_cost;
 mod guest_docs;
 mod guests;
 mod hands;
