@@ -199,7 +199,7 @@ describe('Schemathesis', () => {
       'POST /v1/rooms/{room}/participants/{identity}/mute 204': 1, 'POST /v1/rooms/{room}/participants/{identity}/mute 404': 5,
       'DELETE /v1/rooms/{room}/participants/{identity} 204': 1, 'DELETE /v1/rooms/{room}/participants/{identity} 404': 5,
       'POST /v1/rooms/{room}/invitations 201': 1, 'POST /v1/rooms/{room}/invitations 400': 1,
-      'GET /v1/rooms/{room}/invitations 200': 1, 'DELETE /v1/rooms/{room}/invitations/{jti} 404': 1, 'GET /v1/rooms/{room}/waiting 200': 1,
+      'GET /v1/rooms/{room}/invitations 200': 1, 'DELETE /v1/rooms/{room}/invitations/{jti} 204': 1, 'GET /v1/rooms/{room}/waiting 200': 1,
       'POST /v1/rooms/{room}/waiting/{identity} 404': 1,
       'POST /v1/rooms/{room}/bans 201': 1, 'GET /v1/rooms/{room}/bans 200': 1,
       'DELETE /v1/rooms/{room}/bans/{identity} 204': 1, 'POST /v1/livekit-webhook 401': 1,
