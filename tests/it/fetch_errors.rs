@@ -131,6 +131,7 @@ async fn key_set_is_fetched_with_the_roots_of_a_file_or_of_folders() {
     for (variables, is_trusted) in rows {
         let env = Env::offline()
             .without("OIDC_JWKS")
+            .without("SSL_CERT_FILE")
             .with_all(&[("OIDC_JWKS_URI", &address)])
             .with_all(&variables);
         let function = Bootstrap::start(&env);
