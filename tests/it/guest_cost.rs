@@ -23,7 +23,7 @@ async fn guest_costs_are_printed() {
     let room = json!({ "room_name": "team-a" });
     let event = |bearer: &str| {
         let mut wire = Wire::token(bearer, &room);
-        wire.headers.push(("x-roomkey-guest".into(), "0123456789abcdefghijKL".into()));
+        wire.headers.push(("x-roomkey-guest", "0123456789abcdefghijKL".into()));
         wire.http_api()
     };
     println!("\n| Token of | Latency p50, \u{b5}s | Processor time, \u{b5}s |\n|---|---|---|");
