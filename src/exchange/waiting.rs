@@ -104,6 +104,8 @@ impl Exchange {
         if lobby == Lobby::UntilHost {
             let ask = self.has_host(secrets, room, now);
             if self.host_presence.get(room, ask, now).await? {
+                // Hosts would otherwise see a participant in the list of those who wait.
+                state.stop_waiting(room, person, now).await?;
                 return Ok(());
             }
         }

@@ -87,6 +87,20 @@ impl State {
         Ok(Wait::Started)
     }
 
+    /// Ends the wait of `person` without a decision.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`] as [`State::change`].
+    pub async fn stop_waiting(
+        &self,
+        room: &str,
+        person: &str,
+        now: SystemTime,
+    ) -> Result<(), Unavailable> {
+        self.change(room, &format!("{PREFIX}{person}"), &Change::StopWaiting, now).await
+    }
+
     /// Lists the people who wait for `room`, the longest wait first.
     ///
     /// # Errors

@@ -236,6 +236,10 @@ async fn presence_of_a_host_is_read_at_most_once_a_second() {
     assert_eq!(livekit.take().len(), 1);
     is_there.store(false, Ordering::Relaxed);
     expect_waiting(&enter("candidates").send_at(&app, at(NOW + 1)).await, "the host has left");
+    assert_eq!(waiting(&app, at(NOW + 2)).await.as_array().unwrap().len(), 1);
+    is_there.store(true, Ordering::Relaxed);
+    enter("candidates").send_at(&app, at(NOW + 2)).await.expect_issued("the host is back");
+    assert_eq!(waiting(&app, at(NOW + 2)).await, json!([]));
 }
 
 #[tokio::test]
