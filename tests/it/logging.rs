@@ -290,7 +290,7 @@ async fn question_to_the_app_is_logged_and_counted_once() {
     app.say(Say::ok("{\"role\":\"Zx9marker\"}"));
     unlisted.answer("a role", &event).await.expect_problem("a role", 503, "unavailable");
     let reason = "response names a role that roles of the ask table does not list";
-    assert!(unlisted.json_lines().iter().any(|line| line["error"] == reason));
+    assert_eq!(unlisted.failed_fetch("ask").await["error"], reason);
 }
 
 #[tokio::test]

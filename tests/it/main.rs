@@ -28,6 +28,7 @@ mod bearer;
 mod config;
 mod cookies;
 mod cors;
+mod deadline;
 mod diagnosis;
 mod directories;
 mod directory_faults;
