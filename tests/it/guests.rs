@@ -307,6 +307,35 @@ async fn invitation_with_other_claims_is_rejected() {
     }
 }
 
+/// With state, these claims restrict the invitation. One that cannot be read must not be ignored.
+#[tokio::test]
+async fn restriction_of_another_form_is_rejected() {
+    let app = env().with("STATE_TABLE", "memory").app();
+    let good = invitation(&app, &json!({})).await;
+    #[rustfmt::skip]
+    let rows = [
+        ("no uses",            json!({ "uses": 0 })),
+        ("negative uses",      json!({ "uses": -1 })),
+        ("a part of a use",    json!({ "uses": 1.5 })),
+        ("uses as a text",     json!({ "uses": "3" })),
+        ("uses as a list",     json!({ "uses": [3] })),
+        ("uses as a boolean",  json!({ "uses": true })),
+        ("no waiting room",    json!({ "lobby": false })),
+        ("another word",       json!({ "lobby": "until_host" })),
+        ("an empty text",      json!({ "lobby": "" })),
+        ("lobby as a number",  json!({ "lobby": 1 })),
+        ("lobby as a list",    json!({ "lobby": [true] })),
+    ];
+    for (row, change) in rows {
+        let reply = enter(&app, &resigned(&good, &json!({}), &change), &json!({})).await;
+        reply.expect_problem(row, 401, "invalid_token");
+    }
+    let one = resigned(&good, &json!({}), &json!({ "uses": 1 }));
+    enter(&app, &one, &json!({})).await.expect_issued("one use");
+    let waits = resigned(&good, &json!({}), &json!({ "lobby": true }));
+    enter(&app, &waits, &json!({})).await.expect_problem("a wait", 403, "awaiting_admission");
+}
+
 #[tokio::test]
 async fn altered_or_foreign_invitation_is_rejected() {
     let app = env().app();

@@ -372,6 +372,31 @@ async fn failure_admits_nobody_and_loses_nothing() {
     enter("clients").send(&app).await.expect_issued("admitted");
 }
 
+/// The processes of a deployment share nothing but the table. One may be frozen between two requests.
+#[tokio::test]
+async fn wait_in_one_process_is_decided_in_another() {
+    let livekit = livekit(&["host"]);
+    let table = FakeDynamoDb::start();
+    let env = env(&livekit).state_in(&table);
+    let (one, other, third) = (env.app(), env.app(), env.app());
+    expect_waiting(&enter("clients").send(&one).await, "a client");
+    let list = waiting(&other, at(NOW + 1)).await;
+    assert_eq!(list[0]["identity"], "clients@example.com");
+    expect_waiting(&enter("clients").send_at(&third, at(NOW + 3)).await, "the same wait");
+    assert_eq!(waiting(&one, at(NOW + 4)).await, list);
+    // Two hosts click at the same time, in two processes: both succeed, and one decision counts.
+    let (admitted, refused) = tokio::join!(
+        decide(&other, "hosts", "clients@example.com", true),
+        decide(&third, "moderators", "clients@example.com", false),
+    );
+    assert_eq!((admitted.status, refused.status), (204, 204));
+    let first = enter("clients").send_at(&one, at(NOW + 6)).await;
+    let second = enter("clients").send_at(&other, at(NOW + 6)).await;
+    assert_eq!(first.status, second.status, "{} {}", first.text(), second.text());
+    assert!(matches!(first.code().as_str(), "" | "entry_denied"), "{}", first.text());
+    assert_eq!(waiting(&third, at(NOW + 7)).await, json!([]));
+}
+
 #[tokio::test]
 async fn banned_person_does_not_wait() {
     let livekit = livekit(&["host"]);
