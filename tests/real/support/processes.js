@@ -24,7 +24,9 @@ let lastPort = 10_000 + Math.floor(Math.random() * 22_000);
 async function firstFree(binds) {
   for (;;) {
     lastPort = lastPort < 32_767 ? lastPort + 1 : 10_000;
-    if (await binds(lastPort)) return lastPort;
+    // Other calls change `lastPort` during the wait.
+    const port = lastPort;
+    if (await binds(port)) return port;
   }
 }
 
