@@ -84,6 +84,24 @@ impl Exchange {
         self.authorize(caller, Some(room), &RequestedRoomConfig::default(), now).await
     }
 
+    /// Decides whether `caller` may moderate `room`, as [`Exchange::authorize`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Exchange::authorize`], and [`Refusal::Moderation`] if the role does not moderate.
+    pub(super) async fn authorize_moderation<'a>(
+        &'a self,
+        caller: &Caller<'_>,
+        room: &str,
+        now: SystemTime,
+    ) -> Result<Authorization<'a>, ExchangeError> {
+        let authorization = self.authorize_in(caller, room, now).await?;
+        if !authorization.role.can_moderate {
+            return Err(Refusal::Moderation.into());
+        }
+        Ok(authorization)
+    }
+
     /// Decides which rooms of Liveblocks `caller` may enter, who is about to enter `room` if one is
     /// named. `None` if the policy has no patterns for Liveblocks. Costs a request to the app if the
     /// rule that matches asks it.

@@ -241,10 +241,10 @@ impl Exchange {
         now: SystemTime,
     ) -> Result<Option<&Role>, ExchangeError> {
         let BanAuthor::Caller(caller) = author else { return Ok(None) };
-        let authorization = self.authorize_in(caller, room, now).await?;
+        let authorization = self.authorize_moderation(caller, room, now).await?;
         let role = authorization.role;
         let rules_every_room = role.grants.room_admin && authorization.rule.opens_every_room();
-        if !role.can_moderate || room == EVERY_ROOM && !rules_every_room {
+        if room == EVERY_ROOM && !rules_every_room {
             return Err(Refusal::Moderation.into());
         }
         Ok(Some(role))

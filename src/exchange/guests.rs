@@ -177,8 +177,7 @@ impl Exchange {
     /// invitation was made gives no such right.
     pub(super) fn guests_role(&self, name: &str) -> Result<&Role, InvitationError> {
         let role = self.policy.role(name);
-        role.filter(|role| !role.grants.room_admin && !role.can_moderate)
-            .ok_or(InvitationError::Role)
+        role.filter(|role| !role.is_in_charge()).ok_or(InvitationError::Role)
     }
 
     /// Returns the settings of the room if a guest is its first participant.

@@ -45,10 +45,7 @@ impl Exchange {
         now: SystemTime,
     ) -> Result<&Role, ExchangeError> {
         let (room, identity) = (&target.room, &target.identity);
-        let role = self.authorize_in(caller, room, now).await?.role;
-        if !role.can_moderate {
-            return Err(Refusal::Moderation.into());
-        }
+        let role = self.authorize_moderation(caller, room, now).await?.role;
         let service = self.room_service(&caller.secrets, room, now)?;
         let participant = service.participant(identity).await?;
         if !role.grants.room_admin && self.is_host(&participant) {

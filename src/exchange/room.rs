@@ -22,10 +22,7 @@ impl Exchange {
         room: &str,
         now: SystemTime,
     ) -> Result<(&Role, Vec<ParticipantInfo>), ExchangeError> {
-        let role = self.authorize_in(caller, room, now).await?.role;
-        if !role.can_moderate {
-            return Err(Refusal::Moderation.into());
-        }
+        let role = self.authorize_moderation(caller, room, now).await?.role;
         let mut participants =
             self.room_service(&caller.secrets, room, now)?.participants().await?;
         participants.retain(|participant| !participant.is_hidden());

@@ -11,7 +11,7 @@ use crate::livekit::participant_info::ParticipantInfo;
 use crate::livekit::room_service::RoomServiceError;
 use crate::lobby::Lobby;
 use crate::logging::FetchLog;
-use crate::policy::{Refusal, Role};
+use crate::policy::Role;
 use crate::secrets::Secrets;
 use crate::state::item::Waiting;
 use crate::state::{PersonState, State, Wait};
@@ -136,7 +136,7 @@ impl Exchange {
         now: SystemTime,
     ) -> Result<(&Role, Vec<WaitingPerson<'_>>), ExchangeError> {
         let state = self.state()?;
-        let role = self.authorize_moderation(caller, room, now).await?;
+        let role = self.authorize_moderation(caller, room, now).await?.role;
         let waiting = state.waiting(room, now).await?;
         let person = |(identity, waiting): (String, Waiting)| WaitingPerson {
             color: self.presence.color(&identity),
@@ -165,24 +165,13 @@ impl Exchange {
     ) -> Result<&Role, ExchangeError> {
         let state = self.state()?;
         let room = &target.room;
-        let role = self.authorize_moderation(caller, room, now).await?;
+        let role = self.authorize_moderation(caller, room, now).await?.role;
         let person = self.participant.person_of(&target.identity);
         if !state.decide(room, &person, is_admitted, now).await? {
             return Err(ExchangeError::ParticipantNotFound);
         }
         self.tell_hosts(state, &caller.secrets, room, now).await;
         Ok(role)
-    }
-
-    /// Checks that the role of `caller` in `room` moderates, and returns it.
-    async fn authorize_moderation(
-        &self,
-        caller: &Caller<'_>,
-        room: &str,
-        now: SystemTime,
-    ) -> Result<&Role, ExchangeError> {
-        let role = self.authorize_in(caller, room, now).await?.role;
-        if role.can_moderate { Ok(role) } else { Err(Refusal::Moderation.into()) }
     }
 
     /// Whether a host or moderator is in `room`.
