@@ -1,6 +1,7 @@
 //! The use cases: participant tokens for callers and for backends, moderation, roles during a call,
 //! Liveblocks tokens.
 
+mod author;
 mod authorization;
 mod backend;
 mod bans;
@@ -46,7 +47,8 @@ use crate::state::State;
 use crate::text::Name;
 use crate::upstream::client::Client;
 
-pub use bans::{BanAuthor, BanRequest};
+pub use author::Author;
+pub use bans::BanRequest;
 pub use diagnosis::{Asked, Diagnosis, Pending, Question};
 pub use error::ExchangeError;
 pub use guests::{Guest, GuestSecret};

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::context::RequestContext;
 use super::response::{HandlerResponse, date_time};
 use super::route::Route;
-use crate::exchange::{BanAuthor, BanRequest, ExchangeError};
+use crate::exchange::{BanRequest, ExchangeError};
 use crate::logging::RequestLog;
 use crate::state::item::Ban;
 
@@ -41,7 +41,9 @@ impl RequestContext<'_> {
         route: Route,
         record: &mut RequestLog,
     ) -> Result<HandlerResponse, HandlerResponse> {
-        let author = self.ban_author(route, record).await?;
+        // Without state there are no bans, whoever asks.
+        self.exchange().state()?;
+        let author = self.author(route, record).await?;
         let room = self.room(route, record)?;
         let request = BanRequest::from_body(self.json_body()?).map_err(ExchangeError::from)?;
         record.target = Some(self.pseudonym(author.secrets(), request.identity.as_str()));
@@ -56,7 +58,9 @@ impl RequestContext<'_> {
         route: Route,
         record: &mut RequestLog,
     ) -> Result<HandlerResponse, HandlerResponse> {
-        let author = self.ban_author(route, record).await?;
+        // Without state there are no bans, whoever asks.
+        self.exchange().state()?;
+        let author = self.author(route, record).await?;
         let room = self.room(route, record)?;
         let (bans, role) = self.exchange().bans(&author, &room, self.now).await?;
         record.role = role.map(|role| role.name.clone());
@@ -71,26 +75,14 @@ impl RequestContext<'_> {
         route: Route,
         record: &mut RequestLog,
     ) -> Result<HandlerResponse, HandlerResponse> {
-        let author = self.ban_author(route, record).await?;
+        // Without state there are no bans, whoever asks.
+        self.exchange().state()?;
+        let author = self.author(route, record).await?;
         let target = self.target(route, record)?;
         record.target = Some(self.pseudonym(author.secrets(), &target.identity));
         let (room, identity) = (&target.room, &target.identity);
         let role = self.exchange().unban(&author, room, identity, self.now).await?;
         record.role = role.map(|role| role.name.clone());
         Ok(HandlerResponse::empty())
-    }
-
-    /// Authenticates the sender: a backend or a caller.
-    async fn ban_author(
-        &self,
-        route: Route,
-        record: &mut RequestLog,
-    ) -> Result<BanAuthor<'_>, ExchangeError> {
-        // Without state there are no bans, whoever asks.
-        self.exchange().state()?;
-        if self.is_from_backend() {
-            return Ok(BanAuthor::Backend(self.backend(route).await?));
-        }
-        Ok(BanAuthor::Caller(Box::new(self.caller(record).await?)))
     }
 }

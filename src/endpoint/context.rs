@@ -10,7 +10,7 @@ use super::route::Route;
 use super::{BODY_BYTES, Endpoint};
 use crate::bearer::{BearerError, UnverifiedBearer};
 use crate::body::InvalidField;
-use crate::exchange::{Caller, Exchange, ExchangeError, Issued, ParticipantRef};
+use crate::exchange::{Author, Caller, Exchange, ExchangeError, Issued, ParticipantRef};
 use crate::logging::RequestLog;
 use crate::secrets::Secrets;
 
@@ -36,6 +36,18 @@ impl<'a> RequestContext<'a> {
         let caller = self.exchange().authenticate(self.bearer()?, self.now).await?;
         record.subject = Some(caller.secrets.api_key.pseudonym(&caller.key()));
         Ok(caller)
+    }
+
+    /// Authenticates a sender who can be a backend as well.
+    pub(super) async fn author(
+        &self,
+        route: Route,
+        record: &mut RequestLog,
+    ) -> Result<Author<'a>, ExchangeError> {
+        if self.is_from_backend() {
+            return Ok(Author::Backend(self.backend(route).await?));
+        }
+        Ok(Author::Caller(Box::new(self.caller(record).await?)))
     }
 
     /// Reads the access token. Proxies and browsers attach a header of `TOKEN_HEADER` and a cookie to
@@ -65,12 +77,23 @@ impl<'a> RequestContext<'a> {
         route: Route,
         record: &mut RequestLog,
     ) -> Result<ParticipantRef, ExchangeError> {
-        let target = route.participant_ref(self.parts.uri.path()).ok_or_else(|| {
-            let reason = "must be names in the path, each percent-encoded once";
-            InvalidField::new("the room and the identity", reason)
+        let names = self.names(route, "the room and the identity", record);
+        names.map(|[room, identity]| ParticipantRef { room, identity })
+    }
+
+    /// Returns the room and the other name in the path of `route`, which errors call `fields`, and records
+    /// the room.
+    pub(super) fn names(
+        &self,
+        route: Route,
+        fields: &'static str,
+        record: &mut RequestLog,
+    ) -> Result<[String; 2], ExchangeError> {
+        let names = route.names(self.parts.uri.path()).ok_or_else(|| {
+            InvalidField::new(fields, "must be names in the path, each percent-encoded once")
         })?;
-        record.room = Some(target.room.clone());
-        Ok(target)
+        record.room = Some(names[0].clone());
+        Ok(names)
     }
 
     /// Returns the room in the path of `route`, and records it.

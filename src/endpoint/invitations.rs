@@ -1,20 +1,19 @@
 //! Invitations for people without an account: `/v1/rooms/{room}/invitations`, and one of them.
 
-use std::sync::Arc;
-
 use http::StatusCode;
 use serde::Serialize;
 
 use super::context::RequestContext;
 use super::response::{HandlerResponse, date_time};
 use super::route::Route;
-use crate::body::InvalidField;
-use crate::exchange::{Caller, ExchangeError, ParticipantRef};
+use crate::exchange::{Author, ExchangeError};
 use crate::invitation::request::{InvitationRequest, InvitationResponse};
 use crate::lobby::Lobby;
 use crate::logging::{Effect, RequestLog};
-use crate::secrets::Secrets;
 use crate::state::item::StoredInvitation;
+
+/// The names in the path of one invitation, for errors.
+const NAMES: &str = "the room and the jti";
 
 /// An invitation in a response, without its text: only the response that created it has that.
 #[derive(Serialize)]
@@ -65,13 +64,11 @@ impl RequestContext<'_> {
     ) -> Result<HandlerResponse, HandlerResponse> {
         // Without the secret there is no such route, whoever asks.
         self.exchange().check_invites(self.now).await?;
-        let (caller, secrets) = self.inviter(route, record).await?;
+        let author = self.author(route, record).await?;
         let room = self.room(route, record)?;
         let request = InvitationRequest::from_body(self.json_body()?);
         let request = request.map_err(ExchangeError::from)?;
-        let invited =
-            self.exchange().invite(caller.as_ref(), &secrets, &room, request, self.now).await;
-        let (invitation, token) = invited?;
+        let (invitation, token) = self.exchange().invite(&author, &room, request, self.now).await?;
         record.role = Some(invitation.role);
         record.invitation = Some(invitation.id);
         record.effect = Some(Effect::Invited);
@@ -86,10 +83,9 @@ impl RequestContext<'_> {
         route: Route,
         record: &mut RequestLog,
     ) -> Result<HandlerResponse, HandlerResponse> {
-        let caller = self.manager(route, record).await?;
+        let author = self.manager(route, record).await?;
         let room = self.room(route, record)?;
-        let invitations = self.exchange().invitations(caller.as_ref(), &room, self.now).await;
-        let (invitations, role) = invitations?;
+        let (invitations, role) = self.exchange().invitations(&author, &room, self.now).await?;
         record.role = role.map(|role| role.name.clone());
         let entries = invitations.iter().map(|(jti, stored)| InvitationEntry::new(jti, stored));
         let invitations = entries.collect::<Result<_, _>>()?;
@@ -102,10 +98,9 @@ impl RequestContext<'_> {
         route: Route,
         record: &mut RequestLog,
     ) -> Result<HandlerResponse, HandlerResponse> {
-        let caller = self.manager(route, record).await?;
-        let ParticipantRef { room, identity: jti } = self.invitation_ref(route, record)?;
-        let found = self.exchange().invitation(caller.as_ref(), &room, &jti, self.now).await;
-        let (stored, role) = found?;
+        let author = self.manager(route, record).await?;
+        let [room, jti] = self.names(route, NAMES, record)?;
+        let (stored, role) = self.exchange().invitation(&author, &room, &jti, self.now).await?;
         record.role = role.map(|role| role.name.clone());
         record.invitation = Some(jti.clone());
         Ok(HandlerResponse::serialized(StatusCode::OK, &InvitationEntry::new(&jti, &stored)?)?)
@@ -117,51 +112,23 @@ impl RequestContext<'_> {
         route: Route,
         record: &mut RequestLog,
     ) -> Result<HandlerResponse, HandlerResponse> {
-        let caller = self.manager(route, record).await?;
-        let ParticipantRef { room, identity: jti } = self.invitation_ref(route, record)?;
-        let revoked = self.exchange().revoke_invitation(caller.as_ref(), &room, &jti, self.now);
-        record.role = revoked.await?.map(|role| role.name.clone());
+        let author = self.manager(route, record).await?;
+        let [room, jti] = self.names(route, NAMES, record)?;
+        let role = self.exchange().revoke_invitation(&author, &room, &jti, self.now).await?;
+        record.role = role.map(|role| role.name.clone());
         record.invitation = Some(jti);
         Ok(HandlerResponse::empty())
     }
 
-    /// Authenticates the sender of a request about existing invitations, as [`Self::inviter`] does.
+    /// Authenticates the sender of a request about existing invitations.
     async fn manager(
         &self,
         route: Route,
         record: &mut RequestLog,
-    ) -> Result<Option<Caller<'_>>, ExchangeError> {
+    ) -> Result<Author<'_>, ExchangeError> {
         // Without secret and state there are no such routes, whoever asks.
         self.exchange().check_invites(self.now).await?;
         self.exchange().state()?;
-        Ok(self.inviter(route, record).await?.0)
-    }
-
-    /// Authenticates the sender: a caller, or `None` for a backend. Returns the secrets that verified them.
-    async fn inviter(
-        &self,
-        route: Route,
-        record: &mut RequestLog,
-    ) -> Result<(Option<Caller<'_>>, Arc<Secrets>), ExchangeError> {
-        if self.is_from_backend() {
-            return Ok((None, self.backend(route).await?));
-        }
-        let caller = self.caller(record).await?;
-        let secrets = Arc::clone(&caller.secrets);
-        Ok((Some(caller), secrets))
-    }
-
-    /// Returns the room and the `jti` in the path of `route`, and records the room.
-    fn invitation_ref(
-        &self,
-        route: Route,
-        record: &mut RequestLog,
-    ) -> Result<ParticipantRef, ExchangeError> {
-        let found = route.participant_ref(self.parts.uri.path()).ok_or_else(|| {
-            let reason = "must be names in the path, each percent-encoded once";
-            InvalidField::new("the room and the jti", reason)
-        })?;
-        record.room = Some(found.room.clone());
-        Ok(found)
+        self.author(route, record).await
     }
 }

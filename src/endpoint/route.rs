@@ -2,7 +2,6 @@
 
 use percent_encoding::percent_decode_str;
 
-use crate::exchange::ParticipantRef;
 use crate::text;
 
 /// A route of the endpoint.
@@ -141,12 +140,12 @@ impl Route {
         }
     }
 
-    /// Returns the room and the identity in a path of a route with both, each percent-encoded once
+    /// Returns the room and the other name in a path of a route with both, each percent-encoded once
     /// ([RFC 3986 §2.1](https://www.rfc-editor.org/rfc/rfc3986#section-2.1)); `None` if one is not a
     /// valid name.
-    pub fn participant_ref(self, path: &str) -> Option<ParticipantRef> {
-        let [room, identity] = names_in(path, self.path(), false)?;
-        Some(ParticipantRef { room: name(room)?, identity: name(identity)? })
+    pub fn names(self, path: &str) -> Option<[String; 2]> {
+        let [room, other] = names_in(path, self.path(), false)?;
+        Some([name(room)?, name(other)?])
     }
 
     /// Returns the room in a path of a route with a room and no identity, percent-encoded once; `None`
@@ -352,12 +351,10 @@ mod tests {
         ];
         for (segment, expected) in rows {
             assert_eq!(name(segment).as_deref(), expected, "{segment}");
-            let target =
-                Route::Mute.participant_ref(&format!("/x/v1/rooms/{segment}/participants/b/mute"));
-            assert_eq!(target.map(|target| target.room).as_deref(), expected, "{segment}");
-            let target =
-                Route::Remove.participant_ref(&format!("/v1/rooms/b/participants/{segment}"));
-            assert_eq!(target.map(|target| target.identity).as_deref(), expected, "{segment}");
+            let names = Route::Mute.names(&format!("/x/v1/rooms/{segment}/participants/b/mute"));
+            assert_eq!(names.map(|[room, _]| room).as_deref(), expected, "{segment}");
+            let names = Route::Remove.names(&format!("/v1/rooms/b/participants/{segment}"));
+            assert_eq!(names.map(|[_, identity]| identity).as_deref(), expected, "{segment}");
             for (route, path) in [(Route::Room, ""), (Route::Hand, "/hand"), (Route::Bans, "/bans")]
             {
                 let room = route.room(&format!("/x/v1/rooms/{segment}{path}"));

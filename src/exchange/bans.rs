@@ -1,18 +1,16 @@
 //! Bans: the check before a token is issued, and the bans that hosts, moderators and backends manage.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::{Caller, Exchange, ExchangeError};
+use super::{Author, Caller, Exchange, ExchangeError};
 use crate::body::{self, InvalidField};
 use crate::json;
 use crate::livekit::room_service::{RoomService, RoomServiceError};
 use crate::participant::Identity;
 use crate::policy::{Refusal, Role};
 use crate::profile::Profile;
-use crate::secrets::Secrets;
 use crate::state::item::{Ban, Change};
 use crate::state::{EVERY_ROOM, PersonState, State};
 use crate::text::Name;
@@ -24,14 +22,6 @@ const MAX_SECONDS: u64 = 315_360_000;
 
 /// The longest reason, in bytes.
 const REASON_BYTES: usize = 500;
-
-/// The sender of a request about bans.
-pub enum BanAuthor<'a> {
-    /// A caller, whose role decides.
-    Caller(Box<Caller<'a>>),
-    /// A backend, which may do everything, with the secrets that verified it.
-    Backend(Arc<Secrets>),
-}
 
 /// A ban that is requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,16 +68,6 @@ impl BanRequest {
         });
         let reason = reason.transpose()?.filter(|reason| !reason.is_empty());
         Ok(Self { identity, duration: duration.transpose()?, reason })
-    }
-}
-
-impl BanAuthor<'_> {
-    /// The secrets that verified the sender.
-    pub fn secrets(&self) -> &Arc<Secrets> {
-        match self {
-            Self::Caller(caller) => &caller.secrets,
-            Self::Backend(secrets) => secrets,
-        }
     }
 }
 
@@ -165,7 +145,7 @@ impl Exchange {
     /// - [`ExchangeError::Unavailable`] if the state or LiveKit is. The ban may be stored then.
     pub async fn ban(
         &self,
-        author: &BanAuthor<'_>,
+        author: &Author<'_>,
         room: &str,
         request: BanRequest,
         now: SystemTime,
@@ -197,7 +177,7 @@ impl Exchange {
     /// - [`ExchangeError::Unavailable`] if the state is.
     pub async fn bans(
         &self,
-        author: &BanAuthor<'_>,
+        author: &Author<'_>,
         room: &str,
         now: SystemTime,
     ) -> Result<(Vec<(String, Ban)>, Option<&Role>), ExchangeError> {
@@ -220,7 +200,7 @@ impl Exchange {
     /// As [`Exchange::bans`].
     pub async fn unban(
         &self,
-        author: &BanAuthor<'_>,
+        author: &Author<'_>,
         room: &str,
         identity: &str,
         now: SystemTime,
@@ -236,11 +216,11 @@ impl Exchange {
     /// backend.
     async fn authorize_bans(
         &self,
-        author: &BanAuthor<'_>,
+        author: &Author<'_>,
         room: &str,
         now: SystemTime,
     ) -> Result<Option<&Role>, ExchangeError> {
-        let BanAuthor::Caller(caller) = author else { return Ok(None) };
+        let Author::Caller(caller) = author else { return Ok(None) };
         let authorization = self.authorize_moderation(caller, room, now).await?;
         let role = authorization.role;
         let rules_every_room = role.grants.room_admin && authorization.rule.opens_every_room();

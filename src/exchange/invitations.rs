@@ -1,14 +1,12 @@
 //! Invitations that callers and backends create, list and revoke.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Caller, Exchange, ExchangeError, unguessable};
+use super::{Author, Exchange, ExchangeError, unguessable};
 use crate::body::InvalidField;
 use crate::invitation::request::InvitationRequest;
 use crate::invitation::{Invitation, InvitationError, SECONDS};
 use crate::policy::{Refusal, Role};
-use crate::secrets::Secrets;
 use crate::state::Use;
 use crate::state::item::StoredInvitation;
 use crate::text::Name;
@@ -29,26 +27,26 @@ impl Exchange {
         }
     }
 
-    /// Creates the invitation to `room` that `caller` requests, or a backend if there is no caller. Returns
-    /// its content and the token. `secrets` verified the sender.
+    /// Creates the invitation to `room` that `author` requests, and stores it if there is state. Returns its
+    /// content and the token.
     ///
     /// # Errors
     ///
     /// - [`ExchangeError::Refused`] if the policy has no such role, or the caller's role may not invite to
     ///   it, or nobody may.
-    /// - [`ExchangeError::Invalid`] if the invitation would be too long.
+    /// - [`ExchangeError::Invalid`] if the invitation would be too long, or needs state and there is none.
     /// - [`ExchangeError::NotConfigured`] without `INVITATION_SECRET`.
+    /// - [`ExchangeError::Unavailable`] if the state is.
     /// - Errors of the decision about the caller.
     pub async fn invite(
         &self,
-        caller: Option<&Caller<'_>>,
-        secrets: &Arc<Secrets>,
+        author: &Author<'_>,
         room: &str,
         request: InvitationRequest,
         now: SystemTime,
     ) -> Result<(Invitation, String), ExchangeError> {
         let role = request.role.as_str();
-        if let Some(caller) = caller {
+        if let Author::Caller(caller) = author {
             let authorization = self.authorize_in(caller, room, now).await?;
             let may_invite = &authorization.role.may_invite;
             // Only who may invite learns which roles there are.
@@ -61,7 +59,7 @@ impl Exchange {
         }
         self.policy.role(role).ok_or(Refusal::Role)?;
         self.guests_role(role).map_err(|_| Refusal::Invitation)?;
-        let key = secrets.invitation_key.as_ref();
+        let key = author.secrets().invitation_key.as_ref();
         let key = key.ok_or(ExchangeError::NotConfigured("INVITATION_SECRET"))?;
         let room =
             Name::parse(room).map_err(|error| InvalidField::new("the room", error.to_string()))?;
@@ -95,7 +93,7 @@ impl Exchange {
         Ok((invitation, token))
     }
 
-    /// Lists the invitations to `room` that have not expired, with the caller's role in it.
+    /// Lists the invitations to `room` that have not expired, with a caller's role in it.
     ///
     /// # Errors
     ///
@@ -104,16 +102,16 @@ impl Exchange {
     /// - [`ExchangeError::Unavailable`] if the state is.
     pub async fn invitations(
         &self,
-        caller: Option<&Caller<'_>>,
+        author: &Author<'_>,
         room: &str,
         now: SystemTime,
     ) -> Result<(Vec<(String, StoredInvitation)>, Option<&Role>), ExchangeError> {
         let state = self.state()?;
-        let role = self.authorize_invitations(caller, room, now).await?;
+        let role = self.authorize_invitations(author, room, now).await?;
         Ok((Box::pin(state.invitations(room, now)).await?, role))
     }
 
-    /// Returns the invitation with this `id` to `room`, with the caller's role in it.
+    /// Returns the invitation with this `id` to `room`, with a caller's role in it.
     ///
     /// # Errors
     ///
@@ -121,18 +119,18 @@ impl Exchange {
     /// expired.
     pub async fn invitation(
         &self,
-        caller: Option<&Caller<'_>>,
+        author: &Author<'_>,
         room: &str,
         id: &str,
         now: SystemTime,
     ) -> Result<(StoredInvitation, Option<&Role>), ExchangeError> {
         let state = self.state()?;
-        let role = self.authorize_invitations(caller, room, now).await?;
+        let role = self.authorize_invitations(author, room, now).await?;
         let invitation = Box::pin(state.invitation(room, id, now)).await?;
         Ok((invitation.ok_or(ExchangeError::InvitationNotFound)?, role))
     }
 
-    /// Revokes the invitation with this `id` to `room`, and returns the caller's role in it. Its guests get
+    /// Revokes the invitation with this `id` to `room`, and returns a caller's role in it. Its guests get
     /// no further token; those who are in the room stay. A repeated revocation has no further effect.
     ///
     /// # Errors
@@ -141,13 +139,13 @@ impl Exchange {
     /// invitation.
     pub async fn revoke_invitation(
         &self,
-        caller: Option<&Caller<'_>>,
+        author: &Author<'_>,
         room: &str,
         id: &str,
         now: SystemTime,
     ) -> Result<Option<&Role>, ExchangeError> {
         let state = self.state()?;
-        let role = self.authorize_invitations(caller, room, now).await?;
+        let role = self.authorize_invitations(author, room, now).await?;
         // An invitation that was signed without state is unknown, and revoked all the same.
         if id.len() != 32 || !id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(ExchangeError::InvitationNotFound);
@@ -157,15 +155,15 @@ impl Exchange {
         Ok(role)
     }
 
-    /// Checks that `caller`, or a backend if there is none, may manage the invitations to `room`: their
-    /// role invites. Returns the role.
+    /// Checks that `author` may manage the invitations to `room`: a caller's role must invite. Returns that
+    /// role, and `None` for a backend.
     async fn authorize_invitations(
         &self,
-        caller: Option<&Caller<'_>>,
+        author: &Author<'_>,
         room: &str,
         now: SystemTime,
     ) -> Result<Option<&Role>, ExchangeError> {
-        let Some(caller) = caller else { return Ok(None) };
+        let Author::Caller(caller) = author else { return Ok(None) };
         let role = self.authorize_in(caller, room, now).await?.role;
         if role.may_invite.is_empty() { Err(Refusal::Invitation.into()) } else { Ok(Some(role)) }
     }
