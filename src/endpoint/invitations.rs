@@ -44,7 +44,7 @@ impl<'a> InvitationEntry<'a> {
     fn new(jti: &'a str, stored: &'a StoredInvitation) -> Result<Self, ExchangeError> {
         Ok(Self {
             jti,
-            role: Some(stored.role.as_str()).filter(|role| !role.is_empty()),
+            role: stored.role.as_deref(),
             name: stored.name.as_deref(),
             lobby: stored.lobby,
             uses: stored.uses,

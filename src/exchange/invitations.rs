@@ -193,7 +193,7 @@ impl Exchange {
 /// Returns the content of a new `invitation` for the state.
 fn stored(invitation: &Invitation) -> StoredInvitation {
     StoredInvitation {
-        role: invitation.role.clone(),
+        role: Some(invitation.role.clone()),
         name: invitation.name.as_ref().map(|name| name.as_str().to_owned()),
         lobby: invitation.lobby,
         uses: invitation.uses,

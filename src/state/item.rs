@@ -73,8 +73,8 @@ pub struct Waiting {
 /// The facts about an invitation besides its signed text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoredInvitation {
-    /// The name of the guests' role; empty if the invitation was revoked before it was known.
-    pub role: String,
+    /// The name of the guests' role; `None` if the invitation was revoked before it was known.
+    pub role: Option<String>,
     /// The guest's name, if the guest does not choose it.
     pub name: Option<String>,
     /// The waiting room.

@@ -67,7 +67,7 @@ fn write_invitation(invitation: &StoredInvitation) -> AttributeValue {
     // A set must not be empty.
     let guests = Some(invitation.guests.clone()).filter(|guests| !guests.is_empty());
     map([
-        ("role", Some(AttributeValue::S(invitation.role.clone()))),
+        ("role", invitation.role.clone().map(AttributeValue::S)),
         ("name", invitation.name.clone().map(AttributeValue::S)),
         ("until_host", invitation.lobby.map(is_until_host)),
         ("uses", invitation.uses.map(number)),
@@ -91,11 +91,10 @@ pub(super) fn read(item: &Attributes) -> Result<Item, FetchError> {
         Some(_) => Err(FetchError::Malformed(ITEM)),
     };
     let ban = |fields: &Attributes| {
-        let reason = fields.contains_key("reason").then(|| text(fields, "reason"));
         Ok::<_, FetchError>(Ban {
             banned_at: whole(fields, "at")?.unwrap_or_default(),
             ends_at: whole(fields, "until")?,
-            reason: reason.transpose()?.map(str::to_owned),
+            reason: optional_text(fields, "reason")?,
         })
     };
     let role = |fields: &Attributes| {
@@ -133,21 +132,25 @@ fn read_waiting(fields: &Attributes) -> Result<Waiting, FetchError> {
 
 fn read_invitation(fields: &Attributes) -> Result<StoredInvitation, FetchError> {
     let kind = |is_until_host| if is_until_host { Lobby::UntilHost } else { Lobby::Always };
-    let name = fields.contains_key("name").then(|| text(fields, "name").map(str::to_owned));
     let guests = match fields.get("guests") {
         None => Vec::new(),
         Some(AttributeValue::Ss(guests)) => guests.clone(),
         Some(_) => return Err(FetchError::Malformed(ITEM)),
     };
     Ok(StoredInvitation {
-        role: text(fields, "role")?.to_owned(),
-        name: name.transpose()?,
+        role: optional_text(fields, "role")?,
+        name: optional_text(fields, "name")?,
         lobby: boolean(fields, "until_host")?.map(kind),
         uses: whole(fields, "uses")?,
         guests,
         expires_at: whole(fields, "until")?.unwrap_or_default(),
         is_revoked: boolean(fields, "revoked")?.unwrap_or_default(),
     })
+}
+
+fn optional_text(fields: &Attributes, name: &str) -> Result<Option<String>, FetchError> {
+    let found = fields.contains_key(name).then(|| text(fields, name).map(str::to_owned));
+    found.transpose()
 }
 
 fn boolean(fields: &Attributes, name: &str) -> Result<Option<bool>, FetchError> {
