@@ -30,31 +30,23 @@ async function firstFree(binds) {
   }
 }
 
-/** Returns a free TCP port. */
-export const freePort = () => firstFree(async (port) => {
-  const server = createServer();
+/** Whether a server or socket that starts to listen succeeds. It is closed again. */
+async function listens(server) {
   try {
-    await once(server.listen(port, '127.0.0.1'), 'listening');
+    await once(server, 'listening');
   } catch {
     return false;
   }
   server.close();
   await once(server, 'close');
   return true;
-});
+}
+
+/** Returns a free TCP port. */
+export const freePort = () => firstFree((port) => listens(createServer().listen(port, '127.0.0.1')));
 
 /** Returns a free UDP port. */
-export const freeUdpPort = () => firstFree(async (port) => {
-  const socket = createSocket('udp4');
-  try {
-    await once(socket.bind(port, '127.0.0.1'), 'listening');
-  } catch {
-    return false;
-  }
-  socket.close();
-  await once(socket, 'close');
-  return true;
-});
+export const freeUdpPort = () => firstFree((port) => listens(createSocket('udp4').bind(port, '127.0.0.1')));
 
 /** Repeats `probe` until its result is truthy, for at most `seconds`. */
 export async function eventually(what, probe, seconds = 15) {
