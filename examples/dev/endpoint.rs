@@ -17,7 +17,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
 
 /// Path, media type and content of each file.
-const FILES: [(&str, &str, &str); 22] = [
+const FILES: [(&str, &str, &str); 23] = [
     ("/", HTML, include_str!("page.html")),
     ("/page.css", CSS, include_str!("page.css")),
     ("/page.js", JS, include_str!("page.js")),
@@ -34,6 +34,7 @@ const FILES: [(&str, &str, &str); 22] = [
     ("/waiting.js", JS, include_str!("waiting.js")),
     ("/guest", HTML, include_str!("guest.html")),
     ("/guest.js", JS, include_str!("guest.js")),
+    ("/joining.js", JS, include_str!("joining.js")),
     ("/admission.js", JS, include_str!("admission.js")),
     ("/exchanges.js", JS, include_str!("exchanges.js")),
     ("/token.js", JS, include_str!("token.js")),

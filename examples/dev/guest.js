@@ -1,5 +1,6 @@
 // The page of a guest, who has an invitation and no account.
 import { claimsOf } from "./invitations.js";
+import { whileJoining } from "./joining.js";
 import { showTrouble } from "./trouble.js";
 
 const ENDPOINT = `${location.origin}/token`;
@@ -55,25 +56,15 @@ const modules = Promise.all([import("./room.js"), import("./meeting.js")]).catch
 });
 let tokens;
 
-async function joinRoom() {
+const joinRoom = () => whileJoining(async () => {
   const participantName = $("name").value.trim();
-  $("join").disabled = true;
-  $("room").focus();
-  try {
-    const loaded = await modules;
-    if (!loaded) return;
-    const [room, { meet }] = loaded;
-    tokens ??= guestTokens(room);
-    const options = claims.name ? {} : { participantName };
-    await meet({ tokens, options: { roomName: claims.room, ...options } });
-  } finally {
-    $("join").disabled = false;
-    // The pressed button is hidden now. The focus moves only if it is still in this card.
-    if ($("room").contains(document.activeElement) || document.activeElement === document.body) {
-      ($("again").checkVisibility() ? $("again") : $("join")).focus();
-    }
-  }
-}
+  const loaded = await modules;
+  if (!loaded) return;
+  const [room, { meet }] = loaded;
+  tokens ??= guestTokens(room);
+  const options = claims.name ? {} : { participantName };
+  await meet({ tokens, options: { roomName: claims.room, ...options } });
+});
 
 $("form").addEventListener("submit", (event) => {
   event.preventDefault();

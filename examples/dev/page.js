@@ -1,5 +1,6 @@
 // The form of this page, and the sign-in at the identity provider of the example.
 import { el } from "./element.js";
+import { whileJoining } from "./joining.js";
 import { roomRequests } from "./requests.js";
 import { copy, showAnswer, showDetails, showNoAnswer, showRequest } from "./token.js";
 import { showTrouble } from "./trouble.js";
@@ -38,29 +39,19 @@ function whyNoLibrary({ message }) {
 /** Token sources by person. Each caches its last token. */
 const sources = new Map();
 
-async function joinRoom() {
+const joinRoom = () => whileJoining(async () => {
   const person = new FormData($("form")).get("person");
   const roomName = $("room-name").value;
-  $("join").disabled = true;
-  $("room").focus();
-  try {
-    const { meet, roomTokens } = await meeting;
-    if (!sources.has(person)) sources.set(person, roomTokens(ENDPOINT, () => signIn(person)));
-    await meet({
-      tokens: sources.get(person),
-      requests: roomRequests(location.origin, () => signIn(person)),
-      options: roomName ? { roomName } : {},
-      device: $("own-device").checked ? DEVICE : undefined,
-      showToken: showDetails,
-    });
-  } finally {
-    $("join").disabled = false;
-    // The pressed button is hidden now. The focus moves only if it is still in this card.
-    if ($("room").contains(document.activeElement) || document.activeElement === document.body) {
-      ($("again").checkVisibility() ? $("again") : $("join")).focus();
-    }
-  }
-}
+  const { meet, roomTokens } = await meeting;
+  if (!sources.has(person)) sources.set(person, roomTokens(ENDPOINT, () => signIn(person)));
+  await meet({
+    tokens: sources.get(person),
+    requests: roomRequests(location.origin, () => signIn(person)),
+    options: roomName ? { roomName } : {},
+    device: $("own-device").checked ? DEVICE : undefined,
+    showToken: showDetails,
+  });
+});
 
 $("form").addEventListener("submit", (event) => {
   event.preventDefault();

@@ -2,30 +2,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import {
-  claimsOf, GUEST_PAGE, INVITATION_SECRET, invite, join, ROOM, ROOM_PATH, sign, visit,
+  claimsOf, GUEST_PAGE, invite, join, ROOM, ROOM_PATH, sign, visit, withGuests,
 } from './support/guests.js';
-import { startLiveKit } from './support/livekit_server.js';
-import { buildExample, reads, startVisitors, withExample } from './support/page.js';
+import { assertNoErrors, reads } from './support/page.js';
 import { contrasts, namelessParts, shoot, tabStop, toRgb } from './support/page_looks.js';
-import { eventually, freePort } from './support/processes.js';
+import { eventually } from './support/processes.js';
 
-let livekit;
-let visitors;
-
-before(async () => {
-  buildExample();
-  livekit = await startLiveKit({ port: await freePort() });
-  visitors = await startVisitors();
-});
-after(async () => {
-  await visitors?.stop();
-  await livekit?.stop();
-});
-
-const example = (env) => withExample(() => ({ LIVEKIT_URL: livekit.url, INVITATION_SECRET, ...env }));
-
-const participants = () => livekit.rooms.listParticipants(ROOM);
-const guests = async () => (await participants()).filter(({ identity }) => identity.startsWith('guest:'));
+const suite = withGuests();
+const { example, participants, guests } = suite;
 
 describe('guests without a waiting room', () => {
   example();
@@ -34,7 +18,7 @@ describe('guests without a waiting room', () => {
   let lin;
   let link;
   before(async () => {
-    [ada, grace] = [await visitors.visit(), await visitors.visit()];
+    [ada, grace] = [await suite.visitors.visit(), await suite.visitors.visit()];
     await ada.enter('Ada', ROOM);
     await grace.enter('Grace', ROOM);
     await ada.sees(2);
@@ -60,10 +44,10 @@ describe('guests without a waiting room', () => {
   });
 
   test('guest joins with a name and the role of the invitation', async () => {
-    lin = await visitors.visit({ link });
+    lin = await suite.visitors.visit({ link });
     await shoot(lin, 'guest');
     await lin.close();
-    lin = await visit(visitors, link, 'Lin <b>');
+    lin = await visit(suite.visitors, link, 'Lin <b>');
     await reads(lin.state, `In ${ROOM} as Lin <b>, viewer`);
     await ada.sees(3);
     for (const who of [ada, grace]) await reads(who.entry('Lin <b>'), 'guest, viewer');
@@ -100,7 +84,7 @@ describe('guests without a waiting room', () => {
   test('second guest has another identity and the name of the invitation', async () => {
     const { link: named, body } = await invite(ada, { name: 'Dr. Noether' });
     assert.equal(body.name, 'Dr. Noether');
-    const emmy = await visit(visitors, named);
+    const emmy = await visit(suite.visitors, named);
     assert.equal(await emmy.page.getByLabel('Your name').getAttribute('readonly'), '');
     await reads(emmy.state, `In ${ROOM} as Dr. Noether, participant`);
     await eventually('two guests', async () => new Set((await guests()).map(({ identity }) => identity)).size === 2);
@@ -137,7 +121,7 @@ describe('guests without a waiting room', () => {
   ];
   for (const [what, makeLink, words] of refused) {
     test(`guest page explains ${what}`, async () => {
-      const guest = await visit(visitors, await makeLink(), 'Kurt');
+      const guest = await visit(suite.visitors, await makeLink(), 'Kurt');
       await reads(guest.trouble, words);
       assert.ok(await guest.button('Join').isEnabled());
       assert.equal((await guests()).some(({ name }) => name === 'Kurt'), false);
@@ -147,25 +131,20 @@ describe('guests without a waiting room', () => {
 
   test('guest page explains a link without an invitation', async () => {
     for (const link of [GUEST_PAGE, `${GUEST_PAGE}#abc`]) {
-      const guest = await visitors.visit({ link });
+      const guest = await suite.visitors.visit({ link });
       await reads(guest.trouble, 'The link has no invitation.');
       assert.ok(await guest.button('Join').isDisabled());
       await guest.close();
     }
   });
 
-  test('console has no unexpected errors', () => {
-    for (const { exceptions, complaints } of [ada, grace, lin]) {
-      assert.deepEqual(exceptions, []);
-      assert.deepEqual(complaints.filter((text) => text.includes('Content Security Policy')), []);
-    }
-  });
+  test('console has no unexpected errors', () => assertNoErrors([ada, grace, lin]));
 });
 
 describe('accessibility of the guest page', () => {
   example();
   let guest;
-  before(async () => { guest = await visitors.visit({ link: await sign({ seconds: 600, role: 'participant' }) }); });
+  before(async () => { guest = await suite.visitors.visit({ link: await sign({ seconds: 600, role: 'participant' }) }); });
   after(() => guest?.close());
 
   test('guest page works with the keyboard only', async () => {

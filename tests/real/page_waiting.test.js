@@ -2,30 +2,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import {
-  claimsOf, INVITATION_SECRET, invite, join, ROOM, ROOM_PATH, sign, visit,
+  claimsOf, invite, join, ROOM, ROOM_PATH, sign, visit, withGuests,
 } from './support/guests.js';
-import { startLiveKit } from './support/livekit_server.js';
-import { buildExample, reads, startVisitors, withExample } from './support/page.js';
+import { assertNoErrors, reads } from './support/page.js';
 import { contrasts, namelessParts, shoot, tabStop, toRgb } from './support/page_looks.js';
-import { freePort } from './support/processes.js';
 
-let livekit;
-let visitors;
-
-before(async () => {
-  buildExample();
-  livekit = await startLiveKit({ port: await freePort() });
-  visitors = await startVisitors();
-});
-after(async () => {
-  await visitors?.stop();
-  await livekit?.stop();
-});
-
-const example = (env) => withExample(() => ({ LIVEKIT_URL: livekit.url, INVITATION_SECRET, ...env }));
-
-const participants = () => livekit.rooms.listParticipants(ROOM);
-const guests = async () => (await participants()).filter(({ identity }) => identity.startsWith('guest:'));
+const suite = withGuests();
+const { example, participants, guests } = suite;
 
 describe('guests with a waiting room', () => {
   example();
@@ -37,7 +20,7 @@ describe('guests with a waiting room', () => {
   let kurt;
   let link;
   before(async () => {
-    [ada, grace] = [await visitors.visit(), await visitors.visit()];
+    [ada, grace] = [await suite.visitors.visit(), await suite.visitors.visit()];
     // Without the regular requests, this page reads the list only after data messages and its own decisions.
     await ada.page.addInitScript(() => {
       const start = window.setInterval;
@@ -59,17 +42,17 @@ describe('guests with a waiting room', () => {
     link = created;
     assert.equal(body.lobby, true);
     await reads(count(ada), 'Nobody is waiting.');
-    lin = await visit(visitors, link, 'Lin');
+    lin = await visit(suite.visitors, link, 'Lin');
     await waits(lin);
     await reads(lin.happened, 'A host decides who enters. Keep this page open.');
     const people = await participants();
     assert.deepEqual(people.map(({ identity }) => identity).sort(), ['ada@example.com', 'grace@example.com']);
-    assert.deepEqual(lin.urls.filter((url) => url.startsWith(livekit.url) || url.startsWith(livekit.httpUrl)), []);
+    assert.deepEqual(lin.urls.filter((url) => url.startsWith(suite.livekit.url) || url.startsWith(suite.livekit.httpUrl)), []);
     await shoot(lin, 'waiting');
   });
 
   test('data message shows the host who waits, and nobody else', async () => {
-    kurt = await visit(visitors, link, 'Kurt <i>');
+    kurt = await visit(suite.visitors, link, 'Kurt <i>');
     await waits(kurt);
     await reads(count(ada), '2 people are waiting.');
     const entries = await list(ada).allInnerTexts();
@@ -121,7 +104,7 @@ describe('guests with a waiting room', () => {
   });
 
   test('waiting can be canceled', async () => {
-    const guest = await visit(visitors, link, 'Emmy');
+    const guest = await visit(suite.visitors, link, 'Emmy');
     await waits(guest);
     await guest.button('Cancel').click();
     await reads(guest.state, 'Not in a room');
@@ -134,7 +117,7 @@ describe('guests with a waiting room', () => {
   });
 
   test('invitation that expires ends the waiting', async () => {
-    const guest = await visit(visitors, await sign({ seconds: 8, lobby: true }), 'Emil');
+    const guest = await visit(suite.visitors, await sign({ seconds: 8, lobby: true }), 'Emil');
     await waits(guest);
     await reads(guest.trouble, 'This link has expired. Ask the host for another one.');
     await guest.close();
@@ -142,7 +125,7 @@ describe('guests with a waiting room', () => {
 
   test('revoked invitation ends the waiting', async () => {
     const { link: revoked } = await invite(ada, { name: 'Alan', waiting: WAIT });
-    const guest = await visit(visitors, revoked);
+    const guest = await visit(suite.visitors, revoked);
     await waits(guest);
     await reads(list(ada).filter({ hasText: 'Alan' }), 'Alan');
     const label = await ada.page.getByRole('button', { name: /^Revoke: Alan/ }).getAttribute('aria-label');
@@ -157,7 +140,7 @@ describe('guests with a waiting room', () => {
     const { link: early, body } = await invite(ada, { waiting: UNTIL_HOST });
     assert.equal(body.lobby, 'until-host');
     await ada.leave();
-    const guest = await visit(visitors, early, 'Max');
+    const guest = await visit(suite.visitors, early, 'Max');
     await waits(guest);
     assert.equal((await guests()).some(({ name }) => name === 'Max'), false);
     await ada.enter('Ada', ROOM);
@@ -167,7 +150,7 @@ describe('guests with a waiting room', () => {
   });
 
   test('waiting room works with the keyboard and has accessible names', async () => {
-    const guest = await visit(visitors, await sign({ seconds: 600, lobby: true, role: 'participant' }), 'Rosa');
+    const guest = await visit(suite.visitors, await sign({ seconds: 600, lobby: true, role: 'participant' }), 'Rosa');
     await waits(guest);
     assert.equal((await tabStop(guest)).name, 'Room');
     await guest.page.keyboard.press('Tab');
@@ -189,12 +172,7 @@ describe('guests with a waiting room', () => {
     await guest.close();
   });
 
-  test('console has no unexpected errors', () => {
-    for (const { exceptions, complaints } of [ada, grace, lin, kurt]) {
-      assert.deepEqual(exceptions, []);
-      assert.deepEqual(complaints.filter((text) => text.includes('Content Security Policy')), []);
-    }
-  });
+  test('console has no unexpected errors', () => assertNoErrors([ada, grace, lin, kurt]));
 });
 
 describe('a signed-in person with a waiting room', () => {
@@ -213,7 +191,7 @@ describe('a signed-in person with a waiting room', () => {
   });
 
   test('person waits on the page, and enters as a separate device when admitted', async () => {
-    const [ada, grace] = [await visitors.visit(), await visitors.visit()];
+    const [ada, grace] = [await suite.visitors.visit(), await suite.visitors.visit()];
     await ada.enter('Ada', ROOM);
     await grace.join('Grace', ROOM, { device: true });
     await reads(grace.state, 'Waiting to be let in…');

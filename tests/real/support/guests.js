@@ -1,6 +1,10 @@
 // Hosts who invite guests on the page of the example `dev`, and the guests.
 import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
 import * as jose from 'jose';
+import { startLiveKit } from './livekit_server.js';
+import { buildExample, startVisitors, withExample } from './page.js';
+import { freePort } from './processes.js';
 
 export const ROOM = 'stage: 1/2';
 export const ROOM_PATH = '/v1/rooms/stage%3A%201%2F2';
@@ -8,6 +12,28 @@ export const INVITATION_SECRET = 'an invitation secret of this suite';
 export const GUEST_PAGE = 'http://127.0.0.1:3000/guest';
 
 export const claimsOf = (link) => JSON.parse(Buffer.from(new URL(link).hash.split('.')[1], 'base64url'));
+
+/**
+ * Runs a LiveKit server and a browser for the tests of a suite: `livekit` and `visitors` of the result. `example(env)` runs
+ * the example `dev` during the tests of a `describe`. `participants` and `guests` list who is in the room.
+ */
+export function withGuests() {
+  const suite = {
+    example: (env) => withExample(() => ({ LIVEKIT_URL: suite.livekit.url, INVITATION_SECRET, ...env })),
+    participants: () => suite.livekit.rooms.listParticipants(ROOM),
+    guests: async () => (await suite.participants()).filter(({ identity }) => identity.startsWith('guest:')),
+  };
+  before(async () => {
+    buildExample();
+    suite.livekit = await startLiveKit({ port: await freePort() });
+    suite.visitors = await startVisitors();
+  });
+  after(async () => {
+    await suite.visitors?.stop();
+    await suite.livekit?.stop();
+  });
+  return suite;
+}
 
 /** Creates a link in the host's form. Returns it with the request and its answer as shown. */
 export async function invite(host, { role = 'participant', minutes = 60, name = '', waiting = 'none, guests enter at once' } = {}) {

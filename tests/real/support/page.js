@@ -213,6 +213,14 @@ class Visitor {
   }
 }
 
+/** Asserts that no page of these visitors threw an exception or broke its Content Security Policy. */
+export function assertNoErrors(visitors) {
+  for (const { exceptions, complaints } of visitors) {
+    assert.deepEqual(exceptions, []);
+    assert.deepEqual(complaints.filter((text) => text.includes('Content Security Policy')), []);
+  }
+}
+
 /** Waits until the visible text of `locator` contains `words`, and returns the text. */
 export function reads(locator, words) {
   return eventually(`“${words}” on the page`, async () => {
