@@ -1,5 +1,5 @@
-//! The use cases: participant tokens for callers and for backends, moderation, roles during a call,
-//! Liveblocks tokens.
+//! The use cases: participant tokens for callers, backends and guests, moderation, roles during a call, the
+//! waiting room, invitations, Liveblocks tokens.
 
 mod author;
 mod authorization;

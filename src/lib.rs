@@ -85,7 +85,7 @@
 // | `config` | the environment, read once |
 // | `endpoint` | one HTTP request to one HTTP response and one log line |
 // | `cors` | origins whose pages may read responses |
-// | `exchange` | the use cases: participant tokens, moderation, roles during a call, Liveblocks tokens |
+// | `exchange` | the use cases: participant tokens, moderation, roles during a call, the waiting room, invitations, Liveblocks tokens |
 // | `policy` | rules and roles |
 // | `participant` | the participant's identity and name, and fields that clients may set |
 // | `presence` | presence colors |

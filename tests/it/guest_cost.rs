@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
-use crate::ask_cost::least;
 use crate::invitations::SECRET;
+use crate::support::cost::least;
 use crate::support::gateway::Wire;
 use crate::support::{Call, Env, clock, today, token};
 

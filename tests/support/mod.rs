@@ -4,6 +4,7 @@ mod app;
 mod bootstrap;
 mod call;
 pub(crate) mod corpus;
+pub(crate) mod cost;
 mod fake_api;
 mod fake_app;
 mod fake_clock;
