@@ -207,3 +207,16 @@ async fn poll_costs_one_read_and_a_write_each_half_a_minute() {
     let writes = polls.iter().filter(|request| request.operation == "UpdateItem").count();
     assert_eq!((polls.len() - writes, writes), (20, 2));
 }
+
+/// Nobody who is refused for lack of a place appears in the list, and a flood of them writes nothing.
+#[tokio::test]
+async fn refusal_by_a_full_waiting_room_costs_no_write() {
+    let table = FakeDynamoDb::start();
+    let state = crate::state::state_in(&table);
+    waiting_people_are_limited(&state).await;
+    let before = table.requests().len();
+    assert_eq!(wait(&state, "w5", "another one", now()).await, Wait::Full);
+    let requests = table.requests().split_off(before);
+    let operations: Vec<_> = requests.into_iter().map(|request| request.operation).collect();
+    assert_eq!(operations, ["BatchGetItem", "Query"]);
+}
